@@ -1,0 +1,1 @@
+"""随心订: subscription milk delivery, from an order to the doorstep."""

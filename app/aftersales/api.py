@@ -1,0 +1,5 @@
+"""JSON endpoints of aftersales."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["aftersales"])

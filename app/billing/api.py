@@ -1,0 +1,5 @@
+"""JSON endpoints of billing."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["billing"])

@@ -1,0 +1,5 @@
+"""JSON endpoints of catalog."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["catalog"])

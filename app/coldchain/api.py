@@ -1,0 +1,5 @@
+"""JSON endpoints of coldchain."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["coldchain"])

@@ -1,0 +1,147 @@
+"""The database, and the one place that commits.
+
+One request or one job is one transaction. A commit runs to its end even when the caller is
+cancelled, so that nobody is told "failed" about something that was kept.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import asyncpg
+from fastapi import Depends, Request
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from app.core.config import DatabaseSettings
+from app.core.errors import SetupError
+
+OLDEST_SERVER = 180000
+Session = AsyncSession
+
+
+class Database:
+    """Engine and sessions of one process."""
+
+    def __init__(self, settings: DatabaseSettings, *, application: str = "suixinding") -> None:
+        self.url = settings.require_url()
+        self.engine: AsyncEngine = create_async_engine(
+            self.url,
+            pool_size=settings.database_pool_size,
+            max_overflow=0,
+            pool_timeout=settings.database_pool_timeout_seconds,
+            pool_pre_ping=False,
+            connect_args={
+                "command_timeout": settings.database_statement_timeout_ms / 1000 + 5,
+                "server_settings": {
+                    "application_name": application,
+                    "statement_timeout": str(settings.database_statement_timeout_ms),
+                    "lock_timeout": str(settings.database_lock_timeout_ms),
+                    "idle_in_transaction_session_timeout": "60000",
+                    "timezone": "UTC",
+                },
+            },
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One unit of work: commits when the block ends, rolls back when it raises."""
+        session = self._sessions()
+        try:
+            yield session
+        except BaseException:
+            await _to_the_end(session.rollback())
+            raise
+        else:
+            await _to_the_end(session.commit())
+        finally:
+            await _to_the_end(session.close())
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """A connection on which each statement is its own transaction."""
+        async with self.engine.connect() as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """A bare connection in a transaction, for bulk loads."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    async def dispose(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+async def _to_the_end(step: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(step)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
+
+
+async def request_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """The request's transaction; committed before the answer is sent."""
+    database: Database = request.app.state.database
+    async with database.transaction() as session:
+        yield session
+
+
+SessionDep = Annotated[AsyncSession, Depends(request_session, scope="function")]
+
+
+async def check_server(database: Database) -> None:
+    """Raise SetupError unless the server is reachable, 18 or newer, and has btree_gist."""
+    try:
+        async with database.engine.connect() as connection:
+            version = int(await connection.scalar(text("SHOW server_version_num")) or 0)
+            if version < OLDEST_SERVER:
+                raise SetupError(
+                    f"The PostgreSQL server is version {version // 10000}; 18 or newer is needed: "
+                    "upgrade it or unset DATABASE_URL to use the embedded one."
+                )
+            found = await connection.scalar(
+                text("SELECT count(*) FROM pg_available_extensions WHERE name = 'btree_gist'")
+            )
+    except (
+        OSError,
+        TimeoutError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        DBAPIError,
+        OperationalError,
+        InterfaceError,
+    ) as error:
+        shown = database.engine.url.render_as_string(hide_password=True)
+        raise SetupError(
+            f"The PostgreSQL server at {shown} cannot be reached ({_first_line(error)}): "
+            "start it or correct DATABASE_URL."
+        ) from error
+    if not found:
+        raise SetupError(
+            "The PostgreSQL server has no extension btree_gist: install its contrib package "
+            "(Debian: postgresql-contrib)."
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    origin = getattr(error, "orig", None) or error
+    return (str(origin).splitlines() or [type(origin).__name__])[0][:200]

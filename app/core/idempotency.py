@@ -1,0 +1,169 @@
+"""`Idempotency-Key` on every POST that creates or moves money.
+
+Same key and body: the stored answer. Same key, other body: 422. Still running: 409. Missing: 400.
+The key is scoped to the caller. The answer is stored in the effect's own transaction; a request
+that was killed frees its key when its lease ends.
+"""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+from sqlalchemy import LargeBinary, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.base import Registry
+from app.core.clock import wall_now
+from app.core.db import Database
+from app.core.errors import Conflict, InvalidInput, NotAuthenticated, Unprocessable
+
+LEASE = timedelta(seconds=30)
+KEEP = timedelta(days=3)
+_KEY = re.compile(r"[\x21-\x7e]{8,100}")
+
+
+class IdempotencyKeyMissing(InvalidInput):
+    """The header is absent or malformed."""
+
+    code = "idempotency_key_missing"
+    title = "缺少请求编号（Idempotency-Key）"
+
+
+class IdempotencyKeyReused(Unprocessable):
+    """The key was used with another body."""
+
+    code = "idempotency_key_reused"
+    title = "请求编号已用于另一个请求"
+
+
+class StillRunning(Conflict):
+    """The first request with this key has not finished."""
+
+    code = "still_running"
+    title = "同一请求正在处理，请稍候"
+
+
+class StoredAnswer(Exception):
+    """The request was answered before; carries that answer to the HTTP edge."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__("answered before")
+        self.status = status
+        self.body = body
+
+
+class IdempotencyKey(Registry):
+    """One request that must have one effect."""
+
+    __tablename__ = "idempotency_keys"
+
+    caller: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    status: Mapped[int | None]
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+@dataclass(frozen=True)
+class IdempotentCall:
+    """A request that holds its key; `remember` stores the answer with the effect."""
+
+    caller: str
+    key: str
+
+    async def remember(self, session: AsyncSession, status: int, answer: BaseModel) -> Response:
+        """Store the answer in the effect's transaction and build it."""
+        body = answer.model_dump_json().encode()
+        await session.execute(
+            update(IdempotencyKey)
+            .where(IdempotencyKey.caller == self.caller, IdempotencyKey.key == self.key)
+            .values(status=status, body=body)
+        )
+        return Response(body, status_code=status, media_type="application/json")
+
+
+async def claim_key(database: Database, *, caller: str, key: str, fingerprint: bytes) -> None:
+    """Take the key, or raise StoredAnswer, StillRunning or IdempotencyKeyReused."""
+    now = wall_now()
+    async with database.statement() as connection:
+        claimed = await connection.execute(
+            insert(IdempotencyKey)
+            .values(caller=caller, key=key, fingerprint=fingerprint, started_at=now)
+            .on_conflict_do_nothing()
+            .returning(IdempotencyKey.key)
+        )
+        if claimed.scalar() is not None:
+            return
+    async with database.transaction() as session:
+        row = await session.scalar(
+            select(IdempotencyKey)
+            .where(IdempotencyKey.caller == caller, IdempotencyKey.key == key)
+            .with_for_update()
+        )
+        if row is None:
+            raise StillRunning
+        if row.fingerprint != fingerprint:
+            raise IdempotencyKeyReused
+        if row.status is not None and row.body is not None:
+            raise StoredAnswer(row.status, row.body)
+        if row.started_at + LEASE > now:
+            raise StillRunning
+        row.started_at = now
+
+
+async def free_key(database: Database, *, caller: str, key: str) -> None:
+    """Let a failed request be tried again under the same key."""
+    async with database.transaction() as session:
+        await session.execute(
+            delete(IdempotencyKey).where(
+                IdempotencyKey.caller == caller,
+                IdempotencyKey.key == key,
+                IdempotencyKey.status.is_(None),
+            )
+        )
+
+
+async def prune_keys(session: AsyncSession) -> None:
+    """Forget keys older than KEEP."""
+    await session.execute(
+        delete(IdempotencyKey).where(IdempotencyKey.started_at < wall_now() - KEEP)
+    )
+
+
+def fingerprint_of(method: str, path: str, body: bytes) -> bytes:
+    """What must be equal for a repeated key."""
+    return hashlib.sha256(b"\n".join((method.encode(), path.encode(), body))).digest()
+
+
+async def idempotent_call(
+    request: Request,
+    idempotency_key: Annotated[str | None, Header(max_length=100)] = None,
+) -> AsyncIterator[IdempotentCall]:
+    """Claim the request's key for its caller; freed when the request fails."""
+    if idempotency_key is None or not _KEY.fullmatch(idempotency_key):
+        raise IdempotencyKeyMissing("8 to 100 visible ASCII characters")
+    caller: UUID | None = getattr(request.state, "caller_id", None)
+    if caller is None:
+        raise NotAuthenticated
+    database: Database = request.app.state.database
+    fingerprint = fingerprint_of(request.method, request.url.path, await request.body())
+    call = IdempotentCall(caller=str(caller), key=idempotency_key)
+    await claim_key(database, caller=call.caller, key=call.key, fingerprint=fingerprint)
+    try:
+        yield call
+    except BaseException:
+        await free_key(database, caller=call.caller, key=call.key)
+        raise
+
+
+IdempotentDep = Annotated[IdempotentCall, Depends(idempotent_call, scope="function")]

@@ -1,0 +1,59 @@
+"""Lists by cursor: `items` and `next_cursor`, stable under inserts."""
+
+import base64
+import binascii
+import json
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Depends, Query
+from pydantic import BaseModel
+
+from app.core.errors import InvalidInput
+
+Item = TypeVar("Item")
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+
+
+class BadCursor(InvalidInput):
+    """The cursor is not one of ours."""
+
+    code = "bad_cursor"
+    title = "翻页标记无效，请从第一页开始"
+
+
+class Page(BaseModel, Generic[Item]):
+    """One page of a list."""
+
+    items: list[Item]
+    next_cursor: str | None = None
+
+
+class PageRequest:
+    """What the caller asked for: a limit and a cursor made by `cursor_of`."""
+
+    def __init__(
+        self,
+        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+        cursor: Annotated[str | None, Query(max_length=500)] = None,
+    ) -> None:
+        self.limit = limit
+        self.after = None if cursor is None else _read(cursor)
+
+
+PageDep = Annotated[PageRequest, Depends()]
+
+
+def cursor_of(*keys: str | int) -> str:
+    """Opaque cursor of the last row's sort keys."""
+    return base64.urlsafe_b64encode(json.dumps(keys).encode()).decode().rstrip("=")
+
+
+def _read(cursor: str) -> list[str | int]:
+    try:
+        keys = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error) as error:
+        raise BadCursor from error
+    if not isinstance(keys, list) or not all(isinstance(key, str | int) for key in keys):
+        raise BadCursor
+    return keys

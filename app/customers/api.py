@@ -1,0 +1,5 @@
+"""JSON endpoints of customers."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["customers"])

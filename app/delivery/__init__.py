@@ -1,0 +1,4 @@
+"""The morning: daily plan, route sheets, picking totals, confirmations from deliverers' phones.
+
+Calls `orders` and below.
+"""

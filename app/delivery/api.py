@@ -1,0 +1,5 @@
+"""JSON endpoints of delivery."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["delivery"])

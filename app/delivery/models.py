@@ -1,0 +1,184 @@
+"""Tables of delivery. `deliveries` and `stops` are partitioned by month of the service date."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Numeric,
+    SmallInteger,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.base import CustomerOwned, DeviceOwned
+from app.core.states import values_of
+
+
+class DeliveryStatus(StrEnum):
+    """What became of one delivery; `short` brought fewer bottles than planned."""
+
+    PLANNED = "planned"
+    DELIVERED = "delivered"
+    SHORT = "short"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StopState(StrEnum):
+    """What became of one stop, from its deliveries. `withdrawn`: the operator took the day out."""
+
+    PLANNED = "planned"
+    MADE = "made"
+    PARTLY = "partly"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+class Delivery(CustomerOwned):
+    """A snapshot: what one line was to bring on one date, and what was brought.
+
+    `delivery_no` 0 comes from the plan, so planning twice adds nothing; 1 and more are
+    re-deliveries and make-ups with a link to their cause.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["customer_id", "order_line_id"],
+            ["order_lines.customer_id", "order_lines.order_line_id"],
+        ),
+        ForeignKeyConstraint(
+            ["customer_id", "address_version_id"],
+            ["address_versions.customer_id", "address_versions.address_version_id"],
+        ),
+        CheckConstraint(f"status IN ({values_of(DeliveryStatus)})", name="status"),
+        CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint(
+            "CASE status WHEN 'delivered' THEN quantity_delivered = quantity"
+            " WHEN 'short' THEN quantity_delivered BETWEEN 1 AND quantity - 1"
+            " ELSE quantity_delivered = 0 END",
+            name="quantity_delivered",
+        ),
+        Index("ix_deliveries_block", "block_id", "service_date"),
+        {"postgresql_partition_by": "RANGE (service_date)"},
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    service_date: Mapped[date] = mapped_column(primary_key=True)
+    order_line_id: Mapped[UUID] = mapped_column(primary_key=True)
+    delivery_no: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    product_id: Mapped[UUID]
+    quantity: Mapped[int] = mapped_column(SmallInteger)
+    quantity_delivered: Mapped[int] = mapped_column(SmallInteger)
+    address_id: Mapped[UUID]
+    address_version_id: Mapped[UUID]
+    station_id: Mapped[UUID]
+    block_id: Mapped[UUID]
+    deliverer_id: Mapped[UUID | None]
+    stop_no: Mapped[int] = mapped_column(Integer)
+    status: Mapped[DeliveryStatus] = mapped_column(Text)
+    reason: Mapped[str | None]
+    our_fault: Mapped[bool | None]
+    done_at: Mapped[datetime | None]
+    """Device time of the tap, corrected by the phone's measured offset."""
+    recorded_at: Mapped[datetime | None]
+    bulk_marked: Mapped[bool] = mapped_column(default=False)
+    celsius: Mapped[Decimal | None] = mapped_column(Numeric(4, 1))
+    event_id: Mapped[UUID | None]
+    cause_id: Mapped[UUID | None]
+
+
+class Stop(CustomerOwned):
+    """One address on one service date on one route sheet: the unit KPIs count (户次)."""
+
+    __tablename__ = "stops"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({values_of(StopState)})", name="state"),
+        Index("ix_stops_block", "block_id", "service_date"),
+        Index("ix_stops_service_date", "service_date"),
+        {"postgresql_partition_by": "RANGE (service_date)"},
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    service_date: Mapped[date] = mapped_column(primary_key=True)
+    address_id: Mapped[UUID] = mapped_column(primary_key=True)
+    customer_kind: Mapped[str]
+    city_code: Mapped[str]
+    station_id: Mapped[UUID]
+    block_id: Mapped[UUID]
+    deliverer_id: Mapped[UUID | None]
+    stop_no: Mapped[int] = mapped_column(Integer)
+    bottles: Mapped[int] = mapped_column(Integer)
+    state: Mapped[StopState] = mapped_column(Text)
+    made_at: Mapped[datetime | None]
+    """When the last of its deliveries was made, corrected; only when all were made in full."""
+    bulk_marked: Mapped[bool] = mapped_column(default=False)
+
+
+class RouteSheet(DeviceOwned):
+    """A block's round on one service date."""
+
+    __tablename__ = "route_sheets"
+    __table_args__ = (
+        Index("ix_route_sheets_station", "station_id", "service_date"),
+        Index("ix_route_sheets_deliverer", "deliverer_id", "service_date"),
+    )
+
+    block_id: Mapped[UUID] = mapped_column(primary_key=True)
+    service_date: Mapped[date] = mapped_column(primary_key=True)
+    station_id: Mapped[UUID]
+    deliverer_id: Mapped[UUID | None]
+    stops: Mapped[int] = mapped_column(Integer)
+    bottles: Mapped[int] = mapped_column(Integer)
+    planned_at: Mapped[datetime]
+
+
+class PickingTotal(DeviceOwned):
+    """Bottles of a product that a station hands out on a service date, by block."""
+
+    __tablename__ = "picking_totals"
+    __table_args__ = (Index("ix_picking_totals_station", "station_id", "service_date"),)
+
+    block_id: Mapped[UUID] = mapped_column(primary_key=True)
+    service_date: Mapped[date] = mapped_column(primary_key=True)
+    product_id: Mapped[UUID] = mapped_column(primary_key=True)
+    station_id: Mapped[UUID]
+    bottles: Mapped[int] = mapped_column(Integer)
+
+
+class PlanException(CustomerOwned):
+    """A line that was due and could not be planned: set aside, with its reason."""
+
+    __tablename__ = "plan_exceptions"
+    __table_args__ = (Index("ix_plan_exceptions_service_date", "service_date"),)
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    service_date: Mapped[date] = mapped_column(primary_key=True)
+    order_line_id: Mapped[UUID] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    noticed_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+
+
+class SyncEvent(DeviceOwned):
+    """One event of a deliverer's phone, accepted once, with the answer it got."""
+
+    __tablename__ = "sync_events"
+    __table_args__ = (Index("ix_sync_events_received_at", "received_at"),)
+
+    deliverer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    event_id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    device_at: Mapped[datetime]
+    clock_offset_ms: Mapped[int]
+    """Server time minus phone time, measured when the batch was sent."""
+    received_at: Mapped[datetime]
+    answer: Mapped[dict[str, Any]] = mapped_column(JSONB)

@@ -1,0 +1,149 @@
+"""Rights at the edge: who is calling, and which roles an endpoint lets in.
+
+Every route names its rights by `Allow(...)` or `OPEN`; a test reads them off the routes.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+import structlog
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import select
+
+from app.core.clock import BusinessClock, wall_now
+from app.core.db import Database
+from app.core.errors import Forbidden, NotAuthenticated
+from app.identity.models import AccountKind, Role, SessionRow, StaffAccount
+
+bearer = HTTPBearer(auto_error=False, description="Access token of /auth/login or /auth/sms-login")
+
+
+@dataclass(frozen=True)
+class Principal:
+    """The authenticated caller. `station_id` and `deliverer_id` narrow what staff may see."""
+
+    account_id: UUID
+    kind: AccountKind
+    roles: frozenset[Role]
+    session_id: UUID
+    station_id: UUID | None = None
+    deliverer_id: UUID | None = None
+
+    @property
+    def actor(self) -> str:
+        """How histories name the caller."""
+        if self.kind is AccountKind.CUSTOMER:
+            return "customer"
+        if self.deliverer_id is not None:
+            return f"deliverer:{self.deliverer_id}"
+        return f"staff:{self.account_id}"
+
+    @property
+    def customer_id(self) -> UUID:
+        """The caller's own customer id; raises Forbidden for staff."""
+        if self.kind is not AccountKind.CUSTOMER:
+            raise Forbidden
+        return self.account_id
+
+    @property
+    def own_deliverer_id(self) -> UUID:
+        """The deliverer the caller is; raises Forbidden for anyone else."""
+        if self.deliverer_id is None:
+            raise Forbidden
+        return self.deliverer_id
+
+    def has(self, *roles: Role) -> bool:
+        """Whether any of these roles is the caller's."""
+        return not self.roles.isdisjoint(roles)
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of a token: it has 256 random bits, so a plain hash is enough."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def find_principal(database: Database, token: str) -> Principal | None:
+    """The caller behind an access token that is valid now."""
+    async with database.statement() as connection:
+        row = (
+            await connection.execute(
+                select(
+                    SessionRow.session_id,
+                    SessionRow.account_id,
+                    SessionRow.kind,
+                    StaffAccount.roles,
+                    StaffAccount.station_id,
+                    StaffAccount.deliverer_id,
+                    StaffAccount.is_active,
+                )
+                .join(StaffAccount, StaffAccount.id == SessionRow.account_id, isouter=True)
+                .where(
+                    SessionRow.access_hash == token_hash(token),
+                    SessionRow.access_expires_at > wall_now(),
+                )
+            )
+        ).one_or_none()
+    if row is None:
+        return None
+    if row.kind == AccountKind.CUSTOMER:
+        roles = frozenset({Role.CUSTOMER})
+    elif row.is_active:
+        roles = frozenset(Role(role) for role in row.roles)
+    else:
+        return None
+    return Principal(
+        account_id=row.account_id,
+        kind=AccountKind(row.kind),
+        roles=roles,
+        session_id=row.session_id,
+        station_id=row.station_id,
+        deliverer_id=row.deliverer_id,
+    )
+
+
+class Allow:
+    """Dependency that lets only these roles in and answers the caller."""
+
+    def __init__(self, *roles: Role) -> None:
+        self.roles = frozenset(roles)
+
+    async def __call__(
+        self,
+        request: Request,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    ) -> Principal:
+        """Authenticate and check; raises NotAuthenticated or Forbidden."""
+        token = credentials.credentials if credentials is not None else None
+        if not token or not token.isascii():
+            raise NotAuthenticated
+        principal = await find_principal(request.app.state.database, token)
+        if principal is None:
+            raise NotAuthenticated
+        if not principal.has(*self.roles):
+            raise Forbidden
+        request.state.caller_id = principal.account_id
+        structlog.contextvars.bind_contextvars(caller=str(principal.account_id))
+        return principal
+
+
+def open_to_all() -> None:
+    """Marks an endpoint that verifies its caller by other means, or that anyone may read."""
+
+
+OPEN = Depends(open_to_all)
+STAFF = tuple(role for role in Role if role not in {Role.CUSTOMER, Role.SCHOOL})
+
+
+def business_clock(request: Request) -> BusinessClock:
+    """The process's business clock."""
+    clock: BusinessClock = request.app.state.clock
+    return clock
+
+
+ClockDep = Annotated[BusinessClock, Depends(business_clock)]
+AnyCaller = Annotated[Principal, Depends(Allow(*Role))]
+CustomerCaller = Annotated[Principal, Depends(Allow(Role.CUSTOMER))]
+DelivererCaller = Annotated[Principal, Depends(Allow(Role.DELIVERER))]

@@ -1,0 +1,5 @@
+"""JSON endpoints of identity."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["identity"])

@@ -1,0 +1,5 @@
+"""JSON endpoints of kpi."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["kpi"])

@@ -1,0 +1,5 @@
+"""JSON endpoints of network."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["network"])

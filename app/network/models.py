@@ -1,0 +1,188 @@
+"""Tables of the network."""
+
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text
+from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint, Range
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.base import CustomerOwned, Shared
+from app.core.states import values_of
+
+
+class City(Shared):
+    """A city with its administrative code."""
+
+    __tablename__ = "cities"
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class Station(Shared):
+    """A depot where deliverers collect milk (奶站)."""
+
+    __tablename__ = "stations"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    city_code: Mapped[str] = mapped_column(ForeignKey("cities.code"))
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+
+class StationCutoff(Shared):
+    """Until when, on the day before, changes for a service date are taken; dated rows."""
+
+    __tablename__ = "station_cutoffs"
+    __table_args__ = (
+        ExcludeConstraint(("station_id", "="), ("valid", "&&"), using="gist", name="ex_cutoffs"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    station_id: Mapped[UUID] = mapped_column(ForeignKey("stations.id"))
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+    cutoff_time: Mapped[time]
+
+
+class Block(Shared):
+    """A set of addresses served by one deliverer (区块)."""
+
+    __tablename__ = "blocks"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    station_id: Mapped[UUID] = mapped_column(ForeignKey("stations.id"), index=True)
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+
+class BlockDeliverer(Shared):
+    """Who serves a block over a period; one at a time."""
+
+    __tablename__ = "block_deliverers"
+    __table_args__ = (
+        ExcludeConstraint(("block_id", "="), ("valid", "&&"), using="gist", name="ex_deliverers"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    block_id: Mapped[UUID] = mapped_column(ForeignKey("blocks.id"))
+    deliverer_id: Mapped[UUID] = mapped_column(ForeignKey("deliverers.id"), index=True)
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+
+
+class CoverageKind(StrEnum):
+    """How a rule names its buildings."""
+
+    COMPOUND = "compound"
+    STREET = "street"
+    POLYGON = "polygon"
+
+
+class HouseParity(StrEnum):
+    """Which side of a street."""
+
+    ALL = "all"
+    ODD = "odd"
+    EVEN = "even"
+
+
+class CoverageRule(Shared):
+    """Buildings a block serves: a compound, a street with a house range, or a polygon.
+
+    `polygon` is GeoJSON-like `[[longitude, latitude], …]`; its box is kept for the index.
+    """
+
+    __tablename__ = "coverage_rules"
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({values_of(CoverageKind)})", name="kind"),
+        CheckConstraint(f"parity IN ({values_of(HouseParity)})", name="parity"),
+        CheckConstraint(
+            "CASE kind WHEN 'compound' THEN compound IS NOT NULL"
+            " WHEN 'street' THEN street IS NOT NULL AND house_from <= house_to"
+            " ELSE polygon IS NOT NULL END",
+            name="shape",
+        ),
+        Index("ix_coverage_rules_compound", "city_code", "compound"),
+        Index("ix_coverage_rules_street", "city_code", "street"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    block_id: Mapped[UUID] = mapped_column(ForeignKey("blocks.id"), index=True)
+    city_code: Mapped[str] = mapped_column(ForeignKey("cities.code"))
+    kind: Mapped[CoverageKind] = mapped_column(Text)
+    district: Mapped[str | None]
+    compound: Mapped[str | None]
+    street: Mapped[str | None]
+    house_from: Mapped[int | None]
+    house_to: Mapped[int | None]
+    parity: Mapped[HouseParity] = mapped_column(Text, default=HouseParity.ALL)
+    polygon: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    west: Mapped[float | None]
+    south: Mapped[float | None]
+    east: Mapped[float | None]
+    north: Mapped[float | None]
+    first_stop_no: Mapped[int] = mapped_column(default=0)
+    """Where in the block's round these buildings come."""
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+
+
+class PlanDayState(StrEnum):
+    """A station's day: takes changes, planned, or withdrawn by the operator."""
+
+    OPEN = "open"
+    FROZEN = "frozen"
+    WITHDRAWN = "withdrawn"
+
+
+class PlanDay(Shared):
+    """One service date of one station, made ahead; the row every change locks."""
+
+    __tablename__ = "plan_days"
+    __table_args__ = (CheckConstraint(f"state IN ({values_of(PlanDayState)})", name="state"),)
+
+    station_id: Mapped[UUID] = mapped_column(ForeignKey("stations.id"), primary_key=True)
+    service_date: Mapped[date] = mapped_column(primary_key=True)
+    state: Mapped[PlanDayState] = mapped_column(Text, default=PlanDayState.OPEN)
+    cutoff_at: Mapped[datetime] = mapped_column(index=True)
+    frozen_at: Mapped[datetime | None]
+    planned_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
+
+
+class AddressBlock(CustomerOwned):
+    """Which block serves an address, and where in its round, over a period."""
+
+    __tablename__ = "address_blocks"
+    __table_args__ = (
+        ExcludeConstraint(
+            ("customer_id", "="),
+            ("address_id", "="),
+            ("valid", "&&"),
+            using="gist",
+            name="ex_address_blocks",
+        ),
+        Index("ix_address_blocks_block_id", "block_id"),
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    address_id: Mapped[UUID] = mapped_column(primary_key=True)
+    valid_from: Mapped[date] = mapped_column(primary_key=True)
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+    block_id: Mapped[UUID] = mapped_column(ForeignKey("blocks.id"))
+    stop_no: Mapped[int]
+
+
+class Vehicle(Shared):
+    """A refrigerated van."""
+
+    __tablename__ = "vehicles"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    plate: Mapped[str] = mapped_column(unique=True)
+    station_id: Mapped[UUID] = mapped_column(ForeignKey("stations.id"), index=True)
+    is_active: Mapped[bool] = mapped_column(default=True)

@@ -1,0 +1,1 @@
+"""Messages to people: templates, SMS through providers, receipts. Calls `identity` and `core`."""

@@ -1,0 +1,5 @@
+"""JSON endpoints of notifications."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["notifications"])

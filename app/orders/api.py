@@ -1,0 +1,5 @@
+"""JSON endpoints of orders."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["orders"])

@@ -1,0 +1,5 @@
+"""Reactions of orders to events from below."""
+
+from app.core.registration import Reaction
+
+REACTIONS: list[Reaction] = []

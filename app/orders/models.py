@@ -1,0 +1,265 @@
+"""Tables of orders. Amounts are integer fen; dates are service dates."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint, Range
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.base import CustomerOwned, Registry, Shared
+from app.core.states import values_of
+from app.orders.states import ConfirmationKind, OrderSource, OrderStatus
+
+_PATTERN_CHECK = (
+    "(weekday_quantities IS NULL AND quantity BETWEEN 1 AND 99"
+    " AND interval_days BETWEEN 1 AND 90)"
+    " OR (weekday_quantities IS NOT NULL AND quantity IS NULL AND interval_days IS NULL"
+    " AND array_length(weekday_quantities, 1) = 7)"
+)
+
+
+class OrderAgreement(Shared):
+    """A version of the order agreement every order accepts (S1 Annex A, veto E)."""
+
+    __tablename__ = "order_agreements"
+
+    version: Mapped[str] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    effective_date: Mapped[date]
+
+
+class OrderNumber(Registry):
+    """Short number for people -> order; outside numbers as `shop:number`."""
+
+    __tablename__ = "order_numbers"
+
+    number: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[UUID]
+    order_id: Mapped[UUID]
+
+
+class Order(CustomerOwned):
+    """One purchase of a customer for an address."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["customer_id", "address_id"], ["addresses.customer_id", "addresses.address_id"]
+        ),
+        CheckConstraint(f"status IN ({values_of(OrderStatus)})", name="status"),
+        CheckConstraint(f"source IS NULL OR source IN ({values_of(OrderSource)})", name="source"),
+        CheckConstraint(f"confirmation IN ({values_of(ConfirmationKind)})", name="confirmation"),
+        CheckConstraint("price_fen >= 0", name="price"),
+        CheckConstraint(
+            "confirmed_at IS NOT NULL OR status NOT IN ('delivering', 'completed')",
+            name="confirmed",
+        ),
+        Index("ix_orders_status_placed_at", "status", "placed_at"),
+        Index("ix_orders_confirmed_at", "confirmed_at"),
+        Index("ix_orders_address_id", "customer_id", "address_id"),
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_no: Mapped[str]
+    status: Mapped[OrderStatus] = mapped_column(Text)
+    confirmation: Mapped[ConfirmationKind] = mapped_column(Text)
+    source: Mapped[OrderSource | None] = mapped_column(Text)
+    """None: not known (an imported order whose book does not say)."""
+    address_id: Mapped[UUID]
+    price_fen: Mapped[int]
+    agreement_version: Mapped[str | None] = mapped_column(ForeignKey("order_agreements.version"))
+    agreed_at: Mapped[datetime | None]
+    deliverer_id: Mapped[UUID | None]
+    """Who took it at the door."""
+    outside_number: Mapped[str | None]
+    placed_at: Mapped[datetime]
+    pay_before_at: Mapped[datetime | None]
+    paid_at: Mapped[datetime | None]
+    confirmed_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+    """Grows with every change of the order; previews name it."""
+
+
+class OrderHistory(CustomerOwned):
+    """Every move of an order's status: who, when, why."""
+
+    __tablename__ = "order_history"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
+        ),
+        Index("ix_order_history_order_id", "customer_id", "order_id"),
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    entry_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID]
+    from_status: Mapped[str | None]
+    to_status: Mapped[str]
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    """`customer`, `staff:<id>`, `deliverer:<id>` or `system`."""
+    reason: Mapped[str | None]
+
+
+class OrderReview(CustomerOwned):
+    """The review of an online order by coverage or by a person (S1 4.3.1)."""
+
+    __tablename__ = "order_reviews"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
+        ),
+        CheckConstraint("verdict IN ('covered', 'unclear', 'uncovered')", name="verdict"),
+        CheckConstraint("decision IS NULL OR decision IN ('approved', 'rejected')", name="decided"),
+        Index("ix_order_reviews_waiting", "opened_at", postgresql_where=text("decision IS NULL")),
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    verdict: Mapped[str]
+    opened_at: Mapped[datetime]
+    decision: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None]
+    reason: Mapped[str | None]
+
+
+class OrderLine(CustomerOwned):
+    """One product of an order: bought as `bottles_bought` for `paid_fen`, plus gifts at value 0."""
+
+    __tablename__ = "order_lines"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
+        ),
+        CheckConstraint(_PATTERN_CHECK, name="pattern"),
+        CheckConstraint("bottles_bought > 0 AND gift_bottles >= 0", name="bottles"),
+        CheckConstraint("paid_fen >= 0", name="paid"),
+        Index("ix_order_lines_order_id", "customer_id", "order_id"),
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_line_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID]
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
+    quantity: Mapped[int | None] = mapped_column(SmallInteger)
+    interval_days: Mapped[int | None] = mapped_column(SmallInteger)
+    weekday_quantities: Mapped[list[int] | None] = mapped_column(ARRAY(SmallInteger))
+    """Bottles on Monday … Sunday."""
+    start_date: Mapped[date]
+    """First date wished for; the terms say what became of it."""
+    cycle_days: Mapped[int | None]
+    """Delivery cycle (配送周期), the paid period, in days."""
+    bottles_bought: Mapped[int]
+    gift_bottles: Mapped[int] = mapped_column(default=0)
+    paid_fen: Mapped[int]
+    unit_price_fen: Mapped[int | None]
+    """List price when bought, copied; the value of a bottle is `paid_fen * k // bottles_bought`."""
+    vat_permille: Mapped[int]
+
+
+class OrderTerm(CustomerOwned):
+    """What a line brings over a date range; ranges of a line cannot overlap (时段).
+
+    A gap between terms is a pause. History is never edited: a change shrinks and inserts.
+    """
+
+    __tablename__ = "order_terms"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["customer_id", "order_line_id"],
+            ["order_lines.customer_id", "order_lines.order_line_id"],
+        ),
+        ForeignKeyConstraint(
+            ["customer_id", "address_version_id"],
+            ["address_versions.customer_id", "address_versions.address_version_id"],
+        ),
+        ExcludeConstraint(
+            ("customer_id", "="),
+            ("order_line_id", "="),
+            ("valid", "&&"),
+            using="gist",
+            name="ex_order_terms",
+        ),
+        CheckConstraint(_PATTERN_CHECK, name="pattern"),
+        CheckConstraint("NOT isempty(valid) AND NOT upper_inf(valid)", name="valid"),
+        CheckConstraint("first_date = lower(valid)", name="first_date"),
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_line_id: Mapped[UUID] = mapped_column(primary_key=True)
+    first_date: Mapped[date] = mapped_column(primary_key=True)
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
+    quantity: Mapped[int | None] = mapped_column(SmallInteger)
+    interval_days: Mapped[int | None] = mapped_column(SmallInteger)
+    anchor_date: Mapped[date]
+    """A day on which an interval pattern delivers."""
+    weekday_quantities: Mapped[list[int] | None] = mapped_column(ARRAY(SmallInteger))
+    address_id: Mapped[UUID]
+    address_version_id: Mapped[UUID]
+
+
+class EntitlementEntry(CustomerOwned):
+    """Append-only record of bottles and value a line gains or gives up."""
+
+    __tablename__ = "entitlement_entries"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["customer_id", "order_line_id"],
+            ["order_lines.customer_id", "order_lines.order_line_id"],
+        ),
+        CheckConstraint(
+            "kind IN ('bought', 'gift', 'opening', 'swapped_in', 'swapped_out', 'transferred_in',"
+            " 'transferred_out', 'credited', 'refunded', 'forfeited', 'restored')",
+            name="kind",
+        ),
+        CheckConstraint("bottles > 0 AND value_fen >= 0", name="amounts"),
+        Index("ix_entitlement_entries_line", "customer_id", "order_line_id"),
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    entry_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_line_id: Mapped[UUID]
+    kind: Mapped[str]
+    bottles: Mapped[int]
+    value_fen: Mapped[int]
+    at: Mapped[datetime]
+    cause_id: Mapped[UUID | None]
+
+
+class OrderChange(CustomerOwned):
+    """An accepted change: what was shown is what happened. Never edited."""
+
+    __tablename__ = "order_changes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
+        ),
+        Index("ix_order_changes_order_id", "customer_id", "order_id"),
+        Index("ix_order_changes_at", "at"),
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    change_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID]
+    kind: Mapped[str]
+    effective_date: Mapped[date]
+    request: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    preview: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    actor: Mapped[str]
+    at: Mapped[datetime]

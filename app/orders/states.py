@@ -1,0 +1,72 @@
+"""Statuses of an order and the moves between them (S1 4.3.1)."""
+
+from enum import StrEnum
+
+from app.core.states import StateTable
+
+
+class OrderStatus(StrEnum):
+    """Stored statuses; `not_started` and `paused` are derived from terms and shown."""
+
+    PENDING_PAYMENT = "pending_payment"
+    EXPIRED = "expired"
+    UNDER_REVIEW = "under_review"
+    REJECTED = "rejected"
+    DELIVERING = "delivering"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+LABELS = {
+    OrderStatus.PENDING_PAYMENT: "待付款",
+    OrderStatus.EXPIRED: "已过期",
+    OrderStatus.UNDER_REVIEW: "正在审核",
+    OrderStatus.REJECTED: "未通过审核",
+    OrderStatus.DELIVERING: "配送中",
+    OrderStatus.COMPLETED: "已完成",
+    OrderStatus.CANCELLED: "已取消",
+}
+
+ORDER_MOVES: StateTable[OrderStatus] = StateTable(
+    {
+        OrderStatus.PENDING_PAYMENT: frozenset(
+            {OrderStatus.UNDER_REVIEW, OrderStatus.EXPIRED, OrderStatus.CANCELLED}
+        ),
+        OrderStatus.UNDER_REVIEW: frozenset(
+            {OrderStatus.DELIVERING, OrderStatus.REJECTED, OrderStatus.CANCELLED}
+        ),
+        OrderStatus.DELIVERING: frozenset({OrderStatus.COMPLETED, OrderStatus.CANCELLED}),
+    }
+)
+
+
+class OrderSource(StrEnum):
+    """Where an order came from; `internet` ones count for the internet rate (S1 5.2.1)."""
+
+    WEB = "web"
+    APP = "app"
+    MINI_PROGRAM = "mini_program"
+    TMALL = "tmall"
+    JD = "jd"
+    PHONE = "phone"
+    DOOR = "door"
+    SHOP = "shop"
+
+
+INTERNET_SOURCES = frozenset(
+    {
+        OrderSource.WEB,
+        OrderSource.APP,
+        OrderSource.MINI_PROGRAM,
+        OrderSource.TMALL,
+        OrderSource.JD,
+    }
+)
+
+
+class ConfirmationKind(StrEnum):
+    """How an order is confirmed: by review, on site, or taken over from a paper book."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    IMPORTED = "imported"

@@ -1,0 +1,1 @@
+"""Deliverers and operating staff. Calls `identity` and `core`."""

@@ -1,0 +1,5 @@
+"""JSON endpoints of workforce."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["workforce"])
