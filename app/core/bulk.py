@@ -1,0 +1,41 @@
+"""Bulk loading by COPY inside the session's transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def copy_rows(
+    session: AsyncSession,
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+) -> None:
+    """COPY rows into a table, as part of the session's transaction.
+
+    The statement before makes SQLAlchemy send its BEGIN, without which the rows would outlive a
+    rollback.
+    """
+    await session.execute(text("SELECT 1"))
+    raw = await (await session.connection()).get_raw_connection()
+    driver = raw.driver_connection
+    if driver is None:
+        raise RuntimeError("the connection has been closed")
+    await driver.copy_records_to_table(
+        table, columns=list(columns), records=[[_plain(value) for value in row] for row in rows]
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Range):
+        return asyncpg.Range(
+            value.lower,
+            value.upper,
+            lower_inc=value.bounds[0] == "[",
+            upper_inc=value.bounds[1] == "]",
+        )
+    return value

@@ -1,0 +1,108 @@
+"""What can go wrong with an order."""
+
+from app.core.errors import Conflict, InvalidInput, NotFound
+
+
+class OrderUnknown(NotFound):
+    """No such order, or not the caller's."""
+
+    code = "order_not_found"
+    title = "没有找到该订单"
+
+
+class AgreementOutdated(Conflict):
+    """The accepted agreement is not the one in force; facts carry the current version."""
+
+    code = "agreement_outdated"
+    title = "订奶协议已更新，请阅读并同意新版本"
+
+
+class StartTooEarly(Conflict):
+    """The wished start cannot be kept; facts carry the first possible date."""
+
+    code = "start_too_early"
+    title = "起送日期太早"
+
+
+class StartTooLate(InvalidInput):
+    """The wished start is too far away."""
+
+    code = "start_too_late"
+    title = "起送日期太远"
+
+
+class PatternInvalid(InvalidInput):
+    """The delivery pattern brings nothing or is contradictory."""
+
+    code = "pattern_invalid"
+    title = "配送模式填写有误"
+
+
+class AmountTooLarge(InvalidInput):
+    """More bottles or money than one order may hold."""
+
+    code = "order_too_large"
+    title = "订购数量过大"
+
+
+class OrderNotPayable(Conflict):
+    """The order does not wait for a payment."""
+
+    code = "order_not_payable"
+    title = "该订单当前不需要付款"
+
+
+class OrderNotChangeable(Conflict):
+    """The order is not being delivered."""
+
+    code = "order_not_changeable"
+    title = "该订单当前不能修改"
+
+
+class ChangeTooEarly(Conflict):
+    """The change wants a day that can no longer be changed; facts: first_possible_date."""
+
+    code = "change_too_early"
+    title = "该日期已过修改截止时间"
+
+
+class NothingToChange(Conflict):
+    """The change would have no effect."""
+
+    code = "nothing_to_change"
+    title = "所选日期没有可修改的配送"
+
+
+class PreviewInvalid(InvalidInput):
+    """The preview token is not ours, is of another order, or has expired."""
+
+    code = "preview_invalid"
+    title = "预览已失效，请重新预览"
+
+
+class PreviewOutdated(Conflict):
+    """Things changed since the preview; nothing was done."""
+
+    code = "preview_outdated"
+    title = "情况已变化，请重新预览"
+
+
+class NoReviewWaiting(Conflict):
+    """The order does not wait for a reviewer."""
+
+    code = "no_review_waiting"
+    title = "该订单不在待审核状态"
+
+
+class NotServedByDeliverer(Conflict):
+    """The deliverer has no block to put the household into."""
+
+    code = "not_served_by_deliverer"
+    title = "送奶员没有可用的配送区块"
+
+
+class OrdersRunning(Conflict):
+    """The account cannot be closed while orders run."""
+
+    code = "orders_running"
+    title = "还有进行中的订单，暂不能注销"

@@ -1,0 +1,318 @@
+"""Writing matched rows: customers, addresses, orders, terms, opening balances, set by set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import Range, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.billing.models import LedgerTransfer
+from app.catalog.service import get_vat_rates
+from app.core.clock import local_date
+from app.core.ids import new_id, speakable_number
+from app.customers.models import Address, AddressVersion, Customer
+from app.network.models import AddressBlock
+from app.network.service import first_open_date, list_closed_dates
+from app.orders.importing.matching import MatchedRow
+from app.orders.importing.people import Batch, Home, People, address_key
+from app.orders.models import EntitlementEntry, OrderHistory, OrderLine, OrderNumber
+from app.orders.repository import term_values
+from app.orders.rules import ONE_DAY, Placement, Term, bottles_between, lay_out
+from app.orders.states import ConfirmationKind, OrderStatus
+
+
+@dataclass
+class Loader:
+    """Writes batches; keeps what is the same for the whole import."""
+
+    people: People
+    now: datetime
+    first_dates: dict[UUID, date] = field(default_factory=dict)
+    closed: dict[UUID, frozenset[date]] = field(default_factory=dict)
+
+    async def load(self, session: AsyncSession, rows: Sequence[MatchedRow]) -> int:
+        """Write those rows of a batch that were never imported; answers how many."""
+        fresh = await self._claim(session, rows)
+        if not fresh:
+            return 0
+        batch = Batch()
+        customers = await self.people.customers(session, batch, [row for row, *_ in fresh])
+        homes = await self.people.homes(session, batch, [row for row, *_ in fresh], customers)
+        vat = await get_vat_rates(
+            session, product_ids={row.product_id for row, *_ in fresh}, on=local_date(self.now)
+        )
+        for row, order_id, order_no in fresh:
+            home = homes[address_key(row.row)]
+            await self._know_station(session, row.served_by.station_id)
+            self._order(batch, row, home, order_id, order_no, vat=vat[row.product_id])
+        await self._settle_numbers(session, fresh, homes)
+        await batch.write(
+            session,
+            (
+                Customer.__tablename__,
+                Address.__tablename__,
+                AddressVersion.__tablename__,
+                "orders",
+                "order_history",
+                "order_lines",
+                "order_terms",
+                EntitlementEntry.__tablename__,
+                LedgerTransfer.__tablename__,
+            ),
+        )
+        await self._address_blocks(session, fresh, homes)
+        return len(fresh)
+
+    async def _claim(
+        self, session: AsyncSession, rows: Sequence[MatchedRow]
+    ) -> list[tuple[MatchedRow, UUID, str]]:
+        """Rows whose key (订户编号, product) is new, each with its order's id and number."""
+        wanted = {book_key(row): (row, new_id()) for row in rows}
+        claimed = await session.scalars(
+            insert(OrderNumber)
+            .values(
+                [
+                    {"number": key, "customer_id": order_id, "order_id": order_id}
+                    for key, (_, order_id) in sorted(wanted.items())
+                ]
+            )
+            .on_conflict_do_nothing()
+            .returning(OrderNumber.number)
+        )
+        taken = set(claimed)
+        fresh = [item for key, item in wanted.items() if key in taken]
+        numbers = await self._order_numbers(session, [order_id for _, order_id in fresh])
+        return [(row, order_id, numbers[order_id]) for row, order_id in fresh]
+
+    @staticmethod
+    async def _order_numbers(session: AsyncSession, order_ids: Sequence[UUID]) -> dict[UUID, str]:
+        numbers: dict[UUID, str] = {}
+        while len(numbers) < len(order_ids):
+            tried = {speakable_number(): one for one in order_ids if one not in numbers}
+            got = await session.scalars(
+                insert(OrderNumber)
+                .values(
+                    [
+                        {"number": number, "customer_id": one, "order_id": one}
+                        for number, one in tried.items()
+                    ]
+                )
+                .on_conflict_do_nothing()
+                .returning(OrderNumber.number)
+            )
+            numbers |= {tried[number]: number for number in got}
+        return numbers
+
+    @staticmethod
+    async def _settle_numbers(
+        session: AsyncSession,
+        fresh: Sequence[tuple[MatchedRow, UUID, str]],
+        homes: dict[tuple[str, str], Home],
+    ) -> None:
+        owners = {
+            number: (homes[address_key(row.row)].customer_id, order_id)
+            for row, order_id, order_no in fresh
+            for number in (book_key(row), order_no)
+        }
+        statement = insert(OrderNumber).values(
+            [
+                {"number": number, "customer_id": customer_id, "order_id": order_id}
+                for number, (customer_id, order_id) in owners.items()
+            ]
+        )
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=[OrderNumber.number],
+                set_={"customer_id": statement.excluded.customer_id},
+            )
+        )
+
+    async def _know_station(self, session: AsyncSession, station_id: UUID) -> None:
+        if station_id in self.first_dates:
+            return
+        first = await first_open_date(session, station_id=station_id, now=self.now, lead_days=0)
+        self.first_dates[station_id] = first
+        self.closed[station_id] = await list_closed_dates(
+            session, station_id=station_id, from_date=first, now=self.now
+        )
+
+    def _order(
+        self,
+        batch: Batch,
+        row: MatchedRow,
+        home: Home,
+        order_id: UUID,
+        order_no: str,
+        *,
+        vat: int,
+    ) -> None:
+        source = None if row.row.source is None else row.row.source.value
+        batch.add(
+            "orders",
+            customer_id=home.customer_id,
+            order_id=order_id,
+            order_no=order_no,
+            status=OrderStatus.DELIVERING.value,
+            confirmation=ConfirmationKind.IMPORTED.value,
+            source=source,
+            address_id=home.address_id,
+            price_fen=row.paid_fen,
+            placed_at=self.now,
+            confirmed_at=self.now,
+            version=1,
+        )
+        batch.add(
+            OrderHistory.__tablename__,
+            customer_id=home.customer_id,
+            entry_id=new_id(),
+            order_id=order_id,
+            from_status=None,
+            to_status=OrderStatus.DELIVERING.value,
+            at=self.now,
+            actor="system",
+            reason=f"imported, row {row.row.row_no}",
+        )
+        line_id = new_id()
+        terms, unscheduled = self._terms(row, home)
+        self._line(batch, row, home, order_id, line_id, vat=vat, unscheduled=unscheduled)
+        for term in terms:
+            batch.add("order_terms", **term_values(home.customer_id, line_id, term))
+        self._entitle(batch, home, line_id, "opening", row.bottles, row.paid_fen)
+        self._entitle(batch, home, line_id, "gift", row.gift_bottles, 0)
+        self._opening(batch, home, order_id, line_id, "prepaid", row.paid_fen)
+        self._opening(batch, home, order_id, line_id, "deposit", row.row.box_deposit_fen)
+
+    def _line(
+        self,
+        batch: Batch,
+        row: MatchedRow,
+        home: Home,
+        order_id: UUID,
+        line_id: UUID,
+        *,
+        vat: int,
+        unscheduled: int,
+    ) -> None:
+        weekdays = row.pattern.weekday_quantities
+        batch.add(
+            OrderLine.__tablename__,
+            customer_id=home.customer_id,
+            order_line_id=line_id,
+            order_id=order_id,
+            product_id=row.product_id,
+            quantity=row.pattern.quantity,
+            interval_days=row.pattern.interval_days,
+            weekday_quantities=None if weekdays is None else list(weekdays),
+            start_date=row.row.start_date,
+            anchor_date=row.row.start_date,
+            cycle_days=None,
+            bottles_bought=row.bottles,
+            gift_bottles=row.gift_bottles,
+            unscheduled_bottles=unscheduled,
+            paid_fen=row.paid_fen,
+            unit_price_fen=row.row.unit_price_fen,
+            vat_permille=vat,
+        )
+
+    def _terms(self, row: MatchedRow, home: Home) -> tuple[list[Term], int]:
+        station_id = row.served_by.station_id
+        start = max(row.row.start_date, self.first_dates[station_id])
+        placement = Placement(
+            row.pattern,
+            row.row.start_date,
+            row.product_id,
+            home.address_id,
+            home.address_version_id,
+        )
+        bottles = row.bottles + row.gift_bottles
+        blocked = set(self.closed[station_id])
+        stops_at: date | None = None
+        for first, last in row.row.pauses:
+            if last is None:
+                stops_at = first
+            else:
+                blocked |= {first + ONE_DAY * step for step in range((last - first).days + 1)}
+        if stops_at is None:
+            return lay_out(placement, start=start, bottles=bottles, blocked=blocked), 0
+        before = _bottles_before(placement, start, stops_at, blocked)
+        scheduled = min(bottles, before)
+        if scheduled == 0:
+            return [], bottles
+        terms = lay_out(placement, start=start, bottles=scheduled, blocked=blocked)
+        return terms, bottles - scheduled
+
+    def _entitle(
+        self, batch: Batch, home: Home, line_id: UUID, kind: str, bottles: int, value_fen: int
+    ) -> None:
+        if bottles:
+            batch.add(
+                EntitlementEntry.__tablename__,
+                customer_id=home.customer_id,
+                entry_id=new_id(),
+                order_line_id=line_id,
+                kind=kind,
+                bottles=bottles,
+                value_fen=value_fen,
+                at=self.now,
+                cause_id=None,
+            )
+
+    def _opening(
+        self, batch: Batch, home: Home, order_id: UUID, line_id: UUID, account: str, fen: int
+    ) -> None:
+        if fen:
+            batch.add(
+                LedgerTransfer.__tablename__,
+                customer_id=home.customer_id,
+                booked_date=local_date(self.now),
+                transfer_id=new_id(),
+                debit_account="opening",
+                credit_account=account,
+                amount_fen=fen,
+                cause="opening_balance",
+                reference_id=order_id,
+                source_id=line_id,
+                booked_at=self.now,
+                reverses_id=None,
+            )
+
+    async def _address_blocks(
+        self,
+        session: AsyncSession,
+        fresh: Sequence[tuple[MatchedRow, UUID, str]],
+        homes: dict[tuple[str, str], Home],
+    ) -> None:
+        since = local_date(self.now)
+        values = {}
+        for row, *_ in fresh:
+            home = homes[address_key(row.row)]
+            values[home.customer_id, home.address_id] = {
+                "customer_id": home.customer_id,
+                "address_id": home.address_id,
+                "valid_from": since,
+                "valid": Range(since, None, bounds="[)"),
+                "block_id": row.served_by.block_id,
+                "stop_no": row.served_by.stop_no,
+            }
+        await session.execute(
+            insert(AddressBlock).values(list(values.values())).on_conflict_do_nothing()
+        )
+
+
+def _bottles_before(placement: Placement, start: date, stops_at: date, blocked: set[date]) -> int:
+    days = (stops_at - start) // timedelta(days=1)
+    total = bottles_between(
+        placement.pattern, start=start, days=max(days, 0), anchor=placement.anchor
+    )
+    return total - sum(
+        placement.pattern.on(day, anchor=placement.anchor)
+        for day in blocked
+        if start <= day < stops_at
+    )
+
+
+def book_key(row: MatchedRow) -> str:
+    """What makes a second import of a row harmless: the operator's number and the product."""
+    return f"book:{row.row.customer_no}:{row.product_id}"

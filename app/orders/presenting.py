@@ -1,0 +1,278 @@
+"""Between the domain's values and the JSON shapes of orders."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.billing.models import Payment, PaymentChannel
+from app.core.ids import public_pair, public_single, read_single
+from app.core.pagination import BadCursor
+from app.orders.models import Order, OrderAgreement, OrderChange, OrderHistory, OrderLine
+from app.orders.repository import pattern_of
+from app.orders.rules import end_date
+from app.orders.schemas import (
+    CancelIn,
+    ChangedDayOut,
+    ChangeIn,
+    ChangeOut,
+    ChangeRecordOut,
+    DayOut,
+    DoorOrderIn,
+    HistoryOut,
+    LineEffectOut,
+    LineOut,
+    OrderHistoryOut,
+    OrderOut,
+    PauseIn,
+    PaymentStarted,
+    PreviewOut,
+    QuotedLineOut,
+    QuoteOut,
+    ResumeIn,
+    ReviewOut,
+    WarningOut,
+)
+from app.orders.service.changing import Effect, WantedChange
+from app.orders.service.doorstep import DoorOrder
+from app.orders.service.placing import Placed, QuotedLine, QuoteResult, terms_for
+from app.orders.service.reading import OrderView
+from app.orders.service.reviewing import WaitingReview
+from app.orders.states import LABELS
+
+WARNINGS = {
+    "uncovered": "该地址暂不在配送范围内；可以下单，审核未通过将自动原路退款",
+    "unclear": "该地址需要人工审核",
+}
+
+
+def quote_out(result: QuoteResult, agreement: OrderAgreement | None) -> QuoteOut:
+    """A quote."""
+    coverage = result.coverage
+    message = WARNINGS.get(coverage.verdict)
+    return QuoteOut(
+        station=None if coverage.station_id is None else public_single("stn", coverage.station_id),
+        block=None if coverage.block_id is None else public_single("blk", coverage.block_id),
+        first_possible_date=result.first_possible_date,
+        price_fen=result.price_fen,
+        lines=[_quoted_line(line) for line in result.lines],
+        warnings=[WarningOut(code=coverage.verdict, message=message)] if message else [],
+        agreement_version="" if agreement is None else agreement.version,
+    )
+
+
+def _quoted_line(line: QuotedLine) -> QuotedLineOut:
+    return QuotedLineOut(
+        product_id=public_single("prd", line.offer.product_id),
+        product=line.offer.name,
+        specification=line.offer.specification,
+        unit_price_fen=line.offer.price_fen,
+        bottles=line.bottles,
+        price_fen=line.price_fen,
+        start_date=line.start_date,
+        end_date=line.end_date,
+        deliveries=[DayOut(date=day, bottles=count) for day, count in line.deliveries],
+    )
+
+
+def placed_out(placed: Placed) -> OrderOut:
+    """An order that has just been placed: its days are those of the quote."""
+    lines = []
+    for line in placed.lines:
+        pattern = _pattern(line)
+        terms = terms_for(
+            pattern_of(line),
+            product_id=line.product_id,
+            start=line.start_date,
+            bottles=line.bottles_bought,
+        )
+        lines.append(_line(line, pattern, end=end_date(terms), left=line.bottles_bought))
+    status = placed.order.status
+    return _order(placed.order, lines, shown=status.value, label=LABELS[status])
+
+
+def order_out(view: OrderView) -> OrderOut:
+    """An order as it stands."""
+    lines = [
+        _line(item.line, _pattern(item.line), end=item.end_date, left=item.bottles_left)
+        for item in view.lines
+    ]
+    return _order(view.order, lines, shown=view.shown_status, label=view.label)
+
+
+def _order(order: Order, lines: list[LineOut], *, shown: str, label: str) -> OrderOut:
+    return OrderOut(
+        id=public_pair("ord", order.customer_id, order.order_id),
+        order_no=order.order_no,
+        status=order.status,
+        shown_status=shown,
+        label=label,
+        confirmation=order.confirmation,
+        source=order.source,
+        address_id=public_pair("adr", order.customer_id, order.address_id),
+        price_fen=order.price_fen,
+        agreement_version=order.agreement_version,
+        placed_at=order.placed_at,
+        pay_before_at=order.pay_before_at,
+        paid_at=order.paid_at,
+        confirmed_at=order.confirmed_at,
+        ended_at=order.ended_at,
+        lines=lines,
+    )
+
+
+def _line(line: OrderLine, pattern: dict[str, Any], *, end: Any, left: int) -> LineOut:
+    return LineOut(
+        id=public_pair("lin", line.customer_id, line.order_line_id),
+        product_id=public_single("prd", line.product_id),
+        pattern=pattern,
+        start_date=line.anchor_date or line.start_date,
+        end_date=end,
+        cycle_days=line.cycle_days,
+        bottles_bought=line.bottles_bought,
+        gift_bottles=line.gift_bottles,
+        bottles_left=left,
+        paid_fen=line.paid_fen,
+        unit_price_fen=line.unit_price_fen,
+        vat_permille=line.vat_permille,
+    )
+
+
+def _pattern(line: OrderLine) -> dict[str, Any]:
+    if line.weekday_quantities is not None:
+        return {"kind": "weekdays", "quantities": list(line.weekday_quantities)}
+    return {
+        "kind": "every_days",
+        "interval_days": line.interval_days,
+        "quantity": line.quantity,
+    }
+
+
+def history_out(moves: Sequence[OrderHistory], changes: Sequence[OrderChange]) -> OrderHistoryOut:
+    """Moves and changes."""
+    return OrderHistoryOut(
+        moves=[HistoryOut.model_validate(move) for move in moves],
+        changes=[
+            ChangeRecordOut(
+                id=public_pair("chg", change.customer_id, change.change_id),
+                kind=change.kind,
+                effective_date=change.effective_date,
+                preview=change.preview,
+                actor=change.actor,
+                at=change.at,
+            )
+            for change in changes
+        ],
+    )
+
+
+def payment_out(payment: Payment) -> PaymentStarted:
+    """A started payment."""
+    return PaymentStarted(
+        id=public_pair("pay", payment.customer_id, payment.payment_id),
+        status=payment.status,
+        amount_fen=payment.amount_fen,
+        expires_at=payment.expires_at,
+        handle=payment.handle,
+    )
+
+
+def wanted_change(body: ChangeIn) -> WantedChange:
+    """The domain's value of a change."""
+    if isinstance(body, CancelIn):
+        return WantedChange(kind="cancel", reason=body.reason)
+    if isinstance(body, PauseIn):
+        return WantedChange(kind="pause", first_date=body.from_date, last_date=body.until_date)
+    if isinstance(body, ResumeIn):
+        return WantedChange(kind="resume", first_date=body.from_date)
+    return WantedChange(kind="skip", first_date=body.date, last_date=body.date)
+
+
+def preview_out(customer_id: UUID, effect: Effect, token: str) -> PreviewOut:
+    """What would happen."""
+    return PreviewOut(
+        kind=effect.wanted.kind,
+        effective_date=effect.effective_date,
+        first_possible_date=effect.first_possible_date,
+        refund_fen=effect.refund_fen,
+        lines=_effects(customer_id, effect),
+        token=token,
+    )
+
+
+def change_out(change: OrderChange, effect: Effect) -> ChangeOut:
+    """The receipt."""
+    return ChangeOut(
+        id=public_pair("chg", change.customer_id, change.change_id),
+        kind=change.kind,
+        effective_date=change.effective_date,
+        refund_fen=effect.refund_fen,
+        lines=_effects(change.customer_id, effect),
+        at=change.at,
+    )
+
+
+def _effects(customer_id: UUID, effect: Effect) -> list[LineEffectOut]:
+    return [
+        LineEffectOut(
+            line_id=public_pair("lin", customer_id, line.order_line_id),
+            days=[
+                ChangedDayOut(date=day, bottles_before=old, bottles_after=new)
+                for day, old, new in line.days
+            ],
+            end_date_before=line.end_before,
+            end_date_after=line.end_after,
+            refund_fen=line.refund_fen,
+        )
+        for line in effect.lines
+    ]
+
+
+def review_out(waiting: WaitingReview) -> ReviewOut:
+    """An order that waits, with the candidates of its coverage."""
+    building = waiting.building
+    return ReviewOut(
+        order_id=public_pair("ord", waiting.order.customer_id, waiting.order.order_id),
+        order_no=waiting.order.order_no,
+        verdict=waiting.review.verdict,
+        opened_at=waiting.review.opened_at,
+        price_fen=waiting.order.price_fen,
+        city_code=building.city_code,
+        district=building.district,
+        street=building.street,
+        house_no=building.house_no,
+        compound=building.compound,
+        candidate_blocks=[public_single("blk", block) for block in waiting.candidates],
+    )
+
+
+def door_order(body: DoorOrderIn, *, deliverer_id: UUID) -> DoorOrder:
+    """The domain's value of a door order."""
+    return DoorOrder(
+        deliverer_id=deliverer_id,
+        client_order_id=UUID(body.client_order_id),
+        customer_name=body.customer_name,
+        phone=body.phone,
+        address=body.address.text(),
+        product_id=read_single("prd", body.product_id),
+        pattern=body.pattern.pattern(),
+        start_date=body.start_date,
+        bottles=body.bottles,
+        amount_fen=body.amount_fen,
+        pay_channel=PaymentChannel(body.pay_channel),
+        receipt_no=body.receipt_no,
+        pos_slip=None if body.pos_slip is None else body.pos_slip.model_dump(exclude_none=True),
+        agreement_version=body.agreement_version,
+        taken_at=body.taken_at,
+    )
+
+
+def read_instant_cursor(after: Sequence[str | int] | None) -> tuple[datetime, UUID] | None:
+    """`(instant, id)` of a cursor; raises BadCursor."""
+    if after is None:
+        return None
+    try:
+        instant, row_id = after
+        return datetime.fromisoformat(str(instant)), UUID(str(row_id))
+    except ValueError as error:
+        raise BadCursor from error

@@ -1,0 +1,341 @@
+"""All SQL of orders."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.ids import new_id
+from app.orders.errors import OrderUnknown
+from app.orders.models import (
+    EntitlementEntry,
+    Order,
+    OrderAgreement,
+    OrderChange,
+    OrderHistory,
+    OrderLine,
+    OrderNumber,
+    OrderReview,
+    OrderTerm,
+)
+from app.orders.rules import Pattern, Rebuilt, Term
+from app.orders.states import ORDER_MOVES, OrderStatus
+
+
+async def get_order(session: AsyncSession, customer_id: UUID, order_id: UUID) -> Order:
+    """One order; raises OrderUnknown."""
+    order = await session.get(Order, (customer_id, order_id))
+    if order is None:
+        raise OrderUnknown
+    return order
+
+
+async def lock_order(session: AsyncSession, customer_id: UUID, order_id: UUID) -> Order:
+    """One order, locked and read anew; raises OrderUnknown."""
+    order = await session.get(
+        Order, (customer_id, order_id), with_for_update=True, populate_existing=True
+    )
+    if order is None:
+        raise OrderUnknown
+    return order
+
+
+async def list_orders(
+    session: AsyncSession,
+    customer_id: UUID,
+    *,
+    limit: int,
+    before: tuple[datetime, UUID] | None = None,
+) -> list[Order]:
+    """A customer's orders, newest first."""
+    query = select(Order).where(Order.customer_id == customer_id)
+    if before is not None:
+        query = query.where(tuple_(Order.placed_at, Order.order_id) < before)
+    query = query.order_by(Order.placed_at.desc(), Order.order_id.desc()).limit(limit)
+    return list(await session.scalars(query))
+
+
+async def list_lines(
+    session: AsyncSession, customer_id: UUID, order_ids: Collection[UUID]
+) -> list[OrderLine]:
+    """Lines of a customer's orders."""
+    found = await session.scalars(
+        select(OrderLine)
+        .where(OrderLine.customer_id == customer_id, OrderLine.order_id.in_(order_ids))
+        .order_by(OrderLine.order_line_id)
+    )
+    return list(found)
+
+
+async def list_terms(
+    session: AsyncSession, keys: Collection[tuple[UUID, UUID]]
+) -> dict[UUID, list[Term]]:
+    """Terms of lines, by line and in order of days; `keys` are (customer_id, order_line_id)."""
+    if not keys:
+        return {}
+    rows = await session.scalars(
+        select(OrderTerm)
+        .where(tuple_(OrderTerm.customer_id, OrderTerm.order_line_id).in_(keys))
+        .order_by(OrderTerm.order_line_id, OrderTerm.first_date)
+        .execution_options(populate_existing=True)
+    )
+    terms: dict[UUID, list[Term]] = {line_id: [] for _, line_id in keys}
+    for row in rows:
+        terms[row.order_line_id].append(_term(row))
+    return terms
+
+
+def _term(row: OrderTerm) -> Term:
+    if row.valid.lower is None or row.valid.upper is None:
+        raise ValueError("a term has both ends")
+    return Term(
+        first=row.valid.lower,
+        until=row.valid.upper,
+        pattern=pattern_of(row),
+        anchor=row.anchor_date,
+        product_id=row.product_id,
+        address_id=row.address_id,
+        address_version_id=row.address_version_id,
+    )
+
+
+def pattern_of(row: OrderTerm | OrderLine) -> Pattern:
+    """The pattern in a row's three columns."""
+    weekdays = row.weekday_quantities
+    return Pattern(
+        quantity=row.quantity,
+        interval_days=row.interval_days,
+        weekday_quantities=None if weekdays is None else tuple(weekdays),
+    )
+
+
+def term_values(customer_id: UUID, line_id: UUID, term: Term) -> dict[str, object]:
+    """Column values of a term."""
+    weekdays = term.pattern.weekday_quantities
+    return {
+        "customer_id": customer_id,
+        "order_line_id": line_id,
+        "first_date": term.first,
+        "valid": Range(term.first, term.until, bounds="[)"),
+        "product_id": term.product_id,
+        "quantity": term.pattern.quantity,
+        "interval_days": term.pattern.interval_days,
+        "anchor_date": term.anchor,
+        "weekday_quantities": None if weekdays is None else list(weekdays),
+        "address_id": term.address_id,
+        "address_version_id": term.address_version_id,
+    }
+
+
+async def insert_terms(
+    session: AsyncSession, customer_id: UUID, line_id: UUID, terms: Iterable[Term]
+) -> None:
+    """Add terms of one line."""
+    values = [term_values(customer_id, line_id, term) for term in terms]
+    if values:
+        await session.execute(insert(OrderTerm), values)
+
+
+async def replace_terms(
+    session: AsyncSession,
+    *,
+    from_date: date,
+    rebuilt: Sequence[tuple[UUID, UUID, Rebuilt]],
+) -> None:
+    """Shrink, drop and insert terms of lines from a date on: (customer, line, rebuilt)."""
+    keys = [(customer_id, line_id) for customer_id, line_id, _ in rebuilt]
+    mine = tuple_(OrderTerm.customer_id, OrderTerm.order_line_id).in_(keys)
+    await session.execute(
+        delete(OrderTerm)
+        .where(mine, OrderTerm.first_date >= from_date)
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(
+        update(OrderTerm)
+        .where(mine, func.upper(OrderTerm.valid) > from_date)
+        .values(valid=func.daterange(OrderTerm.first_date, from_date, "[)"))
+        .execution_options(synchronize_session=False)
+    )
+    values = [
+        term_values(customer_id, line_id, term)
+        for customer_id, line_id, result in rebuilt
+        for term in result.fresh
+    ]
+    if values:
+        await session.execute(insert(OrderTerm), values)
+
+
+async def change_status(
+    session: AsyncSession,
+    order: Order,
+    wanted: OrderStatus,
+    *,
+    at: datetime,
+    actor: str,
+    reason: str | None = None,
+) -> None:
+    """Move a locked order along the table, with its history; raises MoveNotAllowed."""
+    ORDER_MOVES.require(order.status, wanted)
+    add_history(
+        session, order, from_status=order.status, to=wanted, at=at, actor=actor, reason=reason
+    )
+    order.status = wanted
+    order.version += 1
+    await session.flush()
+
+
+def add_history(
+    session: AsyncSession,
+    order: Order,
+    *,
+    from_status: OrderStatus | None,
+    to: OrderStatus,
+    at: datetime,
+    actor: str,
+    reason: str | None = None,
+) -> None:
+    """One entry: who, when, why."""
+    session.add(
+        OrderHistory(
+            customer_id=order.customer_id,
+            entry_id=new_id(),
+            order_id=order.order_id,
+            from_status=None if from_status is None else from_status.value,
+            to_status=to.value,
+            at=at,
+            actor=actor,
+            reason=reason,
+        )
+    )
+
+
+async def list_history(
+    session: AsyncSession, customer_id: UUID, order_id: UUID
+) -> list[OrderHistory]:
+    """Moves of an order, oldest first."""
+    found = await session.scalars(
+        select(OrderHistory)
+        .where(OrderHistory.customer_id == customer_id, OrderHistory.order_id == order_id)
+        .order_by(OrderHistory.entry_id)
+    )
+    return list(found)
+
+
+async def list_changes(
+    session: AsyncSession, customer_id: UUID, order_id: UUID
+) -> list[OrderChange]:
+    """Accepted changes of an order, oldest first."""
+    found = await session.scalars(
+        select(OrderChange)
+        .where(OrderChange.customer_id == customer_id, OrderChange.order_id == order_id)
+        .order_by(OrderChange.change_id)
+    )
+    return list(found)
+
+
+async def claim_number(
+    session: AsyncSession, number: str, *, customer_id: UUID, order_id: UUID
+) -> bool:
+    """Take a globally unique number for an order; false when it is taken."""
+    claimed = await session.scalar(
+        upsert(OrderNumber)
+        .values(number=number, customer_id=customer_id, order_id=order_id)
+        .on_conflict_do_nothing()
+        .returning(OrderNumber.number)
+    )
+    return claimed is not None
+
+
+async def find_number(session: AsyncSession, number: str) -> tuple[UUID, UUID] | None:
+    """(customer_id, order_id) of a number."""
+    row = await session.get(OrderNumber, number)
+    return None if row is None else (row.customer_id, row.order_id)
+
+
+async def known_numbers(session: AsyncSession, numbers: Collection[str]) -> set[str]:
+    """Those of the numbers that are taken."""
+    found = await session.scalars(select(OrderNumber.number).where(OrderNumber.number.in_(numbers)))
+    return set(found)
+
+
+async def current_agreement(session: AsyncSession, *, on: date) -> OrderAgreement | None:
+    """The agreement in force on a date."""
+    found: OrderAgreement | None = await session.scalar(
+        select(OrderAgreement)
+        .where(OrderAgreement.effective_date <= on)
+        .order_by(OrderAgreement.effective_date.desc(), OrderAgreement.version.desc())
+        .limit(1)
+    )
+    return found
+
+
+async def waiting_reviews(
+    session: AsyncSession, *, limit: int, after: tuple[datetime, UUID] | None
+) -> list[tuple[OrderReview, Order]]:
+    """Reviews without a decision, oldest first."""
+    query = (
+        select(OrderReview, Order)
+        .join(
+            Order,
+            (Order.customer_id == OrderReview.customer_id)
+            & (Order.order_id == OrderReview.order_id),
+        )
+        .where(OrderReview.decision.is_(None))
+        .order_by(OrderReview.opened_at, OrderReview.order_id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(OrderReview.opened_at, OrderReview.order_id) > after)
+    return [(review, order) for review, order in await session.execute(query)]
+
+
+async def entitled(session: AsyncSession, keys: Collection[tuple[UUID, UUID]]) -> dict[UUID, int]:
+    """Bottles each line is entitled to, gifts included, what was given up taken off."""
+    if not keys:
+        return {}
+    taken = EntitlementEntry.kind.in_(
+        ("swapped_out", "transferred_out", "credited", "refunded", "forfeited")
+    )
+    total = func.sum(EntitlementEntry.bottles).filter(~taken)
+    gone = func.sum(EntitlementEntry.bottles).filter(taken)
+    rows = await session.execute(
+        select(EntitlementEntry.order_line_id, func.coalesce(total, 0) - func.coalesce(gone, 0))
+        .where(tuple_(EntitlementEntry.customer_id, EntitlementEntry.order_line_id).in_(keys))
+        .group_by(EntitlementEntry.order_line_id)
+    )
+    return {line_id: int(bottles) for line_id, bottles in rows}
+
+
+async def due_to_expire(
+    session: AsyncSession, *, before: datetime, limit: int
+) -> list[tuple[UUID, UUID]]:
+    """Unpaid orders whose time to pay ended before an instant."""
+    rows = await session.execute(
+        select(Order.customer_id, Order.order_id)
+        .where(Order.status == OrderStatus.PENDING_PAYMENT, Order.pay_before_at < before)
+        .order_by(Order.placed_at)
+        .limit(limit)
+    )
+    return [(row.customer_id, row.order_id) for row in rows]
+
+
+async def stuck_in_review(
+    session: AsyncSession, *, before: datetime, limit: int
+) -> list[tuple[UUID, UUID]]:
+    """Paid orders nobody has looked at since an instant."""
+    looked = (
+        select(OrderReview.order_id)
+        .where(OrderReview.customer_id == Order.customer_id, OrderReview.order_id == Order.order_id)
+        .exists()
+    )
+    rows = await session.execute(
+        select(Order.customer_id, Order.order_id)
+        .where(Order.status == OrderStatus.UNDER_REVIEW, Order.paid_at < before, ~looked)
+        .order_by(Order.placed_at)
+        .limit(limit)
+    )
+    return [(row.customer_id, row.order_id) for row in rows]

@@ -1,0 +1,377 @@
+"""JSON shapes of orders. Amounts are integer fen, dates service dates."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from app.core.money import Fen, PositiveFen
+from app.core.schemas import Answer, LongText, OptionalText, Phone, Request, ShortText
+from app.customers.schemas import AddressIn
+from app.orders.rules import MAX_BOTTLES, MAX_INTERVAL_DAYS, MAX_QUANTITY, Pattern
+
+Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY, strict=True)]
+WeekdayQuantity = Annotated[int, Field(ge=0, le=MAX_QUANTITY, strict=True)]
+Bottles = Annotated[int, Field(ge=1, le=MAX_BOTTLES, strict=True)]
+
+
+class EveryDays(Request):
+    """Every n days the same quantity."""
+
+    kind: Literal["every_days"]
+    interval_days: Annotated[int, Field(ge=1, le=MAX_INTERVAL_DAYS, strict=True)] = 1
+    quantity: Quantity
+
+    def pattern(self) -> Pattern:
+        """The domain's value."""
+        return Pattern.every(self.interval_days, self.quantity)
+
+
+class Weekdays(Request):
+    """Bottles on Monday … Sunday."""
+
+    kind: Literal["weekdays"]
+    quantities: Annotated[list[WeekdayQuantity], Field(min_length=7, max_length=7)]
+
+    @model_validator(mode="after")
+    def at_least_one(self) -> Self:
+        """A week without a bottle is no pattern."""
+        if not any(self.quantities):
+            raise ValueError("at least one weekday must bring a bottle")
+        return self
+
+    def pattern(self) -> Pattern:
+        """The domain's value."""
+        return Pattern.weekly(self.quantities)
+
+
+PatternIn = Annotated[EveryDays | Weekdays, Field(discriminator="kind")]
+
+
+class LineIn(Request):
+    """A wanted line; either `bottles` or `cycle_days` (配送周期)."""
+
+    product_id: ShortText
+    pattern: PatternIn
+    start_date: date | None = None
+    bottles: Bottles | None = None
+    cycle_days: Annotated[int, Field(ge=1, le=730, strict=True)] | None = None
+
+    @model_validator(mode="after")
+    def one_length(self) -> Self:
+        """Exactly one of the two says how long."""
+        if (self.bottles is None) == (self.cycle_days is None):
+            raise ValueError("give either bottles or cycle_days")
+        return self
+
+
+Lines = Annotated[list[LineIn], Field(min_length=1, max_length=10)]
+
+
+class QuoteIn(Request):
+    """What would it bring and cost?"""
+
+    address: AddressIn
+    lines: Lines
+
+
+class DayOut(Answer):
+    """One delivery day."""
+
+    date: date
+    bottles: int
+
+
+class QuotedLineOut(Answer):
+    """A line with its days and price."""
+
+    product_id: str
+    product: str
+    specification: str
+    unit_price_fen: int
+    bottles: int
+    price_fen: int
+    start_date: date
+    end_date: date
+    deliveries: list[DayOut]
+
+
+class WarningOut(Answer):
+    """Something to know before ordering."""
+
+    code: str
+    message: str
+
+
+class QuoteOut(Answer):
+    """A quote; nothing has been placed."""
+
+    station: str | None
+    block: str | None
+    first_possible_date: date
+    price_fen: int
+    lines: list[QuotedLineOut]
+    warnings: list[WarningOut]
+    agreement_version: str
+
+
+class AgreementOut(Answer):
+    """The order agreement in force."""
+
+    version: str
+    text: str
+    effective_date: date
+
+
+class OrderIn(Request):
+    """Place an order for one of the caller's addresses."""
+
+    address_id: ShortText
+    lines: Lines
+    agreement_version: ShortText
+    source: Literal["web", "app", "mini_program"] = "web"
+
+
+class LineOut(Answer):
+    """A line of an order."""
+
+    id: str
+    product_id: str
+    pattern: dict[str, Any]
+    start_date: date
+    end_date: date | None
+    cycle_days: int | None
+    bottles_bought: int
+    gift_bottles: int
+    bottles_left: int
+    paid_fen: int
+    unit_price_fen: int | None
+    vat_permille: int
+
+
+class OrderOut(Answer):
+    """An order; `status` is stored, `shown_status` adds not_started and paused."""
+
+    id: str
+    order_no: str
+    status: str
+    shown_status: str
+    label: str
+    confirmation: str
+    source: str | None
+    address_id: str
+    price_fen: int
+    agreement_version: str | None
+    placed_at: datetime
+    pay_before_at: datetime | None
+    paid_at: datetime | None
+    confirmed_at: datetime | None
+    ended_at: datetime | None
+    lines: list[LineOut]
+
+
+class HistoryOut(Answer):
+    """One move of an order."""
+
+    from_status: str | None
+    to_status: str
+    at: datetime
+    actor: str
+    reason: str | None
+
+
+class ChangeRecordOut(Answer):
+    """One accepted change."""
+
+    id: str
+    kind: str
+    effective_date: date
+    preview: dict[str, Any]
+    actor: str
+    at: datetime
+
+
+class OrderHistoryOut(Answer):
+    """Moves and changes of an order, oldest first."""
+
+    moves: list[HistoryOut]
+    changes: list[ChangeRecordOut]
+
+
+class PaymentIn(Request):
+    """How the payer will meet the channel."""
+
+    method: Literal["native", "h5", "jsapi"] = "native"
+
+
+class PaymentStarted(Answer):
+    """A payment attempt; `handle` is what the payer's client needs."""
+
+    id: str
+    status: str
+    amount_fen: int
+    expires_at: datetime
+    handle: dict[str, Any] | None
+
+
+class SkipIn(Request):
+    """No milk on one day; it rolls to the end."""
+
+    kind: Literal["skip"]
+    date: date
+
+
+class PauseIn(Request):
+    """No milk from a day to a day (both included); it rolls to the end."""
+
+    kind: Literal["pause"]
+    from_date: date
+    until_date: date
+
+
+class ResumeIn(Request):
+    """Milk again from a day on (恢复出奶); later pauses and skips fall away."""
+
+    kind: Literal["resume"]
+    from_date: date
+
+
+class CancelIn(Request):
+    """End the order; what was delivered is kept, the rest is refunded."""
+
+    kind: Literal["cancel"]
+    reason: OptionalText | None = None
+
+
+ChangeIn = Annotated[SkipIn | PauseIn | ResumeIn | CancelIn, Field(discriminator="kind")]
+
+
+class ChangedDayOut(Answer):
+    """Bottles of one day before and after."""
+
+    date: date
+    bottles_before: int
+    bottles_after: int
+
+
+class LineEffectOut(Answer):
+    """What a change does to one line."""
+
+    line_id: str
+    days: list[ChangedDayOut]
+    end_date_before: date | None
+    end_date_after: date | None
+    refund_fen: Fen
+
+
+class PreviewOut(Answer):
+    """What would happen; `token` makes exactly this happen."""
+
+    kind: str
+    effective_date: date
+    first_possible_date: date
+    refund_fen: Fen
+    lines: list[LineEffectOut]
+    token: str
+
+
+class ChangeApplyIn(Request):
+    """Do what the preview showed."""
+
+    token: Annotated[str, Field(min_length=60, max_length=4000, pattern=r"^[A-Za-z0-9_=-]+$")]
+
+
+class ChangeOut(Answer):
+    """The receipt of a change."""
+
+    id: str
+    kind: str
+    effective_date: date
+    refund_fen: Fen
+    lines: list[LineEffectOut]
+    at: datetime
+
+
+class ReviewOut(Answer):
+    """An order that waits for a reviewer; the building only, no personal data."""
+
+    order_id: str
+    order_no: str
+    verdict: str
+    opened_at: datetime
+    price_fen: int
+    city_code: str
+    district: str
+    street: str
+    house_no: str
+    compound: str
+    candidate_blocks: list[str]
+
+
+class ReviewIn(Request):
+    """Approve into a block, or reject with a reason."""
+
+    decision: Literal["approve", "reject"]
+    block_id: ShortText | None = None
+    stop_no: Annotated[int, Field(ge=0, le=100_000, strict=True)] | None = None
+    reason: LongText | None = None
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        """An approval names the block, a rejection its reason."""
+        if self.decision == "approve" and self.block_id is None:
+            raise ValueError("an approval names the block")
+        if self.decision == "reject" and self.reason is None:
+            raise ValueError("a rejection gives its reason")
+        return self
+
+
+class PosSlipIn(Request):
+    """A POS slip (签购单) as written down; only first six and last four of the card."""
+
+    merchant_no: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{15}$")]
+    terminal_no: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{8}$")]
+    batch_no: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+    trace_no: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+    reference_no: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{12}$")]
+    card_first6: Annotated[str, Field(pattern=r"^[0-9]{6}$")] | None = None
+    card_last4: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = None
+
+
+class DoorOrderIn(Request):
+    """An order taken at the door; `client_order_id` is a UUIDv7 made on the phone."""
+
+    client_order_id: Annotated[
+        str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+    ]
+    customer_name: ShortText
+    phone: Phone
+    address: AddressIn
+    product_id: ShortText
+    pattern: PatternIn
+    start_date: date | None = None
+    bottles: Bottles
+    amount_fen: PositiveFen
+    pay_channel: Literal["cash", "pos"]
+    receipt_no: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{4,40}$")]
+    pos_slip: PosSlipIn | None = None
+    agreement_version: ShortText
+    taken_at: datetime
+
+    @model_validator(mode="after")
+    def slip_with_pos(self) -> Self:
+        """A POS payment has its slip, cash has none."""
+        if (self.pay_channel == "pos") != (self.pos_slip is not None):
+            raise ValueError("a POS payment needs its slip, cash has none")
+        if self.taken_at.tzinfo is None:
+            raise ValueError("taken_at needs a time zone")
+        return self
+
+
+class DoorOrderOut(Answer):
+    """What the deliverer tells the household."""
+
+    order_id: str
+    order_no: str
+    first_date: date
+    repeated: bool

@@ -1,0 +1,130 @@
+"""Putting an order into delivery: block, terms, entitlement, history (S1 4.3)."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.catalog.service import get_lead_days
+from app.core.events import publish
+from app.core.ids import new_id
+from app.customers.service import get_address
+from app.network.service import assign_address, first_open_date, hold_open_day
+from app.orders import repository
+from app.orders.events import OrderConfirmed
+from app.orders.models import EntitlementEntry, Order, OrderLine
+from app.orders.rules import Placement, lay_out
+from app.orders.states import OrderStatus
+
+
+@dataclass(frozen=True)
+class ServedBy:
+    """Who will bring it."""
+
+    station_id: UUID
+    block_id: UUID
+    stop_no: int
+
+
+async def confirm_order(
+    session: AsyncSession,
+    order: Order,
+    *,
+    served_by: ServedBy,
+    actor: str,
+    now: datetime,
+    reason: str | None = None,
+) -> date:
+    """Move a locked order to `delivering`; answers the first delivery date.
+
+    The first day is the one wished for, or the first still possible now; it is held open until
+    commit, so that it is in the plan. Raises DayClosed when the day froze meanwhile.
+    """
+    lines = await repository.list_lines(session, order.customer_id, [order.order_id])
+    address = await get_address(session, customer_id=order.customer_id, address_id=order.address_id)
+    lead_days = await get_lead_days(session, product_ids={line.product_id for line in lines})
+    starts = [
+        await first_open_date(
+            session,
+            station_id=served_by.station_id,
+            now=now,
+            lead_days=lead_days[line.product_id],
+            wished=line.start_date,
+        )
+        for line in lines
+    ]
+    for start in sorted(set(starts)):
+        await hold_open_day(session, station_id=served_by.station_id, service_date=start, now=now)
+    await assign_address(
+        session,
+        customer_id=order.customer_id,
+        address_id=order.address_id,
+        block_id=served_by.block_id,
+        stop_no=served_by.stop_no,
+        valid_from=min(starts),
+    )
+    for line, start in zip(lines, starts, strict=True):
+        await _lay_out_line(
+            session,
+            line,
+            start,
+            address_version_id=address.address_version_id,
+            address_id=order.address_id,
+            now=now,
+        )
+    order.confirmed_at = now
+    await repository.change_status(
+        session, order, OrderStatus.DELIVERING, at=now, actor=actor, reason=reason
+    )
+    await publish(
+        session, OrderConfirmed(customer_id=order.customer_id, order_id=order.order_id, at=now)
+    )
+    return min(starts)
+
+
+async def _lay_out_line(
+    session: AsyncSession,
+    line: OrderLine,
+    start: date,
+    *,
+    address_id: UUID,
+    address_version_id: UUID,
+    now: datetime,
+) -> None:
+    line.anchor_date = start
+    placement = Placement(
+        repository.pattern_of(line), start, line.product_id, address_id, address_version_id
+    )
+    terms = lay_out(placement, start=start, bottles=line.bottles_bought + line.gift_bottles)
+    await repository.insert_terms(session, line.customer_id, line.order_line_id, terms)
+    entitle(
+        session, line, kind="bought", bottles=line.bottles_bought, value_fen=line.paid_fen, now=now
+    )
+    if line.gift_bottles:
+        entitle(session, line, kind="gift", bottles=line.gift_bottles, value_fen=0, now=now)
+
+
+def entitle(
+    session: AsyncSession,
+    line: OrderLine,
+    *,
+    kind: str,
+    bottles: int,
+    value_fen: int,
+    now: datetime,
+    cause_id: UUID | None = None,
+) -> None:
+    """Append bottles and value a line gains or gives up."""
+    session.add(
+        EntitlementEntry(
+            customer_id=line.customer_id,
+            entry_id=new_id(),
+            order_line_id=line.order_line_id,
+            kind=kind,
+            bottles=bottles,
+            value_fen=value_fen,
+            at=now,
+            cause_id=cause_id,
+        )
+    )

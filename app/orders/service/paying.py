@@ -1,0 +1,73 @@
+"""Paying an order, and what a captured payment does to it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.billing.events import PaymentCaptured
+from app.billing.models import Payment, PaymentChannel
+from app.billing.service import open_payment, return_surplus
+from app.core.jobs import enqueue
+from app.orders import repository
+from app.orders.errors import OrderNotPayable, OrderUnknown
+from app.orders.states import ConfirmationKind, OrderStatus
+
+REVIEW_JOB = "orders.review_order"
+
+
+async def start_payment(
+    session: AsyncSession, *, customer_id: UUID, order_id: UUID, method: str, now: datetime
+) -> Payment:
+    """Open a payment attempt for an unpaid order; raises OrderNotPayable."""
+    order = await repository.lock_order(session, customer_id, order_id)
+    if (
+        order.status is not OrderStatus.PENDING_PAYMENT
+        or order.pay_before_at is None
+        or order.pay_before_at <= now
+    ):
+        raise OrderNotPayable
+    return await open_payment(
+        session,
+        customer_id=customer_id,
+        reference_id=order_id,
+        amount_fen=order.price_fen,
+        channel=PaymentChannel.WECHAT,
+        method=method,
+        description=f"随心订 {order.order_no}",
+        expires_at=order.pay_before_at,
+        now=now,
+    )
+
+
+async def receive_payment(session: AsyncSession, captured: PaymentCaptured) -> None:
+    """A payment was captured: the order goes to review, or the money goes back.
+
+    A second payment, one of another amount, and one for an order that ended meanwhile are
+    returned in full. A door order's payment belongs to an order that is confirmed already.
+    """
+    try:
+        order = await repository.lock_order(session, captured.customer_id, captured.reference_id)
+    except OrderUnknown:
+        return
+    if order.confirmation is ConfirmationKind.OFFLINE:
+        return
+    if order.status is not OrderStatus.PENDING_PAYMENT or order.price_fen != captured.amount_fen:
+        await return_surplus(
+            session,
+            customer_id=captured.customer_id,
+            payment_id=captured.payment_id,
+            reason=f"order is {order.status.value}",
+            now=captured.at,
+        )
+        return
+    order.paid_at = captured.at
+    await repository.change_status(
+        session, order, OrderStatus.UNDER_REVIEW, at=captured.at, actor="system", reason="paid"
+    )
+    await enqueue(
+        session,
+        REVIEW_JOB,
+        {"customer_id": str(order.customer_id), "order_id": str(order.order_id)},
+        dedupe_key=f"{REVIEW_JOB}:{order.order_id}",
+    )

@@ -1,0 +1,245 @@
+"""Quote and order: what will come on which days, for how much (S1 4.2.2, 4.2.4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.catalog.service import Offer, get_offers
+from app.core.clock import local_date
+from app.core.errors import SetupError
+from app.core.ids import new_id, speakable_number
+from app.core.money import MAX_FEN
+from app.customers.service import Building
+from app.network.service import Coverage, check_coverage, first_open_date
+from app.orders import repository
+from app.orders.errors import AgreementOutdated, AmountTooLarge, StartTooEarly, StartTooLate
+from app.orders.models import Order, OrderLine
+from app.orders.rules import (
+    MAX_BOTTLES,
+    Pattern,
+    Placement,
+    Term,
+    bottles_between,
+    end_date,
+    lay_out,
+)
+from app.orders.states import ConfirmationKind, OrderSource, OrderStatus
+
+TIME_TO_PAY = timedelta(minutes=30)
+MAX_START_AHEAD = timedelta(days=180)
+NIL = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class WantedLine:
+    """A line as the customer asks for it; `bottles` or `cycle_days` says how long."""
+
+    product_id: UUID
+    pattern: Pattern
+    start_date: date | None
+    bottles: int | None
+    cycle_days: int | None
+
+
+@dataclass(frozen=True)
+class QuotedLine:
+    """A line with its days and price; amounts in fen."""
+
+    wanted: WantedLine
+    offer: Offer
+    start_date: date
+    end_date: date
+    bottles: int
+    price_fen: int
+    deliveries: list[tuple[date, int]]
+
+
+@dataclass(frozen=True)
+class QuoteResult:
+    """What an order would bring and cost. `coverage` may be a warning."""
+
+    coverage: Coverage
+    first_possible_date: date
+    lines: list[QuotedLine]
+    price_fen: int
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A placed order, waiting to be paid."""
+
+    order: Order
+    lines: list[OrderLine] = field(default_factory=list)
+
+
+async def quote(
+    session: AsyncSession, *, building: Building, lines: Sequence[WantedLine], now: datetime
+) -> QuoteResult:
+    """Every delivery date and the price (fen, VAT included), without placing anything.
+
+    Raises ProductUnknown, ProductNotOnSale, StartTooEarly, StartTooLate, AmountTooLarge.
+    """
+    today = local_date(now)
+    coverage = await check_coverage(session, building=building, on=today)
+    offers = await get_offers(session, product_ids={line.product_id for line in lines}, on=today)
+    first_dates = {
+        lead: await _first_date(session, coverage, lead_days=lead, now=now)
+        for lead in {offers[line.product_id].lead_days for line in lines}
+    }
+    quoted = [
+        _quote_line(line, offers[line.product_id], first_dates, today=today) for line in lines
+    ]
+    price = sum(line.price_fen for line in quoted)
+    if price > MAX_FEN:
+        raise AmountTooLarge
+    return QuoteResult(
+        coverage=coverage,
+        first_possible_date=min(first_dates.values()),
+        lines=quoted,
+        price_fen=price,
+    )
+
+
+async def _first_date(
+    session: AsyncSession, coverage: Coverage, *, lead_days: int, now: datetime
+) -> date:
+    if coverage.station_id is None:
+        # Nobody serves it yet: the day after tomorrow is what a reviewer can promise at best.
+        return local_date(now) + timedelta(days=2 + lead_days)
+    return await first_open_date(
+        session, station_id=coverage.station_id, now=now, lead_days=lead_days
+    )
+
+
+def _quote_line(
+    line: WantedLine, offer: Offer, first_dates: dict[int, date], *, today: date
+) -> QuotedLine:
+    first_possible = first_dates[offer.lead_days]
+    start = line.start_date or first_possible
+    if start < first_possible:
+        raise StartTooEarly(first_possible_date=first_possible.isoformat())
+    if start > today + MAX_START_AHEAD:
+        raise StartTooLate(last_possible_date=(today + MAX_START_AHEAD).isoformat())
+    bottles = line.bottles or bottles_between(
+        line.pattern, start=start, days=line.cycle_days or 0, anchor=start
+    )
+    if not 0 < bottles <= MAX_BOTTLES:
+        raise AmountTooLarge(bottles=bottles, most=MAX_BOTTLES)
+    terms = terms_for(line.pattern, product_id=line.product_id, start=start, bottles=bottles)
+    return QuotedLine(
+        wanted=line,
+        offer=offer,
+        start_date=start,
+        end_date=end_date(terms) or start,
+        bottles=bottles,
+        price_fen=bottles * offer.price_fen,
+        deliveries=[day for term in terms for day in term.deliveries()],
+    )
+
+
+def terms_for(pattern: Pattern, *, product_id: UUID, start: date, bottles: int) -> list[Term]:
+    """Terms of a line whose address is not known yet; raises AmountTooLarge."""
+    placement = Placement(pattern, start, product_id, NIL, NIL)
+    try:
+        return lay_out(placement, start=start, bottles=bottles)
+    except ValueError as error:
+        raise AmountTooLarge from error
+
+
+async def require_agreement(session: AsyncSession, version: str, *, on: date) -> None:
+    """Raise AgreementOutdated unless `version` is the agreement in force."""
+    current = await repository.current_agreement(session, on=on)
+    if current is None:
+        raise SetupError("No order agreement is in force: publish one before taking orders.")
+    if current.version != version:
+        raise AgreementOutdated(current_version=current.version)
+
+
+async def place_order(
+    session: AsyncSession,
+    *,
+    customer_id: UUID,
+    building: Building,
+    lines: Sequence[WantedLine],
+    source: OrderSource,
+    agreement_version: str,
+    now: datetime,
+) -> Placed:
+    """Place an online order; it waits for its payment until `pay_before_at`.
+
+    An uncovered address does not hinder it: the review decides. Raises what `quote` raises and
+    AgreementOutdated.
+    """
+    await require_agreement(session, agreement_version, on=local_date(now))
+    quoted = await quote(session, building=building, lines=lines, now=now)
+    order = Order(
+        customer_id=customer_id,
+        order_id=new_id(),
+        order_no="",
+        status=OrderStatus.PENDING_PAYMENT,
+        confirmation=ConfirmationKind.ONLINE,
+        source=source,
+        address_id=building.address_id,
+        price_fen=quoted.price_fen,
+        agreement_version=agreement_version,
+        agreed_at=now,
+        placed_at=now,
+        pay_before_at=now + TIME_TO_PAY,
+        version=1,
+    )
+    return await _write(session, order, quoted.lines, actor="customer", now=now)
+
+
+async def _write(
+    session: AsyncSession,
+    order: Order,
+    quoted: Sequence[QuotedLine],
+    *,
+    actor: str,
+    now: datetime,
+) -> Placed:
+    order.order_no = await take_order_no(
+        session, customer_id=order.customer_id, order_id=order.order_id
+    )
+    session.add(order)
+    await session.flush()
+    repository.add_history(session, order, from_status=None, to=order.status, at=now, actor=actor)
+    rows = [line_row(order, line) for line in quoted]
+    session.add_all(rows)
+    await session.flush()
+    return Placed(order=order, lines=rows)
+
+
+def line_row(order: Order, line: QuotedLine) -> OrderLine:
+    """The row of a quoted line; price and VAT rate are copied onto it."""
+    pattern = line.wanted.pattern
+    weekdays = pattern.weekday_quantities
+    return OrderLine(
+        customer_id=order.customer_id,
+        order_line_id=new_id(),
+        order_id=order.order_id,
+        product_id=line.offer.product_id,
+        quantity=pattern.quantity,
+        interval_days=pattern.interval_days,
+        weekday_quantities=None if weekdays is None else list(weekdays),
+        start_date=line.start_date,
+        cycle_days=line.wanted.cycle_days,
+        bottles_bought=line.bottles,
+        gift_bottles=0,
+        paid_fen=line.price_fen,
+        unit_price_fen=line.offer.price_fen,
+        vat_permille=line.offer.vat_permille,
+    )
+
+
+async def take_order_no(session: AsyncSession, *, customer_id: UUID, order_id: UUID) -> str:
+    """A fresh order number, unique over all customers."""
+    while True:
+        number = speakable_number()
+        if await repository.claim_number(
+            session, number, customer_id=customer_id, order_id=order_id
+        ):
+            return number

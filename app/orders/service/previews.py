@@ -1,0 +1,130 @@
+"""What a change does, as a value that is shown, signed into a token and kept as the receipt."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from app.core.clock import wall_now
+from app.core.crypto import KeyRing
+from app.orders.errors import PreviewInvalid
+from app.orders.models import Order
+
+TOKEN_LIFE = timedelta(minutes=30)
+_PURPOSE = "change-preview"
+
+
+@dataclass(frozen=True)
+class WantedChange:
+    """A change as asked for: skip (one day), pause (first and last day), resume, cancel."""
+
+    kind: str
+    first_date: date | None = None
+    last_date: date | None = None
+    reason: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Canonical form, part of the token."""
+        return {
+            "kind": self.kind,
+            "first_date": self.first_date and self.first_date.isoformat(),
+            "last_date": self.last_date and self.last_date.isoformat(),
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> "WantedChange":
+        """The change a token names."""
+
+        def day(text: str | None) -> date | None:
+            return None if text is None else date.fromisoformat(text)
+
+        return cls(
+            kind=said["kind"],
+            first_date=day(said["first_date"]),
+            last_date=day(said["last_date"]),
+            reason=said["reason"],
+        )
+
+
+@dataclass(frozen=True)
+class LineEffect:
+    """What a change does to one line; bottles by day before and after."""
+
+    order_line_id: UUID
+    days: list[tuple[date, int, int]]
+    end_before: date | None
+    end_after: date | None
+    refund_fen: int
+    bottles_given_up: int
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a change does to an order."""
+
+    wanted: WantedChange
+    effective_date: date
+    first_possible_date: date
+    lines: list[LineEffect]
+    refund_fen: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Canonical form: what is shown, digested and kept as the receipt."""
+        return {
+            "kind": self.wanted.kind,
+            "effective_date": self.effective_date.isoformat(),
+            "refund_fen": self.refund_fen,
+            "lines": [
+                {
+                    "order_line_id": str(line.order_line_id),
+                    "days": [[day.isoformat(), old, new] for day, old, new in line.days],
+                    "end_before": line.end_before and line.end_before.isoformat(),
+                    "end_after": line.end_after and line.end_after.isoformat(),
+                    "refund_fen": line.refund_fen,
+                }
+                for line in self.lines
+            ],
+        }
+
+    def digest(self) -> str:
+        """Fingerprint of what was shown."""
+        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
+
+
+def make_token(keys: KeyRing, order: Order, effect: Effect, *, station_id: UUID | None) -> str:
+    """The preview's token: order, version, the change and a digest of what was shown."""
+    body = json.dumps(
+        {
+            "customer": str(order.customer_id),
+            "order": str(order.order_id),
+            "version": order.version,
+            "wanted": effect.wanted.as_json(),
+            "station": None if station_id is None else str(station_id),
+            "effective": effect.effective_date.isoformat(),
+            "digest": effect.digest(),
+            "until": int((wall_now() + TOKEN_LIFE).timestamp()),
+        },
+        separators=(",", ":"),
+    ).encode()
+    return base64.urlsafe_b64encode(keys.sign(_PURPOSE, body) + body).decode()
+
+
+def read_token(keys: KeyRing, token: str) -> dict[str, Any]:
+    """What a token says; raises PreviewInvalid when it is not ours or too old."""
+    try:
+        raw = base64.urlsafe_b64decode(token)
+    except (ValueError, binascii.Error) as error:
+        raise PreviewInvalid from error
+    signature, body = raw[:32], raw[32:]
+    if not hmac.compare_digest(keys.sign(_PURPOSE, body), signature):
+        raise PreviewInvalid
+    said: dict[str, Any] = json.loads(body)
+    if said["until"] < wall_now().timestamp():
+        raise PreviewInvalid
+    return said

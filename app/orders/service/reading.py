@@ -1,0 +1,94 @@
+"""Orders as they are shown: status, what is derived from terms, lines with their days."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.orders import repository
+from app.orders.models import Order, OrderLine
+from app.orders.rules import Term, bottles_from, end_date
+from app.orders.states import LABELS, OrderStatus
+
+
+@dataclass(frozen=True)
+class LineView:
+    """A line with what is left from `today` on."""
+
+    line: OrderLine
+    terms: Sequence[Term]
+    end_date: date | None
+    bottles_left: int
+
+
+@dataclass(frozen=True)
+class OrderView:
+    """An order as people see it; `shown_status` adds not_started and paused."""
+
+    order: Order
+    lines: list[LineView]
+    shown_status: str
+    label: str
+
+
+async def view_order(
+    session: AsyncSession, *, customer_id: UUID, order_id: UUID, today: date
+) -> OrderView:
+    """One order; raises OrderUnknown."""
+    order = await repository.get_order(session, customer_id, order_id)
+    return (await _views(session, customer_id, [order], today=today))[0]
+
+
+async def list_order_views(
+    session: AsyncSession,
+    *,
+    customer_id: UUID,
+    limit: int,
+    before: tuple[datetime, UUID] | None,
+    today: date,
+) -> list[OrderView]:
+    """A customer's orders, newest first."""
+    orders = await repository.list_orders(session, customer_id, limit=limit, before=before)
+    return await _views(session, customer_id, orders, today=today)
+
+
+async def _views(
+    session: AsyncSession, customer_id: UUID, orders: Sequence[Order], *, today: date
+) -> list[OrderView]:
+    lines = await repository.list_lines(session, customer_id, [order.order_id for order in orders])
+    terms = await repository.list_terms(
+        session, [(line.customer_id, line.order_line_id) for line in lines]
+    )
+    views = []
+    for order in orders:
+        mine = [
+            LineView(
+                line=line,
+                terms=terms[line.order_line_id],
+                end_date=end_date(terms[line.order_line_id]),
+                bottles_left=bottles_from(terms[line.order_line_id], today),
+            )
+            for line in lines
+            if line.order_id == order.order_id
+        ]
+        shown, label = shown_status(order.status, [view.terms for view in mine], today=today)
+        views.append(OrderView(order=order, lines=mine, shown_status=shown, label=label))
+    return views
+
+
+def shown_status(
+    status: OrderStatus, terms: Sequence[Sequence[Term]], *, today: date
+) -> tuple[str, str]:
+    """Status and Chinese label; `not_started` and `paused` are derived and never stored."""
+    if status is not OrderStatus.DELIVERING or not any(terms):
+        return status.value, LABELS[status]
+    every = [term for line in terms for term in line]
+    if all(term.first > today for term in every):
+        return "not_started", "未开始"
+    if not any(term.first <= today < term.until for term in every) and any(
+        term.first > today for term in every
+    ):
+        return "paused", "已停奶"
+    return status.value, LABELS[status]

@@ -1,0 +1,205 @@
+"""Rolling days to the end: an operator's withdrawn day, a delivery that failed by our fault."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.customers.service import Building
+from app.network.models import AddressBlock, Block
+from app.network.service import first_open_date, list_closed_dates
+from app.orders import repository
+from app.orders.models import Order, OrderLine, OrderTerm
+from app.orders.rules import (
+    ONE_DAY,
+    Placement,
+    Rebuilt,
+    Term,
+    bottles_from,
+    end_date,
+    rebuild,
+)
+from app.orders.states import OrderStatus
+
+
+@dataclass(frozen=True)
+class RestoreItem:
+    """Bottles of a delivery that were not brought by our fault."""
+
+    customer_id: UUID
+    order_line_id: UUID
+    service_date: date
+    delivery_no: int
+    bottles: int
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """A line whose end moved."""
+
+    customer_id: UUID
+    order_line_id: UUID
+    order_id: UUID
+    end_date: date | None
+
+
+def placement_of(
+    line: OrderLine, terms: Sequence[Term], address: Building | None = None
+) -> Placement:
+    """What further days of a line carry: its own pattern, the address of its last term.
+
+    A line without terms (an open-ended pause) takes the order's `address`.
+    """
+    if not terms:
+        if address is None:
+            raise ValueError("a line without terms needs an address")
+        return Placement(
+            repository.pattern_of(line),
+            line.anchor_date or line.start_date,
+            line.product_id,
+            address.address_id,
+            address.address_version_id,
+        )
+    last = terms[-1]
+    return Placement(
+        repository.pattern_of(line),
+        line.anchor_date or last.anchor,
+        last.product_id,
+        last.address_id,
+        last.address_version_id,
+    )
+
+
+async def roll_withdrawn_day(
+    session: AsyncSession, *, station_id: UUID, service_date: date, now: datetime
+) -> list[Rolled]:
+    """Move a withdrawn day's bottles of a station to the end of their lines.
+
+    The day's row is locked by the caller, so no change of these lines runs beside it.
+    """
+    lines = await _lines_due(session, station_id=station_id, service_date=service_date)
+    keys = [(line.customer_id, line.order_line_id) for line in lines]
+    terms = await repository.list_terms(session, keys)
+    blocked = await list_closed_dates(
+        session, station_id=station_id, from_date=service_date, now=now
+    )
+    rebuilt: list[tuple[UUID, UUID, Rebuilt]] = []
+    rolled: list[Rolled] = []
+    for line in lines:
+        mine = terms[line.order_line_id]
+        if not any(term.on(service_date) for term in mine):
+            continue
+        result = rebuild(
+            mine,
+            placement_of(line, mine),
+            from_date=service_date,
+            bottles=bottles_from(mine, service_date),
+            blocked={*blocked, service_date},
+        )
+        rebuilt.append((line.customer_id, line.order_line_id, result))
+        rolled.append(
+            Rolled(line.customer_id, line.order_line_id, line.order_id, end_date(result.terms))
+        )
+    if rebuilt:
+        await repository.replace_terms(session, from_date=service_date, rebuilt=rebuilt)
+    return rolled
+
+
+async def _lines_due(
+    session: AsyncSession, *, station_id: UUID, service_date: date
+) -> list[OrderLine]:
+    rows = await session.scalars(
+        select(OrderLine)
+        .join(
+            OrderTerm,
+            (OrderTerm.customer_id == OrderLine.customer_id)
+            & (OrderTerm.order_line_id == OrderLine.order_line_id),
+        )
+        .join(
+            Order,
+            (Order.customer_id == OrderLine.customer_id) & (Order.order_id == OrderLine.order_id),
+        )
+        .join(
+            AddressBlock,
+            (AddressBlock.customer_id == OrderTerm.customer_id)
+            & (AddressBlock.address_id == OrderTerm.address_id)
+            & AddressBlock.valid.contains(service_date),
+        )
+        .join(Block, Block.id == AddressBlock.block_id)
+        .where(
+            Block.station_id == station_id,
+            OrderTerm.valid.contains(service_date),
+            Order.status == OrderStatus.DELIVERING,
+        )
+        .order_by(OrderLine.customer_id, OrderLine.order_line_id)
+        .with_for_update(of=Order)
+    )
+    return list(rows)
+
+
+async def restore_failed(
+    session: AsyncSession, *, items: Sequence[RestoreItem], now: datetime
+) -> None:
+    """Append bottles that our fault kept back to the end of their lines, after the first open day."""
+    bottles: dict[tuple[UUID, UUID], int] = defaultdict(int)
+    for item in items:
+        bottles[item.customer_id, item.order_line_id] += item.bottles
+    if not bottles:
+        return
+    lines = await _lock_lines(session, list(bottles))
+    terms = await repository.list_terms(session, list(bottles))
+    starts: dict[UUID, date] = {}
+    by_start: dict[date, list[tuple[UUID, UUID, Rebuilt]]] = defaultdict(list)
+    for line, station_id in lines:
+        mine = terms[line.order_line_id]
+        if not mine or station_id is None:
+            continue
+        if station_id not in starts:
+            # One day beyond the first open one: that one may be freezing at this moment.
+            starts[station_id] = ONE_DAY + await first_open_date(
+                session, station_id=station_id, now=now, lead_days=0
+            )
+        start = starts[station_id]
+        blocked = await list_closed_dates(session, station_id=station_id, from_date=start, now=now)
+        key = (line.customer_id, line.order_line_id)
+        result = rebuild(
+            mine,
+            placement_of(line, mine),
+            from_date=start,
+            bottles=bottles_from(mine, start) + bottles[key],
+            blocked=blocked,
+        )
+        by_start[start].append((*key, result))
+    for start, rebuilt in by_start.items():
+        await repository.replace_terms(session, from_date=start, rebuilt=rebuilt)
+
+
+async def _lock_lines(
+    session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]
+) -> list[tuple[OrderLine, UUID | None]]:
+    station = (
+        select(Block.station_id)
+        .join(AddressBlock, AddressBlock.block_id == Block.id)
+        .where(
+            AddressBlock.customer_id == Order.customer_id,
+            AddressBlock.address_id == Order.address_id,
+            func.upper_inf(AddressBlock.valid),
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = await session.execute(
+        select(OrderLine, station)
+        .join(
+            Order,
+            (Order.customer_id == OrderLine.customer_id) & (Order.order_id == OrderLine.order_id),
+        )
+        .where(tuple_(OrderLine.customer_id, OrderLine.order_line_id).in_(keys))
+        .order_by(Order.customer_id, Order.order_id)
+        .with_for_update(of=Order)
+    )
+    return [(line, station_id) for line, station_id in rows]

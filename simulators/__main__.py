@@ -1,0 +1,62 @@
+"""`python -m simulators`: channels, city load, city book."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.core.config import InstallationSettings
+from app.core.errors import SetupError
+from app.core.supervised import exit_with_parent
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="模拟的支付、短信渠道与演示城市")
+city = typer.Typer(no_args_is_help=True, help="The demo city")
+app.add_typer(city, name="city")
+
+
+@app.command()
+def channels() -> None:
+    """Serve the simulated WeChat Pay and Aliyun SMS on SIM_PORT."""
+    from simulators.channels.server import serve  # noqa: PLC0415  # the city does not need it
+
+    exit_with_parent()
+    serve(InstallationSettings().sim_port)
+
+
+@city.command()
+def load(
+    households: Annotated[int, typer.Option(min=1, max=200_000)] = 20_000,
+    seed: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Write the demo city into a database that is marked as a demo and still empty."""
+    from simulators.city.load import load_city  # noqa: PLC0415  # channels do not need it
+
+    exit_with_parent()
+    asyncio.run(load_city(households=households, seed=seed))
+
+
+@city.command()
+def book(
+    path: Path,
+    rows: Annotated[int, typer.Option(min=1, max=200_000)] = 200,
+    seed: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Write a sample book of subscribers, as messy as real ones, to import into the demo city."""
+    from simulators.city.book import write_book  # noqa: PLC0415  # openpyxl loads slowly
+
+    write_book(path, rows=rows, seed=seed)
+    typer.echo(str(path))
+
+
+def main() -> None:
+    """Run; what cannot work says one sentence and ends with 1."""
+    try:
+        app()
+    except SetupError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from error
+
+
+main()

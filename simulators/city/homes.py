@@ -1,0 +1,271 @@
+"""Households, their addresses and running orders as rows to copy."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.bulk import copy_rows
+from app.core.clock import local_date
+from app.core.crypto import Cell, KeyRing
+from app.core.ids import speakable_number
+from simulators.city import names
+from simulators.city.plan import CityPlan, HouseholdPlan
+
+MERCHANT = "demo"
+SEALED_COLUMNS = ("door", "recipient", "phone")
+
+
+async def write_homes(session: AsyncSession, plan: CityPlan, keys: KeyRing) -> None:
+    """All tables of a household, from its account to its terms."""
+    numbers = _order_numbers(len(plan.homes))
+    for table, columns, rows in _tables(plan, keys, numbers):
+        await copy_rows(session, table, columns, rows)
+
+
+def _order_numbers(count: int) -> list[str]:
+    numbers: set[str] = set()
+    while len(numbers) < count:
+        numbers.add(speakable_number())
+    return list(numbers)
+
+
+Rows = Iterator[tuple[Any, ...]]
+
+
+def _tables(
+    plan: CityPlan, keys: KeyRing, numbers: list[str]
+) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
+    homes = plan.homes
+    yield (
+        "phone_accounts",
+        ("phone_index", "account_id"),
+        ((keys.blind_index("phone", h.phone), h.customer_id) for h in homes),
+    )
+    yield (
+        "customers",
+        ("customer_id", "kind", "name_sealed", "phone_sealed", "phone_tail", "created_at"),
+        (
+            (
+                h.customer_id,
+                "household",
+                keys.seal(h.name, Cell("customers", "name", h.customer_id)),
+                keys.seal(h.phone, Cell("customers", "phone", h.customer_id)),
+                h.phone[-2:],
+                h.placed_at,
+            )
+            for h in homes
+        ),
+    )
+    yield (
+        "addresses",
+        ("customer_id", "address_id", "current_version_id", "created_at"),
+        ((h.customer_id, h.address_id, h.version_id, h.placed_at) for h in homes),
+    )
+    yield _address_versions(plan, keys)
+    yield (
+        "address_blocks",
+        ("customer_id", "address_id", "valid_from", "valid", "block_id", "stop_no"),
+        (
+            (h.customer_id, h.address_id, _since(h), Range(_since(h), None, bounds="[)"))
+            + (plan.blocks[h.block].block_id, h.stop_no)
+            for h in homes
+        ),
+    )
+    yield (
+        "order_numbers",
+        ("number", "customer_id", "order_id"),
+        ((no, h.customer_id, h.order_id) for no, h in zip(numbers, homes, strict=True)),
+    )
+    yield from _orders(plan, numbers)
+    yield from _lines(plan)
+    yield from _money(plan)
+
+
+def _since(home: HouseholdPlan) -> date:
+    return local_date(home.placed_at)
+
+
+def _address_versions(plan: CityPlan, keys: KeyRing) -> tuple[str, tuple[str, ...], Rows]:
+    def row(h: HouseholdPlan) -> tuple[Any, ...]:
+        plain = {"door": h.door, "recipient": h.name, "phone": h.phone}
+        sealed = (
+            keys.seal(plain[name], Cell("address_versions", name, h.version_id))
+            for name in SEALED_COLUMNS
+        )
+        district = plan.stations[plan.blocks[h.block].station].district
+        return (
+            h.customer_id,
+            h.version_id,
+            h.address_id,
+            names.CITY_CODE,
+            district,
+            h.street,
+            f"{h.house_no}号",
+            h.compound,
+            *sealed,
+            h.placed_at,
+        )
+
+    columns = ("customer_id", "address_version_id", "address_id", "city_code", "district")
+    columns += ("street", "house_no", "compound")
+    columns += tuple(f"{name}_sealed" for name in SEALED_COLUMNS)
+    return "address_versions", (*columns, "created_at"), (row(h) for h in plan.homes)
+
+
+def _orders(plan: CityPlan, numbers: list[str]) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
+    columns = ("customer_id", "order_id", "order_no", "status", "confirmation", "source")
+    columns += ("address_id", "price_fen", "agreement_version", "agreed_at", "deliverer_id")
+    columns += ("placed_at", "paid_at", "confirmed_at", "version")
+    yield (
+        "orders",
+        columns,
+        (
+            (
+                h.customer_id,
+                h.order_id,
+                number,
+                "delivering",
+                "offline" if h.source == "door" else "online",
+                h.source,
+                h.address_id,
+                _price(h),
+                names.AGREEMENT_VERSION,
+                h.placed_at,
+                plan.blocks[h.block].deliverer_id if h.source == "door" else None,
+                h.placed_at,
+                h.placed_at,
+                h.placed_at + timedelta(minutes=2),
+                1,
+            )
+            for number, h in zip(numbers, plan.homes, strict=True)
+        ),
+    )
+    yield (
+        "order_history",
+        ("customer_id", "entry_id", "order_id", "from_status", "to_status", "at", "actor"),
+        (
+            (h.customer_id, plan.uuid(), h.order_id, "under_review", "delivering")
+            + (h.placed_at + timedelta(minutes=2), "system")
+            for h in plan.homes
+        ),
+    )
+    yield (
+        "order_reviews",
+        ("customer_id", "order_id", "verdict", "opened_at", "decision", "decided_at", "decided_by"),
+        (
+            (h.customer_id, h.order_id, "covered", h.placed_at, "approved")
+            + (h.placed_at + timedelta(minutes=2), "system")
+            for h in plan.homes
+            if h.source != "door"
+        ),
+    )
+
+
+def _price(home: HouseholdPlan) -> int:
+    return int(names.PRODUCTS[home.product][4]) * home.bottles
+
+
+def _lines(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
+    def pattern(h: HouseholdPlan) -> tuple[Any, ...]:
+        weekdays = h.pattern.weekday_quantities
+        return (h.pattern.quantity, h.pattern.interval_days, weekdays and list(weekdays))
+
+    pattern_columns = ("quantity", "interval_days", "weekday_quantities")
+    columns = ("customer_id", "order_line_id", "order_id", "product_id", *pattern_columns)
+    columns += ("start_date", "anchor_date", "cycle_days", "bottles_bought", "gift_bottles")
+    columns += ("unscheduled_bottles", "paid_fen", "unit_price_fen", "vat_permille")
+    yield (
+        "order_lines",
+        columns,
+        (
+            (h.customer_id, h.line_id, h.order_id, plan.products[h.product], *pattern(h))
+            + (h.start_date, h.start_date, h.cycle_days, h.bottles, 0, 0)
+            + (_price(h), names.PRODUCTS[h.product][4], 90)
+            for h in plan.homes
+        ),
+    )
+    columns = ("customer_id", "order_line_id", "first_date", "valid", "product_id")
+    columns += (*pattern_columns, "anchor_date", "address_id", "address_version_id")
+    yield (
+        "order_terms",
+        columns,
+        (
+            (h.customer_id, h.line_id, h.start_date)
+            + (Range(h.start_date, h.start_date + timedelta(days=h.cycle_days), bounds="[)"),)
+            + (plan.products[h.product], *pattern(h), h.start_date, h.address_id, h.version_id)
+            for h in plan.homes
+        ),
+    )
+    yield (
+        "entitlement_entries",
+        ("customer_id", "entry_id", "order_line_id", "kind", "bottles", "value_fen", "at"),
+        (
+            (h.customer_id, plan.uuid(), h.line_id, "bought", h.bottles, _price(h), h.placed_at)
+            for h in plan.homes
+        ),
+    )
+
+
+def _money(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
+    def channel(h: HouseholdPlan) -> str:
+        return "cash" if h.source == "door" else "wechat"
+
+    def number(h: HouseholdPlan) -> str:
+        return h.payment_id.hex
+
+    columns = ("customer_id", "payment_id", "reference_id", "channel", "method")
+    columns += ("merchant_account", "out_trade_no", "amount_fen", "description", "status")
+    columns += ("expires_at", "created_at", "captured_at", "captured_fen")
+    columns += ("channel_transaction_id",)
+    yield (
+        "payments",
+        columns,
+        (
+            (h.customer_id, h.payment_id, h.order_id, channel(h))
+            + ("door" if h.source == "door" else "native", MERCHANT, number(h), _price(h))
+            + ("随心订", "captured", h.placed_at + timedelta(minutes=30), h.placed_at)
+            + (h.placed_at, _price(h), f"DEMO{number(h)[:20]}")
+            for h in plan.homes
+        ),
+    )
+    yield (
+        "channel_numbers",
+        ("channel", "number", "kind", "customer_id", "row_id"),
+        ((channel(h), number(h), "payment", h.customer_id, h.payment_id) for h in plan.homes),
+    )
+    yield (
+        "receipts",
+        ("customer_id", "payment_id", "receipt_no", "collector_id", "collected_at", "amount_fen"),
+        (
+            (h.customer_id, h.payment_id, f"R{h.payment_id.hex[-10:]}")
+            + (plan.blocks[h.block].deliverer_id, h.placed_at, _price(h))
+            for h in plan.homes
+            if h.source == "door"
+        ),
+    )
+    columns = ("customer_id", "booked_date", "transfer_id", "debit_account", "credit_account")
+    columns += ("amount_fen", "cause", "reference_id", "source_id", "booked_at")
+    yield (
+        "ledger_transfers",
+        columns,
+        (
+            (
+                h.customer_id,
+                local_date(h.placed_at),
+                plan.uuid(),
+                f"cash:{plan.blocks[h.block].deliverer_id}"
+                if h.source == "door"
+                else f"channel:wechat:{MERCHANT}",
+                "prepaid",
+                _price(h),
+                "payment_captured",
+                h.order_id,
+                h.payment_id,
+                h.placed_at,
+            )
+            for h in plan.homes
+        ),
+    )
