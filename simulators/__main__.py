@@ -11,7 +11,12 @@ from app.core.config import InstallationSettings
 from app.core.errors import SetupError
 from app.core.supervised import exit_with_parent
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="模拟的支付、短信渠道与演示城市")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="模拟的支付、短信渠道与演示城市",
+)
 city = typer.Typer(no_args_is_help=True, help="The demo city")
 app.add_typer(city, name="city")
 
@@ -22,7 +27,8 @@ def channels() -> None:
     from simulators.channels.server import serve  # noqa: PLC0415  # the city does not need it
 
     exit_with_parent()
-    serve(InstallationSettings().sim_port)
+    installed = InstallationSettings()
+    serve(installed.sim_port, var=installed.var_dir)
 
 
 @city.command()

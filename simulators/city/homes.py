@@ -33,6 +33,7 @@ def _order_numbers(count: int) -> list[str]:
 
 
 Rows = Iterator[tuple[Any, ...]]
+Columns = tuple[str, ...]
 
 
 def _tables(
@@ -109,14 +110,14 @@ def _address_versions(plan: CityPlan, keys: KeyRing) -> tuple[str, tuple[str, ..
             h.placed_at,
         )
 
-    columns = ("customer_id", "address_version_id", "address_id", "city_code", "district")
+    columns: Columns = ("customer_id", "address_version_id", "address_id", "city_code", "district")
     columns += ("street", "house_no", "compound")
     columns += tuple(f"{name}_sealed" for name in SEALED_COLUMNS)
     return "address_versions", (*columns, "created_at"), (row(h) for h in plan.homes)
 
 
 def _orders(plan: CityPlan, numbers: list[str]) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
-    columns = ("customer_id", "order_id", "order_no", "status", "confirmation", "source")
+    columns: Columns = ("customer_id", "order_id", "order_no", "status", "confirmation", "source")
     columns += ("address_id", "price_fen", "agreement_version", "agreed_at", "deliverer_id")
     columns += ("placed_at", "paid_at", "confirmed_at", "version")
     yield (
@@ -174,7 +175,7 @@ def _lines(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
         return (h.pattern.quantity, h.pattern.interval_days, weekdays and list(weekdays))
 
     pattern_columns = ("quantity", "interval_days", "weekday_quantities")
-    columns = ("customer_id", "order_line_id", "order_id", "product_id", *pattern_columns)
+    columns: Columns = ("customer_id", "order_line_id", "order_id", "product_id", *pattern_columns)
     columns += ("start_date", "anchor_date", "cycle_days", "bottles_bought", "gift_bottles")
     columns += ("unscheduled_bottles", "paid_fen", "unit_price_fen", "vat_permille")
     yield (
@@ -216,10 +217,10 @@ def _money(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
     def number(h: HouseholdPlan) -> str:
         return h.payment_id.hex
 
-    columns = ("customer_id", "payment_id", "reference_id", "channel", "method")
+    columns: Columns = ("customer_id", "payment_id", "reference_id", "channel", "method")
     columns += ("merchant_account", "out_trade_no", "amount_fen", "description", "status")
     columns += ("expires_at", "created_at", "captured_at", "captured_fen")
-    columns += ("channel_transaction_id",)
+    columns += ("channel_transaction_id", "tries")
     yield (
         "payments",
         columns,
@@ -227,7 +228,7 @@ def _money(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
             (h.customer_id, h.payment_id, h.order_id, channel(h))
             + ("door" if h.source == "door" else "native", MERCHANT, number(h), _price(h))
             + ("随心订", "captured", h.placed_at + timedelta(minutes=30), h.placed_at)
-            + (h.placed_at, _price(h), f"DEMO{number(h)[:20]}")
+            + (h.placed_at, _price(h), f"DEMO{number(h)[:20]}", 0)
             for h in plan.homes
         ),
     )

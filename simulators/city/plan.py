@@ -86,7 +86,11 @@ class CityPlan:
         self._random = random.Random(self.seed)
         self.products = [self.uuid() for _ in names.PRODUCTS]
         for district in names.STREETS:
-            self.stations.append(StationPlan(*(self.uuid() for _ in range(5)), district=district))
+            self.stations.append(
+                StationPlan(
+                    self.uuid(), self.uuid(), self.uuid(), self.uuid(), self.uuid(), district
+                )
+            )
         compounds = [head + tail for tail in names.COMPOUND_TAILS for head in names.COMPOUND_HEADS]
         self._random.shuffle(compounds)
         for number in range(len(self.stations) * BLOCKS_PER_STATION):

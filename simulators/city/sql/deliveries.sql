@@ -3,7 +3,8 @@
 INSERT INTO deliveries
     (customer_id, service_date, order_line_id, delivery_no, product_id, quantity,
      quantity_delivered, address_id, address_version_id, station_id, block_id, deliverer_id,
-     stop_no, status, reason, our_fault, done_at, recorded_at, bulk_marked)
+     stop_no, status, reason, our_fault, done_at, recorded_at, bulk_marked,
+     restored_bottles)
 SELECT d.customer_id, d.day, d.order_line_id, 0, d.product_id, d.quantity,
        CASE d.outcome WHEN 'delivered' THEN d.quantity WHEN 'short' THEN d.quantity - 1 ELSE 0 END,
        d.address_id, d.address_version_id, d.station_id, d.block_id, d.deliverer_id, d.stop_no,
@@ -12,7 +13,8 @@ SELECT d.customer_id, d.day, d.order_line_id, 0, d.product_id, d.quantity,
        CASE d.outcome WHEN 'failed' THEN false WHEN 'short' THEN true END,
        CASE WHEN d.outcome <> 'planned' THEN d.at END,
        CASE WHEN d.outcome <> 'planned' THEN d.at + make_interval(mins => 1) END,
-       d.outcome = 'delivered' AND d.luck % 331 = 0
+       d.outcome = 'delivered' AND d.luck % 331 = 0,
+       CASE d.outcome WHEN 'short' THEN 1 ELSE 0 END
 FROM (
     SELECT drawn.*,
            CASE WHEN drawn.at > :now THEN 'planned'

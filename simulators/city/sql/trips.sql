@@ -15,8 +15,8 @@ INSERT INTO trip_legs (vehicle_id, service_date, trip_no, leg_no, started_at, en
 SELECT vehicle_id, service_date, trip_no, 1, departed_at, arrived_at FROM trips;
 
 INSERT INTO handover_checks
-    (vehicle_id, service_date, trip_no, kind, block_id, celsius, limit_celsius, passed, checked_at)
-SELECT t.vehicle_id, t.service_date, t.trip_no, h.kind, h.block_id, h.celsius, 6, h.celsius <= 6,
+    (vehicle_id, service_date, trip_no, kind, block_id, check_no, celsius, limit_celsius, passed, checked_at)
+SELECT t.vehicle_id, t.service_date, t.trip_no, h.kind, h.block_id, 0, h.celsius, 6, h.celsius <= 6,
        CASE h.kind WHEN 'loading' THEN t.loaded_at ELSE t.arrived_at END
 FROM trips t
 CROSS JOIN LATERAL (

@@ -1,0 +1,65 @@
+"""Jobs run when they are due, in the background or by hand, and one failure stops no other."""
+
+import asyncio
+import contextlib
+import logging
+
+import pytest
+
+from simulators.channels.clock import SimClock
+from simulators.channels.scheduler import Scheduler
+
+
+async def test_by_hand_due_jobs_run_and_so_do_those_they_queue_for_now() -> None:
+    clock = SimClock(scale=10)
+    scheduler, ran = Scheduler(clock), list[str]()
+
+    async def first() -> None:
+        ran.append("first")
+        scheduler.at(clock.now(), second)
+
+    async def second() -> None:
+        ran.append("second")
+
+    scheduler.at(clock.after(100), first)
+    assert await scheduler.run_due() == 0
+    clock.advance(9.5)
+    assert await scheduler.run_due() == 0
+    clock.advance(0.5)
+    assert await scheduler.run_due() == 2
+    assert (ran, scheduler.waiting()) == (["first", "second"], 0)
+
+
+async def test_in_the_background_a_failing_job_is_logged_and_the_next_one_runs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = SimClock()
+    scheduler, done = Scheduler(clock), asyncio.Event()
+
+    async def failing() -> None:
+        raise RuntimeError("broken job")
+
+    async def fine() -> None:
+        done.set()
+
+    with caplog.at_level(logging.ERROR):
+        runner = asyncio.create_task(scheduler.run_forever())
+        scheduler.at(clock.now(), failing)
+        scheduler.at(clock.after(0.05), fine)
+        async with asyncio.timeout(10):
+            await done.wait()
+        runner.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await runner
+        await scheduler.aclose()
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "broken job"
+
+
+def test_time_only_moves_forward() -> None:
+    clock = SimClock()
+    with pytest.raises(ValueError, match="forward"):
+        clock.advance(-1)
+    with pytest.raises(ValueError, match="time_scale"):
+        SimClock(scale=0)
