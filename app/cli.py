@@ -30,7 +30,9 @@ from app.core.runtime import Runtime
 from app.main import create_app, make_runtime, openapi_document
 from app.worker import run_worker
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="随心订")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="随心订"
+)
 keys = typer.Typer(no_args_is_help=True, help="Keys that protect personal data")
 app.add_typer(keys, name="keys")
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 from fastapi import APIRouter, FastAPI, Response
@@ -14,6 +15,7 @@ from app import registry
 from app.core import jobs, migrate
 from app.core.clock import BusinessClock
 from app.core.config import DatabaseSettings, InstallationSettings, KeySettings
+from app.core.crypto import KeyRing
 from app.core.db import Database, SessionDep, check_server
 from app.core.errors import Unavailable
 from app.core.http import COMMON_PROBLEMS, Edge, install_error_handlers
@@ -122,3 +124,17 @@ async def make_runtime(
         http=httpx.AsyncClient(timeout=httpx.Timeout(10.0, connect=3.0), follow_redirects=False),
         installation=installed,
     )
+
+
+def openapi_document() -> dict[str, Any]:
+    """The API's document, without a database."""
+    nobody = Database(DatabaseSettings(database_url="postgresql://nobody@localhost/none"))
+    ring = KeyRing(data={"none": bytes(32)}, current="none", index_key=b"", token_key=b"")
+    runtime = Runtime(
+        database=nobody,
+        keys=ring,
+        clock=BusinessClock(),
+        http=httpx.AsyncClient(),
+        installation=InstallationSettings(),
+    )
+    return create_app(runtime).openapi()

@@ -17,6 +17,7 @@ from app.core.base import Base
 from app.core.jobs import JobSpec
 from app.core.placement import Placement, placement_map
 from app.core.registration import Domain
+from app.core.reseal import SealedTable
 from app.core.schedule import Schedule
 from app.customers import api as customers_api
 from app.customers import handlers as customers_handlers
@@ -143,3 +144,8 @@ def all_schedules() -> list[Schedule]:
 def placements() -> dict[str, Placement]:
     """Table -> placement, for the whole product."""
     return placement_map([mapper.class_ for mapper in Base.registry.mappers])
+
+
+def sealed_tables() -> list[SealedTable]:
+    """Every table that keeps sealed values, for key rotation."""
+    return [table for module in MODEL_MODULES for table in getattr(module, "RESEALABLE", ())]

@@ -33,9 +33,9 @@ from app.orders.schemas import (
     ReviewOut,
     WarningOut,
 )
-from app.orders.service.changing import Effect, WantedChange
 from app.orders.service.doorstep import DoorOrder
 from app.orders.service.placing import Placed, QuotedLine, QuoteResult, terms_for
+from app.orders.service.previews import Effect, WantedChange
 from app.orders.service.reading import OrderView
 from app.orders.service.reviewing import WaitingReview
 from app.orders.states import LABELS

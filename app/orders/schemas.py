@@ -2,14 +2,17 @@
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
 from pydantic import Field, model_validator
 
 from app.core.money import Fen, PositiveFen
 from app.core.schemas import Answer, LongText, OptionalText, Phone, Request, ShortText
 from app.customers.schemas import AddressIn
+from app.customers.service import Building
 from app.orders.rules import MAX_BOTTLES, MAX_INTERVAL_DAYS, MAX_QUANTITY, Pattern
 
+NIL = UUID(int=0)
 Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY, strict=True)]
 WeekdayQuantity = Annotated[int, Field(ge=0, le=MAX_QUANTITY, strict=True)]
 Bottles = Annotated[int, Field(ge=1, le=MAX_BOTTLES, strict=True)]
@@ -68,10 +71,26 @@ class LineIn(Request):
 Lines = Annotated[list[LineIn], Field(min_length=1, max_length=10)]
 
 
+class BuildingIn(Request):
+    """Where it would be brought: the building is enough for a quote."""
+
+    city_code: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+    district: ShortText
+    street: OptionalText = ""
+    house_no: OptionalText = ""
+    compound: OptionalText = ""
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] | None = None
+
+    def building(self) -> Building:
+        """The domain's value; it is nobody's address yet."""
+        return Building(address_id=NIL, address_version_id=NIL, **self.model_dump())
+
+
 class QuoteIn(Request):
     """What would it bring and cost?"""
 
-    address: AddressIn
+    address: BuildingIn
     lines: Lines
 
 

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("pk_access_log")),
     )
     op.create_index("ix_access_log_customer_id", "access_log", ["customer_id", "at"], unique=False)
+    op.create_index("ix_access_log_id", "access_log", ["id"], unique=False)
     op.create_table(
         "alerts",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -116,24 +117,15 @@ def upgrade() -> None:
         sa.Column("phone_tail", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("heard_from", sa.Text(), nullable=True),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("kind IN ('household', 'school')", name=op.f("ck_customers_kind")),
         sa.PrimaryKeyConstraint("customer_id", name=op.f("pk_customers")),
     )
     op.create_table(
-        "deliverers",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("employee_no", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("is_active", sa.Boolean(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliverers")),
-        sa.UniqueConstraint("employee_no", name=op.f("uq_deliverers_employee_no")),
-    )
-    op.create_table(
         "demo_mark",
         sa.Column("singleton", sa.Boolean(), nullable=False),
-        sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("marked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("singleton", name=op.f("ck_demo_mark_singleton")),
         sa.PrimaryKeyConstraint("singleton", name=op.f("pk_demo_mark")),
     )
@@ -182,6 +174,13 @@ def upgrade() -> None:
             "customer_id", "booked_date", "transfer_id", name=op.f("pk_ledger_transfers")
         ),
         postgresql_partition_by="RANGE (booked_date)",
+    )
+    op.create_index(
+        "ix_ledger_transfers_cash",
+        "ledger_transfers",
+        ["booked_date"],
+        unique=False,
+        postgresql_where=sa.text("debit_account LIKE 'cash:%' OR credit_account LIKE 'cash:%'"),
     )
     op.create_index(
         "ix_ledger_transfers_reference_id",
@@ -237,9 +236,13 @@ def upgrade() -> None:
         sa.Column(
             "handle", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
         ),
+        sa.Column("payer_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("channel_expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tries", sa.BigInteger(), nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("captured_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("captured_fen", sa.BigInteger(), nullable=True),
         sa.Column("channel_transaction_id", sa.Text(), nullable=True),
@@ -253,6 +256,9 @@ def upgrade() -> None:
             "channel IN ('wechat', 'cash', 'pos')", name=op.f("ck_payments_channel")
         ),
         sa.CheckConstraint(
+            "method IN ('native', 'jsapi', 'h5', 'door')", name=op.f("ck_payments_method")
+        ),
+        sa.CheckConstraint(
             "status IN ('created', 'pending', 'unknown', 'captured', 'closed', 'failed')",
             name=op.f("ck_payments_status"),
         ),
@@ -262,7 +268,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_payments_open",
         "payments",
-        ["created_at"],
+        ["next_try_at"],
         unique=False,
         postgresql_where=sa.text("status IN ('created', 'pending', 'unknown')"),
     )
@@ -294,15 +300,42 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("service_date", sa.Date(), nullable=False),
         sa.Column("order_line_id", sa.Uuid(), nullable=False),
+        sa.Column("station_id", sa.Uuid(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("noticed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolution", sa.Text(), nullable=True),
+        sa.Column("resolved_by", sa.Uuid(), nullable=True),
+        sa.CheckConstraint(
+            "reason IN ('no_block', 'block_inactive', 'bad_pattern', 'more_bottles_than_left')",
+            name=op.f("ck_plan_exceptions_reason"),
+        ),
+        sa.CheckConstraint(
+            "resolution IN ('planned', 'day_added', 'dismissed')",
+            name=op.f("ck_plan_exceptions_resolution"),
+        ),
+        sa.CheckConstraint(
+            "(resolved_at IS NULL) = (resolution IS NULL)", name=op.f("ck_plan_exceptions_resolved")
+        ),
         sa.PrimaryKeyConstraint(
             "customer_id", "service_date", "order_line_id", name=op.f("pk_plan_exceptions")
         ),
     )
     op.create_index(
         "ix_plan_exceptions_service_date", "plan_exceptions", ["service_date"], unique=False
+    )
+    op.create_table(
+        "privacy_texts",
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("effective_date", sa.Date(), nullable=False),
+        sa.CheckConstraint(
+            "purpose IN ('privacy_terms', 'marketing_sms', 'behaviour_analysis')",
+            name=op.f("ck_privacy_texts_purpose"),
+        ),
+        sa.PrimaryKeyConstraint("purpose", "version", name=op.f("pk_privacy_texts")),
     )
     op.create_table(
         "products",
@@ -337,6 +370,15 @@ def upgrade() -> None:
     op.create_index("ix_refresh_tokens_account_id", "refresh_tokens", ["account_id"], unique=False)
     op.create_index(
         op.f("ix_refresh_tokens_session_id"), "refresh_tokens", ["session_id"], unique=False
+    )
+    op.create_table(
+        "refund_limits",
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("limit_fen", sa.BigInteger(), nullable=False),
+        sa.Column("set_by", sa.Uuid(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("limit_fen >= 0", name=op.f("ck_refund_limits_limit")),
+        sa.PrimaryKeyConstraint("valid_from", name=op.f("pk_refund_limits")),
     )
     op.create_table(
         "route_sheets",
@@ -412,12 +454,14 @@ def upgrade() -> None:
         sa.Column("parameters_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column("enquiries", sa.BigInteger(), nullable=False),
         sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("duplicate_possible", sa.Boolean(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=True),
         sa.Column("provider_message_id", sa.Text(), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
-        sa.Column("send_before_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("send_before_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "status IN ('queued', 'sending', 'unknown', 'accepted', 'delivered', 'failed')",
@@ -428,7 +472,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_sms_messages_open",
         "sms_messages",
-        ["created_at"],
+        ["due_at"],
         unique=False,
         postgresql_where=sa.text("status IN ('queued', 'sending', 'unknown')"),
     )
@@ -490,6 +534,7 @@ def upgrade() -> None:
         sa.Column("device_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("clock_offset_ms", sa.BigInteger(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("content", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("deliverer_id", "event_id", name=op.f("pk_sync_events")),
     )
@@ -545,6 +590,7 @@ def upgrade() -> None:
         sa.Column("answer_due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("first_answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("waiting_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
@@ -592,6 +638,9 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "departed_at IS NULL OR loaded_at IS NOT NULL", name=op.f("ck_trips_loaded_first")
         ),
+        sa.CheckConstraint(
+            "loaded_at IS NULL OR precool_passed IS TRUE", name=op.f("ck_trips_precooled_first")
+        ),
         sa.PrimaryKeyConstraint("vehicle_id", "service_date", "trip_no", name=op.f("pk_trips")),
     )
     op.create_index("ix_trips_service_date", "trips", ["service_date"], unique=False)
@@ -631,6 +680,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("customer_id", "compensation_id", name=op.f("pk_compensations")),
     )
+    op.create_index(
+        "ix_compensations_ticket_id", "compensations", ["customer_id", "ticket_id"], unique=False
+    )
     op.create_table(
         "consents",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -640,6 +692,14 @@ def upgrade() -> None:
         sa.Column("given", sa.Boolean(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "channel IN ('web', 'app', 'mini_program', 'phone', 'door')",
+            name=op.f("ck_consents_channel"),
+        ),
+        sa.CheckConstraint(
+            "purpose IN ('privacy_terms', 'marketing_sms', 'behaviour_analysis')",
+            name=op.f("ck_consents_purpose"),
+        ),
         sa.ForeignKeyConstraint(
             ["customer_id"], ["customers.customer_id"], name=op.f("fk_consents_customer_id")
         ),
@@ -652,6 +712,7 @@ def upgrade() -> None:
         sa.Column("trip_no", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("block_id", sa.Uuid(), nullable=False),
+        sa.Column("check_no", sa.SmallInteger(), nullable=False),
         sa.Column("product_id", sa.Uuid(), nullable=True),
         sa.Column("celsius", sa.Numeric(precision=4, scale=1), nullable=False),
         sa.Column("limit_celsius", sa.Numeric(precision=4, scale=1), nullable=True),
@@ -673,6 +734,7 @@ def upgrade() -> None:
             "trip_no",
             "kind",
             "block_id",
+            "check_no",
             name=op.f("pk_handover_checks"),
         ),
     )
@@ -730,7 +792,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("customer_id", "payment_id", name=op.f("pk_receipts")),
     )
-    op.create_index(op.f("ix_receipts_collector_id"), "receipts", ["collector_id"], unique=False)
+    op.create_index(
+        "ix_receipts_collector_id", "receipts", ["collector_id", "collected_at"], unique=False
+    )
     op.create_table(
         "refunds",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
@@ -745,9 +809,15 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tries", sa.BigInteger(), nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("channel_refund_id", sa.Text(), nullable=True),
+        sa.Column("requested_by", sa.Uuid(), nullable=True),
         sa.Column("approved_by", sa.Uuid(), nullable=True),
+        sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("settled_by", sa.Uuid(), nullable=True),
+        sa.Column("evidence_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "status IN ('requested', 'approved', 'submitted', 'processing', 'abnormal', 'succeeded', 'failed')",
@@ -761,12 +831,16 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("customer_id", "refund_id", name=op.f("pk_refunds")),
     )
+    op.create_index("ix_refunds_created_at", "refunds", ["created_at", "refund_id"], unique=False)
     op.create_index(
         "ix_refunds_open",
         "refunds",
-        ["created_at"],
+        ["next_try_at"],
         unique=False,
         postgresql_where=sa.text("status NOT IN ('succeeded', 'failed')"),
+    )
+    op.create_index(
+        "ix_refunds_reference_id", "refunds", ["customer_id", "reference_id"], unique=False
     )
     op.create_index(
         "uq_refunds_cause", "refunds", ["customer_id", "payment_id", "cause"], unique=True
@@ -777,11 +851,11 @@ def upgrade() -> None:
         sa.Column("visit_id", sa.Uuid(), nullable=False),
         sa.Column("ticket_id", sa.Uuid(), nullable=False),
         sa.Column("reached", sa.Boolean(), nullable=False),
-        sa.Column("remarks", sa.Text(), nullable=True),
+        sa.Column("remarks_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("visited_by", sa.Uuid(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "reached OR remarks IS NOT NULL", name=op.f("ck_return_visits_unreached")
+            "reached OR remarks_sealed IS NOT NULL", name=op.f("ck_return_visits_unreached")
         ),
         sa.ForeignKeyConstraint(
             ["customer_id", "ticket_id"],
@@ -789,6 +863,10 @@ def upgrade() -> None:
             name=op.f("fk_return_visits_customer_id_ticket_id"),
         ),
         sa.PrimaryKeyConstraint("customer_id", "visit_id", name=op.f("pk_return_visits")),
+    )
+    op.create_index("ix_return_visits_at", "return_visits", ["at"], unique=False)
+    op.create_index(
+        "ix_return_visits_ticket_id", "return_visits", ["customer_id", "ticket_id"], unique=False
     )
     op.create_table(
         "stations",
@@ -928,6 +1006,21 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_cold_stores_station_id"), "cold_stores", ["station_id"], unique=False)
     op.create_table(
+        "deliverers",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("employee_no", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("station_id", sa.Uuid(), nullable=True),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["station_id"], ["stations.id"], name=op.f("fk_deliverers_station_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliverers")),
+        sa.UniqueConstraint("employee_no", name=op.f("uq_deliverers_employee_no")),
+    )
+    op.create_index(op.f("ix_deliverers_station_id"), "deliverers", ["station_id"], unique=False)
+    op.create_table(
         "orders",
         sa.Column("customer_id", sa.Uuid(), nullable=False),
         sa.Column("order_id", sa.Uuid(), nullable=False),
@@ -995,7 +1088,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("station_id", "service_date", name=op.f("pk_plan_days")),
     )
-    op.create_index(op.f("ix_plan_days_cutoff_at"), "plan_days", ["cutoff_at"], unique=False)
+    op.create_index(
+        "ix_plan_days_open",
+        "plan_days",
+        ["cutoff_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+    )
     op.create_table(
         "station_cutoffs",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1094,7 +1193,7 @@ def upgrade() -> None:
         sa.Column("first_stop_no", sa.BigInteger(), nullable=False),
         sa.Column("valid", postgresql.DATERANGE(), nullable=False),
         sa.CheckConstraint(
-            "CASE kind WHEN 'compound' THEN compound IS NOT NULL WHEN 'street' THEN street IS NOT NULL AND house_from <= house_to ELSE polygon IS NOT NULL END",
+            "CASE kind WHEN 'compound' THEN compound IS NOT NULL WHEN 'street' THEN street IS NOT NULL ELSE polygon IS NOT NULL AND num_nulls(west, south, east, north) = 0 END",
             name=op.f("ck_coverage_rules_shape"),
         ),
         sa.CheckConstraint(
@@ -1103,6 +1202,8 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "parity IN ('all', 'odd', 'even')", name=op.f("ck_coverage_rules_parity")
         ),
+        sa.CheckConstraint("house_from <= house_to", name=op.f("ck_coverage_rules_houses")),
+        sa.CheckConstraint("west <= east AND south <= north", name=op.f("ck_coverage_rules_box")),
         sa.ForeignKeyConstraint(
             ["block_id"], ["blocks.id"], name=op.f("fk_coverage_rules_block_id")
         ),
@@ -1113,6 +1214,14 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_coverage_rules_block_id"), "coverage_rules", ["block_id"], unique=False
+    )
+    op.create_index(
+        "ix_coverage_rules_box",
+        "coverage_rules",
+        [sa.literal_column("box(point(west, south), point(east, north))")],
+        unique=False,
+        postgresql_using="gist",
+        postgresql_where=sa.text("kind = 'polygon'"),
     )
     op.create_index(
         "ix_coverage_rules_compound", "coverage_rules", ["city_code", "compound"], unique=False
@@ -1133,6 +1242,9 @@ def upgrade() -> None:
         sa.Column("in_service_until", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "(store_id IS NULL) <> (vehicle_id IS NULL)", name=op.f("ck_devices_place")
+        ),
+        sa.CheckConstraint(
+            "in_service_until > in_service_from", name=op.f("ck_devices_in_service")
         ),
         sa.CheckConstraint(
             "min_celsius IS NULL OR min_celsius < max_celsius", name=op.f("ck_devices_limits")
@@ -1199,9 +1311,11 @@ def upgrade() -> None:
         sa.Column("interval_days", sa.SmallInteger(), nullable=True),
         sa.Column("weekday_quantities", sa.ARRAY(sa.SmallInteger()), nullable=True),
         sa.Column("start_date", sa.Date(), nullable=False),
+        sa.Column("anchor_date", sa.Date(), nullable=True),
         sa.Column("cycle_days", sa.BigInteger(), nullable=True),
         sa.Column("bottles_bought", sa.BigInteger(), nullable=False),
         sa.Column("gift_bottles", sa.BigInteger(), nullable=False),
+        sa.Column("unscheduled_bottles", sa.BigInteger(), nullable=False),
         sa.Column("paid_fen", sa.BigInteger(), nullable=False),
         sa.Column("unit_price_fen", sa.BigInteger(), nullable=True),
         sa.Column("vat_permille", sa.BigInteger(), nullable=False),
@@ -1210,7 +1324,8 @@ def upgrade() -> None:
             name=op.f("ck_order_lines_pattern"),
         ),
         sa.CheckConstraint(
-            "bottles_bought > 0 AND gift_bottles >= 0", name=op.f("ck_order_lines_bottles")
+            "bottles_bought > 0 AND gift_bottles >= 0 AND unscheduled_bottles >= 0",
+            name=op.f("ck_order_lines_bottles"),
         ),
         sa.CheckConstraint("paid_fen >= 0", name=op.f("ck_order_lines_paid")),
         sa.ForeignKeyConstraint(
@@ -1280,6 +1395,7 @@ def upgrade() -> None:
         sa.Column("bulk_marked", sa.Boolean(), nullable=False),
         sa.Column("celsius", sa.Numeric(precision=4, scale=1), nullable=True),
         sa.Column("event_id", sa.Uuid(), nullable=True),
+        sa.Column("restored_bottles", sa.SmallInteger(), nullable=False),
         sa.Column("cause_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint(
             "CASE status WHEN 'delivered' THEN quantity_delivered = quantity WHEN 'short' THEN quantity_delivered BETWEEN 1 AND quantity - 1 ELSE quantity_delivered = 0 END",
@@ -1290,6 +1406,9 @@ def upgrade() -> None:
             name=op.f("ck_deliveries_status"),
         ),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_deliveries_quantity")),
+        sa.CheckConstraint(
+            "restored_bottles BETWEEN 0 AND quantity", name=op.f("ck_deliveries_restored_bottles")
+        ),
         sa.ForeignKeyConstraint(
             ["customer_id", "address_version_id"],
             ["address_versions.customer_id", "address_versions.address_version_id"],
@@ -1438,6 +1557,12 @@ def downgrade() -> None:
     op.drop_table("devices")
     op.drop_index("ix_coverage_rules_street", table_name="coverage_rules")
     op.drop_index("ix_coverage_rules_compound", table_name="coverage_rules")
+    op.drop_index(
+        "ix_coverage_rules_box",
+        table_name="coverage_rules",
+        postgresql_using="gist",
+        postgresql_where=sa.text("kind = 'polygon'"),
+    )
     op.drop_index(op.f("ix_coverage_rules_block_id"), table_name="coverage_rules")
     op.drop_table("coverage_rules")
     op.drop_index(op.f("ix_block_deliverers_deliverer_id"), table_name="block_deliverers")
@@ -1447,12 +1572,16 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_vehicles_station_id"), table_name="vehicles")
     op.drop_table("vehicles")
     op.drop_table("station_cutoffs")
-    op.drop_index(op.f("ix_plan_days_cutoff_at"), table_name="plan_days")
+    op.drop_index(
+        "ix_plan_days_open", table_name="plan_days", postgresql_where=sa.text("state = 'open'")
+    )
     op.drop_table("plan_days")
     op.drop_index("ix_orders_status_placed_at", table_name="orders")
     op.drop_index("ix_orders_confirmed_at", table_name="orders")
     op.drop_index("ix_orders_address_id", table_name="orders")
     op.drop_table("orders")
+    op.drop_index(op.f("ix_deliverers_station_id"), table_name="deliverers")
+    op.drop_table("deliverers")
     op.drop_index(op.f("ix_cold_stores_station_id"), table_name="cold_stores")
     op.drop_table("cold_stores")
     op.drop_index(op.f("ix_blocks_station_id"), table_name="blocks")
@@ -1469,20 +1598,25 @@ def downgrade() -> None:
     op.drop_index("ix_ticket_events_ticket_id", table_name="ticket_events")
     op.drop_table("ticket_events")
     op.drop_table("stations")
+    op.drop_index("ix_return_visits_ticket_id", table_name="return_visits")
+    op.drop_index("ix_return_visits_at", table_name="return_visits")
     op.drop_table("return_visits")
     op.drop_index("uq_refunds_cause", table_name="refunds")
+    op.drop_index("ix_refunds_reference_id", table_name="refunds")
     op.drop_index(
         "ix_refunds_open",
         table_name="refunds",
         postgresql_where=sa.text("status NOT IN ('succeeded', 'failed')"),
     )
+    op.drop_index("ix_refunds_created_at", table_name="refunds")
     op.drop_table("refunds")
-    op.drop_index(op.f("ix_receipts_collector_id"), table_name="receipts")
+    op.drop_index("ix_receipts_collector_id", table_name="receipts")
     op.drop_table("receipts")
     op.drop_table("product_vat_rates")
     op.drop_table("product_prices")
     op.drop_table("handover_checks")
     op.drop_table("consents")
+    op.drop_index("ix_compensations_ticket_id", table_name="compensations")
     op.drop_table("compensations")
     op.drop_table("addresses")
     op.drop_index("ix_trips_service_date", table_name="trips")
@@ -1521,10 +1655,12 @@ def downgrade() -> None:
     op.drop_index("ix_route_sheets_station", table_name="route_sheets")
     op.drop_index("ix_route_sheets_deliverer", table_name="route_sheets")
     op.drop_table("route_sheets")
+    op.drop_table("refund_limits")
     op.drop_index(op.f("ix_refresh_tokens_session_id"), table_name="refresh_tokens")
     op.drop_index("ix_refresh_tokens_account_id", table_name="refresh_tokens")
     op.drop_table("refresh_tokens")
     op.drop_table("products")
+    op.drop_table("privacy_texts")
     op.drop_index("ix_plan_exceptions_service_date", table_name="plan_exceptions")
     op.drop_table("plan_exceptions")
     op.drop_index("ix_picking_totals_station", table_name="picking_totals")
@@ -1543,12 +1679,16 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_login_codes_expires_at"), table_name="login_codes")
     op.drop_table("login_codes")
     op.drop_index("ix_ledger_transfers_reference_id", table_name="ledger_transfers")
+    op.drop_index(
+        "ix_ledger_transfers_cash",
+        table_name="ledger_transfers",
+        postgresql_where=sa.text("debit_account LIKE 'cash:%' OR credit_account LIKE 'cash:%'"),
+    )
     op.drop_table("ledger_transfers")
     op.drop_table("kpi_targets")
     op.drop_index(op.f("ix_idempotency_keys_started_at"), table_name="idempotency_keys")
     op.drop_table("idempotency_keys")
     op.drop_table("demo_mark")
-    op.drop_table("deliverers")
     op.drop_table("customers")
     op.drop_table("clock_slots")
     op.drop_table("cities")
@@ -1562,5 +1702,6 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_alerts_raised_at"), table_name="alerts")
     op.drop_table("alerts")
+    op.drop_index("ix_access_log_id", table_name="access_log")
     op.drop_index("ix_access_log_customer_id", table_name="access_log")
     op.drop_table("access_log")

@@ -92,7 +92,7 @@ SHARED_WHEN_MERGED = frozenset(
 """A merged cell of these says the same of every row it covers; a merged amount or quantity might
 be one sum for all of them, so it is refused."""
 
-_ALIASES: Mapping[Column, str] = {
+ALIASES: Mapping[Column, str] = {
     Column.CUSTOMER_NO: "订户号 客户编号 客户号 用户编号 用户号 会员编号 奶户编号 户号",
     Column.NAME: "订户姓名 客户姓名 用户姓名 客户名称 收奶人 联系人",
     Column.PHONE: "手机 手机号 手机号码 联系电话 电话号码 联系方式 订户电话 客户电话",
@@ -120,12 +120,13 @@ _ALIASES: Mapping[Column, str] = {
     Column.SOURCE: "订单来源 客户来源 来源渠道 订购渠道 渠道",
     Column.REMARKS: "备注说明 说明",
 }
+"""Other titles, as `docs/howto/import-your-book.md` lists them."""
 _SHORT_WEEKDAYS = dict(zip("一二三四五六日", WEEKDAYS, strict=True)) | {"天": Column.SUNDAY}
 
 
 def _known_titles() -> dict[str, Column]:
     titles: dict[str, Column] = {column.value: column for column in Column}
-    for column, names in _ALIASES.items():
+    for column, names in ALIASES.items():
         titles.update(dict.fromkeys(names.split(), column))
     for number, (short, column) in enumerate(_SHORT_WEEKDAYS.items(), 1):
         titles.update(dict.fromkeys((f"周{short}", f"星期{short}", f"礼拜{short}"), column))

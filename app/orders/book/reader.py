@@ -194,7 +194,7 @@ def _merges_of(header: Header, ranges: Sequence[MergedRange]) -> _Merges:
 def _head(workbook: Workbook, part: SheetPart) -> list[Line]:
     lines: list[Line] = []
     for row_no, cells in read_rows(workbook, part):
-        if row_no > SEARCHED_ROWS:
+        if row_no > SEARCHED_ROWS or len(lines) == SEARCHED_ROWS:
             break
         lines.append((row_no, cells))
     return lines
@@ -213,7 +213,9 @@ def _sheet_with_header(workbook: Workbook, sheet: str | None) -> tuple[SheetPart
     complete = [(part, header) for part, header in headers if not header.missing]
     if len(complete) > 1:
         names = "、".join(part.name for part, _ in complete)
-        raise BookError(f"有 {len(complete)} 个工作表都像名册（{names}），请指明导入哪一个")
+        raise BookError(
+            f"有 {len(complete)} 个工作表都像名册（{names}），请隐藏不导入的，或指明一个"
+        )
     if not headers:
         raise BookError(
             f"工作表的前 {SEARCHED_ROWS} 行里没有找到表头；"
@@ -267,6 +269,8 @@ def read_book(path: Path, *, sheet: str | None = None) -> Book:
     """
     try:
         size = path.stat().st_size
+        if not path.is_file():
+            raise BookError(f"这不是文件，可能是文件夹：{path.name}")
         with path.open("rb") as file:
             mark = file.read(4)
         if size > MAX_FILE_BYTES:
@@ -276,7 +280,5 @@ def read_book(path: Path, *, sheet: str | None = None) -> Book:
         return _open_workbook(path, sheet) if mark == _ZIP_MARK else _open_text(path)
     except FileNotFoundError:
         raise BookError(f"没有这个文件：{path.name}") from None
-    except IsADirectoryError:
-        raise BookError(f"这是一个文件夹，不是文件：{path.name}") from None
     except OSError:
         raise BookError(f"打不开这个文件，请检查权限：{path.name}") from None

@@ -87,14 +87,16 @@ async def _take_batch(
         summary.skipped += parsed.skipped is not None
         summary.warnings += len(parsed.warnings)
         summary.wrong += bool(parsed.errors)
-        for finding in (*parsed.errors, *parsed.warnings):
-            errors.add(finding)
+        for error in parsed.errors:
+            errors.add(error)
+        for warning in parsed.warnings:
+            errors.add(warning)
     rows = [parsed.row for parsed in batch if parsed.row is not None]
     matched = await match_rows(
         session, rows, city_code=loader.people.city_code, today=local_date(loader.now)
     )
-    for error in sorted(matched.errors, key=lambda one: one.row_no):
-        errors.add(error)
+    for missed in sorted(matched.errors, key=lambda one: one.row_no):
+        errors.add(missed)
     summary.wrong += len({error.row_no for error in matched.errors})
     repeated, written = await _write(session, loader, matched, check_only=check_only)
     summary.repeated += repeated

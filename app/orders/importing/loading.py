@@ -1,6 +1,6 @@
 """Writing matched rows: customers, addresses, orders, terms, opening balances, set by set."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -9,8 +9,9 @@ from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.models import LedgerTransfer
-from app.catalog.service import get_vat_rates
+from app.catalog.service import list_current_vat
 from app.core.clock import local_date
+from app.core.errors import SetupError
 from app.core.ids import new_id, speakable_number
 from app.customers.models import Address, AddressVersion, Customer
 from app.network.models import AddressBlock
@@ -18,7 +19,7 @@ from app.network.service import first_open_date, list_closed_dates
 from app.orders.importing.matching import MatchedRow
 from app.orders.importing.people import Batch, Home, People, address_key
 from app.orders.models import EntitlementEntry, OrderHistory, OrderLine, OrderNumber
-from app.orders.repository import term_values
+from app.orders.repository import known_numbers, term_values
 from app.orders.rules import ONE_DAY, Placement, Term, bottles_between, lay_out
 from app.orders.states import ConfirmationKind, OrderStatus
 
@@ -30,24 +31,24 @@ class Loader:
     people: People
     now: datetime
     first_dates: dict[UUID, date] = field(default_factory=dict)
-    closed: dict[UUID, frozenset[date]] = field(default_factory=dict)
+    closed: dict[UUID, Collection[date]] = field(default_factory=dict)
 
     async def load(self, session: AsyncSession, rows: Sequence[MatchedRow]) -> int:
         """Write those rows of a batch that were never imported; answers how many."""
-        fresh = await self._claim(session, rows)
+        fresh = await self._new_rows(session, rows)
         if not fresh:
             return 0
         batch = Batch()
         customers = await self.people.customers(session, batch, [row for row, *_ in fresh])
         homes = await self.people.homes(session, batch, [row for row, *_ in fresh], customers)
-        vat = await get_vat_rates(
+        vat = await list_current_vat(
             session, product_ids={row.product_id for row, *_ in fresh}, on=local_date(self.now)
         )
         for row, order_id, order_no in fresh:
             home = homes[address_key(row.row)]
             await self._know_station(session, row.served_by.station_id)
             self._order(batch, row, home, order_id, order_no, vat=vat[row.product_id])
-        await self._settle_numbers(session, fresh, homes)
+        await self._claim_numbers(session, fresh, homes)
         await batch.write(
             session,
             (
@@ -65,69 +66,41 @@ class Loader:
         await self._address_blocks(session, fresh, homes)
         return len(fresh)
 
-    async def _claim(
-        self, session: AsyncSession, rows: Sequence[MatchedRow]
+    @staticmethod
+    async def _new_rows(
+        session: AsyncSession, rows: Sequence[MatchedRow]
     ) -> list[tuple[MatchedRow, UUID, str]]:
         """Rows whose key (订户编号, product) is new, each with its order's id and number."""
-        wanted = {book_key(row): (row, new_id()) for row in rows}
-        claimed = await session.scalars(
-            insert(OrderNumber)
-            .values(
-                [
-                    {"number": key, "customer_id": order_id, "order_id": order_id}
-                    for key, (_, order_id) in sorted(wanted.items())
-                ]
-            )
-            .on_conflict_do_nothing()
-            .returning(OrderNumber.number)
-        )
-        taken = set(claimed)
-        fresh = [item for key, item in wanted.items() if key in taken]
-        numbers = await self._order_numbers(session, [order_id for _, order_id in fresh])
-        return [(row, order_id, numbers[order_id]) for row, order_id in fresh]
+        known = await known_numbers(session, {book_key(row) for row in rows})
+        return [(row, new_id(), speakable_number()) for row in rows if book_key(row) not in known]
 
     @staticmethod
-    async def _order_numbers(session: AsyncSession, order_ids: Sequence[UUID]) -> dict[UUID, str]:
-        numbers: dict[UUID, str] = {}
-        while len(numbers) < len(order_ids):
-            tried = {speakable_number(): one for one in order_ids if one not in numbers}
-            got = await session.scalars(
-                insert(OrderNumber)
-                .values(
-                    [
-                        {"number": number, "customer_id": one, "order_id": one}
-                        for number, one in tried.items()
-                    ]
-                )
-                .on_conflict_do_nothing()
-                .returning(OrderNumber.number)
-            )
-            numbers |= {tried[number]: number for number in got}
-        return numbers
-
-    @staticmethod
-    async def _settle_numbers(
+    async def _claim_numbers(
         session: AsyncSession,
         fresh: Sequence[tuple[MatchedRow, UUID, str]],
         homes: dict[tuple[str, str], Home],
     ) -> None:
-        owners = {
-            number: (homes[address_key(row.row)].customer_id, order_id)
+        """Register keys and order numbers; a second import at the same moment fails here."""
+        values = [
+            {
+                "number": number,
+                "customer_id": homes[address_key(row.row)].customer_id,
+                "order_id": order_id,
+            }
             for row, order_id, order_no in fresh
             for number in (book_key(row), order_no)
-        }
-        statement = insert(OrderNumber).values(
-            [
-                {"number": number, "customer_id": customer_id, "order_id": order_id}
-                for number, (customer_id, order_id) in owners.items()
-            ]
+        ]
+        claimed = await session.scalars(
+            insert(OrderNumber)
+            .values(values)
+            .on_conflict_do_nothing()
+            .returning(OrderNumber.number)
         )
-        await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=[OrderNumber.number],
-                set_={"customer_id": statement.excluded.customer_id},
+        if len(list(claimed)) != len(values):
+            raise SetupError(
+                "Another import wrote the same rows at this moment; nothing of this batch was "
+                "written: start the import again."
             )
-        )
 
     async def _know_station(self, session: AsyncSession, station_id: UUID) -> None:
         if station_id in self.first_dates:
@@ -227,7 +200,7 @@ class Loader:
             home.address_version_id,
         )
         bottles = row.bottles + row.gift_bottles
-        blocked = set(self.closed[station_id])
+        blocked: set[date] = set(self.closed[station_id])
         stops_at: date | None = None
         for first, last in row.row.pauses:
             if last is None:

@@ -7,14 +7,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalog.rules import ProductMatch
 from app.catalog.service import match_products
 from app.customers.service import Building
-from app.network.service import Coverage, Places, find_places, match_many
+from app.network.service import Coverage, match_many
 from app.orders.book.columns import Column
 from app.orders.book.errors import RowError, masked_text
 from app.orders.book.patterns import ByWeekday, EveryDay, EveryNDays
 from app.orders.book.rows import BookRow
 from app.orders.importing.addresses import AddressParts, cut_address
+from app.orders.importing.places import Places, find_places
 from app.orders.rules import MAX_BOTTLES, ONE_DAY, Pattern, bottles_between
 from app.orders.service.confirming import ServedBy
 
@@ -49,7 +51,9 @@ async def match_rows(
     """Match a batch; set-based, a handful of statements whatever its size."""
     products = await match_products(session, {(row.product, row.spec) for row in rows})
     parts = [cut_address(row.address) for row in rows]
-    coverage = await match_many(session, [_building(part, city_code) for part in parts], on=today)
+    coverage = await match_many(
+        session, buildings=[_building(part, city_code) for part in parts], on=today
+    )
     places = await find_places(
         session,
         stations={row.station for row in rows if row.station},
@@ -96,15 +100,17 @@ def _building(parts: AddressParts, city_code: str) -> Building:
 
 def _product(
     row: BookRow,
-    products: Mapping[tuple[str, str | None], Collection[UUID]],
+    products: Mapping[tuple[str, str | None], ProductMatch],
     errors: list[RowError],
 ) -> UUID | None:
-    found = products.get((row.product, row.spec), ())
-    if len(found) == 1:
-        return next(iter(found))
+    found = products[row.product, row.spec]
+    if found.product_id is not None:
+        return found.product_id
     shown = masked_text(f"{row.product} {row.spec or ''}".strip())
     reason = (
-        "产品目录里没有这个产品，请先建产品或别名" if not found else "有多个产品同名，请写明规格"
+        "产品目录里没有这个产品，请先建产品或别名"
+        if not found.candidates
+        else "有多个产品同名，请写明规格"
     )
     errors.append(RowError(row.row_no, Column.PRODUCT.value, shown, reason))
     return None

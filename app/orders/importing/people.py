@@ -66,8 +66,8 @@ class People:
     ) -> dict[str, UUID]:
         """Customer of each 订户编号: known by number, else by phone, else new."""
         by_number: dict[str, BookRow] = {}
-        for row in rows:
-            by_number.setdefault(row.row.customer_no, row.row)
+        for matched in rows:
+            by_number.setdefault(matched.row.customer_no, matched.row)
         known = await session.execute(
             select(BookNumber.number, BookNumber.customer_id).where(
                 BookNumber.number.in_(by_number)
@@ -166,7 +166,7 @@ class People:
             )
             .where(Address.customer_id.in_(customers), Address.removed_at.is_(None))
         )
-        homes = {}
+        homes: dict[tuple[UUID, tuple[str, ...]], Home] = {}
         for version in rows:
             cell = Cell("address_versions", "door", version.address_version_id)
             door = self.keys.open(version.door_sealed, cell)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.billing.service import request_refund
+from app.billing.service import find_refundable_fen, post, request_refund
 from app.core.clock import local_date
 from app.core.crypto import KeyRing
 from app.core.events import publish
@@ -197,18 +197,40 @@ async def _end_order(
         actor=actor,
         reason=computed.effect.wanted.reason,
     )
+    await _give_back(session, order, computed.effect.refund_fen, change_id=change_id, now=now)
+    await publish(
+        session, OrderCancelled(customer_id=order.customer_id, order_id=order.order_id, at=now)
+    )
+
+
+async def _give_back(
+    session: AsyncSession, order: Order, amount_fen: int, *, change_id: UUID, now: datetime
+) -> None:
+    """Refund to the payments that paid; an opening balance becomes the customer's balance."""
+    paid_here = await find_refundable_fen(
+        session, customer_id=order.customer_id, reference_id=order.order_id
+    )
+    to_origin = min(amount_fen, paid_here)
     await request_refund(
         session,
         customer_id=order.customer_id,
         reference_id=order.order_id,
-        amount_fen=computed.effect.refund_fen,
+        amount_fen=to_origin,
         cause=f"order_cancelled:{change_id}",
         now=now,
-        or_balance=True,
     )
-    await publish(
-        session, OrderCancelled(customer_id=order.customer_id, order_id=order.order_id, at=now)
-    )
+    if amount_fen > to_origin:
+        await post(
+            session,
+            customer_id=order.customer_id,
+            debit="prepaid",
+            credit="balance",
+            amount_fen=amount_fen - to_origin,
+            cause="order_cancelled",
+            reference_id=order.order_id,
+            source_id=change_id,
+            now=now,
+        )
 
 
 async def _compute(

@@ -228,6 +228,7 @@ def test_an_archive_with_a_password_is_named_as_such(tmp_path: Path) -> None:
 def test_a_missing_file_a_folder_and_a_file_that_goes_away(tmp_path: Path) -> None:
     assert "没有这个文件：名册.csv" in why(tmp_path / "名册.csv")
     assert "文件夹" in why(tmp_path)
+    assert "不是文件" in why(Path("/dev/zero"))
     for content in (CSV, zipped(PARTS)):
         path = saved(tmp_path, content)
         book = read_book(path)
