@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.schema import SchemaItem
 
-from app.core.base import Base
+from app.core.base import Base, EnumText, UtcDateTime
 from app.core.placement import JOB_TABLES
 from app.registry import MODEL_MODULES
 
@@ -23,6 +23,15 @@ def _partitions(connection: Connection) -> set[str]:
     return set(connection.scalars(text("SELECT relname FROM pg_class WHERE relispartition")))
 
 
+def plain_type(kind: str, item: object, _context: object) -> str | bool:
+    """Write our column types into migrations as the plain types they are."""
+    if kind == "type" and isinstance(item, EnumText):
+        return "sa.Text()"
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
 def run(connection: Connection) -> None:
     """Upgrade or compare on this connection."""
     partitions = _partitions(connection)
@@ -36,6 +45,7 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         include_object=included,
+        render_item=plain_type,
         compare_type=True,
         compare_server_default=True,
         transaction_per_migration=True,

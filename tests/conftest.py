@@ -9,7 +9,11 @@ from hypothesis import HealthCheck, settings
 
 from tests.fixtures.server import TEST_SERVER, start_server
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.application"]
+pytest_plugins = [
+    "tests.fixtures.database",
+    "tests.fixtures.application",
+    "tests.fixtures.payments",
+]
 
 SOAK = os.environ.get("DOSE") == "soak"
 _COMMON = {

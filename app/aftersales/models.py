@@ -9,13 +9,13 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     SmallInteger,
-    Text,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.aftersales.states import AnswerKind, TicketClass, TicketKind, TicketStatus
-from app.core.base import CustomerOwned, Registry
+from app.core.base import CustomerOwned, EnumText, Registry
+from app.core.reseal import SealedTable
 from app.core.states import values_of
 
 
@@ -49,13 +49,13 @@ class Ticket(CustomerOwned):
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     ticket_id: Mapped[UUID] = mapped_column(primary_key=True)
     ticket_no: Mapped[str]
-    kind: Mapped[TicketKind] = mapped_column(Text)
-    severity: Mapped[TicketClass] = mapped_column(Text)
+    kind: Mapped[TicketKind] = mapped_column(EnumText(TicketKind))
+    severity: Mapped[TicketClass] = mapped_column(EnumText(TicketClass))
     category: Mapped[str]
-    """What about: leaking, late, missing, taste, temperature, manner, billing, other."""
+    """What about: a `TicketCategory`."""
     is_food_safety: Mapped[bool] = mapped_column(default=False)
     channel: Mapped[str]
-    status: Mapped[TicketStatus] = mapped_column(Text)
+    status: Mapped[TicketStatus] = mapped_column(EnumText(TicketStatus))
     customer_kind: Mapped[str]
     city_code: Mapped[str | None]
     station_id: Mapped[UUID | None]
@@ -65,11 +65,16 @@ class Ticket(CustomerOwned):
     order_line_id: Mapped[UUID | None]
     service_date: Mapped[date | None]
     subject: Mapped[str]
+    """Made from kind, category and date; the customer's own words are sealed in the thread."""
     assignee_id: Mapped[UUID | None]
     received_at: Mapped[datetime]
     answer_due_at: Mapped[datetime]
     due_at: Mapped[datetime]
+    """End of the running handling clock; a reopened ticket gets a new one."""
     first_answered_at: Mapped[datetime | None]
+    """First public answer by a person: set once, moved by nothing."""
+    waiting_since: Mapped[datetime | None]
+    """The customer spoke last, and this long ago; none while an answer stands."""
     resolved_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     escalated_at: Mapped[datetime | None]
@@ -138,6 +143,7 @@ class Compensation(CustomerOwned):
         ForeignKeyConstraint(
             ["customer_id", "ticket_id"], ["tickets.customer_id", "tickets.ticket_id"]
         ),
+        Index("ix_compensations_ticket_id", "customer_id", "ticket_id"),
         CheckConstraint("kind IN ('make_up', 'credit')", name="kind"),
         CheckConstraint(
             "CASE kind WHEN 'credit' THEN credit_fen > 0"
@@ -166,14 +172,17 @@ class ReturnVisit(CustomerOwned):
         ForeignKeyConstraint(
             ["customer_id", "ticket_id"], ["tickets.customer_id", "tickets.ticket_id"]
         ),
-        CheckConstraint("reached OR remarks IS NOT NULL", name="unreached"),
+        CheckConstraint("reached OR remarks_sealed IS NOT NULL", name="unreached"),
+        Index("ix_return_visits_ticket_id", "customer_id", "ticket_id"),
+        Index("ix_return_visits_at", "at"),
     )
 
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     visit_id: Mapped[UUID] = mapped_column(primary_key=True)
     ticket_id: Mapped[UUID]
     reached: Mapped[bool]
-    remarks: Mapped[str | None]
+    remarks_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """What was said; of an unreached customer, what was tried."""
     visited_by: Mapped[UUID]
     at: Mapped[datetime]
 
@@ -191,7 +200,7 @@ class SatisfactionAnswer(CustomerOwned):
 
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     answer_id: Mapped[UUID] = mapped_column(primary_key=True)
-    kind: Mapped[AnswerKind] = mapped_column(Text)
+    kind: Mapped[AnswerKind] = mapped_column(EnumText(AnswerKind))
     source_id: Mapped[UUID]
     """The return visit, survey or delivery it belongs to."""
     score: Mapped[int] = mapped_column(SmallInteger)
@@ -201,3 +210,20 @@ class SatisfactionAnswer(CustomerOwned):
     block_id: Mapped[UUID | None]
     deliverer_id: Mapped[UUID | None]
     at: Mapped[datetime]
+
+
+RESEALABLE = (
+    SealedTable(
+        model=TicketMessage,
+        key=("customer_id", "message_id"),
+        row_id="message_id",
+        cells={"body_sealed": "body"},
+    ),
+    SealedTable(
+        model=ReturnVisit,
+        key=("customer_id", "visit_id"),
+        row_id="visit_id",
+        cells={"remarks_sealed": "remarks"},
+    ),
+)
+"""What a rotation of the data keys seals anew."""

@@ -1,47 +1,31 @@
 """Tables of billing. Amounts are integer fen."""
 
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Text, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.base import CustomerOwned, Registry
+from app.billing.states import PaymentChannel, PaymentMethod, PaymentStatus, RefundStatus
+from app.core.base import CustomerOwned, EnumText, Registry, Shared
+from app.core.reseal import SealedTable
 from app.core.states import values_of
 
-
-class PaymentChannel(StrEnum):
-    """How money reaches us."""
-
-    WECHAT = "wechat"
-    CASH = "cash"
-    POS = "pos"
-
-
-class PaymentStatus(StrEnum):
-    """Life of one payment attempt."""
-
-    CREATED = "created"
-    PENDING = "pending"
-    UNKNOWN = "unknown"
-    CAPTURED = "captured"
-    CLOSED = "closed"
-    FAILED = "failed"
-
-
-class RefundStatus(StrEnum):
-    """Life of one refund; only the channel makes it succeed."""
-
-    REQUESTED = "requested"
-    APPROVED = "approved"
-    SUBMITTED = "submitted"
-    PROCESSING = "processing"
-    ABNORMAL = "abnormal"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
+__all__ = [
+    "ChannelEvent",
+    "ChannelNumber",
+    "LedgerTransfer",
+    "Payment",
+    "PaymentChannel",
+    "PaymentMethod",
+    "PaymentStatus",
+    "Receipt",
+    "Refund",
+    "RefundLimit",
+    "RefundStatus",
+]
 
 
 class Payment(CustomerOwned):
@@ -56,10 +40,11 @@ class Payment(CustomerOwned):
             "(status = 'captured') = (captured_at IS NOT NULL AND captured_fen IS NOT NULL)",
             name="captured",
         ),
+        CheckConstraint(f"method IN ({values_of(PaymentMethod)})", name="method"),
         Index("ix_payments_reference_id", "customer_id", "reference_id"),
         Index(
             "ix_payments_open",
-            "created_at",
+            "next_try_at",
             postgresql_where=text("status IN ('created', 'pending', 'unknown')"),
         ),
     )
@@ -67,24 +52,29 @@ class Payment(CustomerOwned):
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     payment_id: Mapped[UUID] = mapped_column(primary_key=True)
     reference_id: Mapped[UUID]
-    channel: Mapped[PaymentChannel] = mapped_column(Text)
-    method: Mapped[str]
-    """How the payer meets the channel: native, jsapi, h5, door."""
+    channel: Mapped[PaymentChannel] = mapped_column(EnumText(PaymentChannel))
+    method: Mapped[PaymentMethod] = mapped_column(EnumText(PaymentMethod))
     merchant_account: Mapped[str]
     out_trade_no: Mapped[str]
     amount_fen: Mapped[int]
     description: Mapped[str]
-    status: Mapped[PaymentStatus] = mapped_column(Text)
+    status: Mapped[PaymentStatus] = mapped_column(EnumText(PaymentStatus))
     handle: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """What the payer's client needs: code_url, prepay parameters."""
+    payer_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """JSON of openid or client address, `Cell("payments", "payer", payment_id)`."""
     expires_at: Mapped[datetime]
+    channel_expires_at: Mapped[datetime | None]
+    """Wall time told to the channel; a retry must repeat it unchanged."""
     created_at: Mapped[datetime]
     asked_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime | None]
     captured_at: Mapped[datetime | None]
     captured_fen: Mapped[int | None]
     channel_transaction_id: Mapped[str | None]
     unmatched_reason: Mapped[str | None]
-    """Set when captured money has nothing to pay for and is being given back or waits."""
+    """Set when captured money has nothing to pay for and is being given back."""
     failure: Mapped[str | None]
 
 
@@ -124,9 +114,11 @@ class Refund(CustomerOwned):
         CheckConstraint(f"status IN ({values_of(RefundStatus)})", name="status"),
         CheckConstraint("amount_fen > 0", name="amount"),
         Index("uq_refunds_cause", "customer_id", "payment_id", "cause", unique=True),
+        Index("ix_refunds_reference_id", "customer_id", "reference_id"),
+        Index("ix_refunds_created_at", "created_at", "refund_id"),
         Index(
             "ix_refunds_open",
-            "created_at",
+            "next_try_at",
             postgresql_where=text("status NOT IN ('succeeded', 'failed')"),
         ),
     )
@@ -142,12 +134,21 @@ class Refund(CustomerOwned):
     from_account: Mapped[str]
     """Ledger account that gives the money up: prepaid or suspense."""
     to_origin: Mapped[bool] = mapped_column(default=True)
-    status: Mapped[RefundStatus] = mapped_column(Text)
+    status: Mapped[RefundStatus] = mapped_column(EnumText(RefundStatus))
     created_at: Mapped[datetime]
     asked_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    next_try_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     channel_refund_id: Mapped[str | None]
+    requested_by: Mapped[UUID | None]
+    """The member of staff who asked for it; None for the system and the customer."""
     approved_by: Mapped[UUID | None]
+    approved_at: Mapped[datetime | None]
+    settled_by: Mapped[UUID | None]
+    """Who paid it out or settled it by hand."""
+    evidence_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """What proves a payment by hand, `Cell("refunds", "evidence", refund_id)`."""
     failure: Mapped[str | None]
 
 
@@ -160,16 +161,29 @@ class Receipt(CustomerOwned):
             ["customer_id", "payment_id"], ["payments.customer_id", "payments.payment_id"]
         ),
         CheckConstraint("amount_fen > 0", name="amount"),
+        Index("ix_receipts_collector_id", "collector_id", "collected_at"),
     )
 
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     payment_id: Mapped[UUID] = mapped_column(primary_key=True)
     receipt_no: Mapped[str]
-    collector_id: Mapped[UUID] = mapped_column(index=True)
+    collector_id: Mapped[UUID]
     collected_at: Mapped[datetime]
     amount_fen: Mapped[int]
     pos_slip: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """merchant_no, terminal_no, batch_no, trace_no, reference_no, card (first 6 and last 4)."""
+    """merchant_no, terminal_no, batch_no, trace_no, reference_no, card_first6, card_last4."""
+
+
+class RefundLimit(Shared):
+    """Above which amount a staff member's refund waits for a second person, from a date on."""
+
+    __tablename__ = "refund_limits"
+    __table_args__ = (CheckConstraint("limit_fen >= 0", name="limit"),)
+
+    valid_from: Mapped[date] = mapped_column(primary_key=True)
+    limit_fen: Mapped[int]
+    set_by: Mapped[UUID]
+    set_at: Mapped[datetime]
 
 
 class LedgerTransfer(CustomerOwned):
@@ -183,6 +197,11 @@ class LedgerTransfer(CustomerOwned):
         CheckConstraint("amount_fen > 0", name="amount"),
         CheckConstraint("debit_account <> credit_account", name="accounts"),
         Index("ix_ledger_transfers_reference_id", "customer_id", "reference_id"),
+        Index(
+            "ix_ledger_transfers_cash",
+            "booked_date",
+            postgresql_where=text("debit_account LIKE 'cash:%' OR credit_account LIKE 'cash:%'"),
+        ),
         {"postgresql_partition_by": "RANGE (booked_date)"},
     )
 
@@ -200,3 +219,20 @@ class LedgerTransfer(CustomerOwned):
     """The payment, refund or line that caused it."""
     booked_at: Mapped[datetime]
     reverses_id: Mapped[UUID | None]
+
+
+RESEALABLE = (
+    SealedTable(
+        model=Payment,
+        key=("customer_id", "payment_id"),
+        row_id="payment_id",
+        cells={"payer_sealed": "payer"},
+    ),
+    SealedTable(
+        model=Refund,
+        key=("customer_id", "refund_id"),
+        row_id="refund_id",
+        cells={"evidence_sealed": "evidence"},
+    ),
+)
+"""What a rotation of the data keys seals anew."""

@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Numeric, Text
 from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.base import Shared
+from app.core.base import EnumText, Shared
 from app.core.states import values_of
 
 
@@ -34,7 +34,7 @@ class Product(Shared):
     name: Mapped[str]
     specification: Mapped[str]
     aliases: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
-    storage_class: Mapped[StorageClass] = mapped_column(Text)
+    storage_class: Mapped[StorageClass] = mapped_column(EnumText(StorageClass))
     max_celsius: Mapped[Decimal | None] = mapped_column(Numeric(4, 1))
     """Product temperature limit at handover; none for shelf-stable goods."""
     shelf_life_days: Mapped[int]

@@ -5,11 +5,18 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Numeric, Text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Numeric,
+    SmallInteger,
+)
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.base import DeviceOwned, Shared
+from app.core.base import DeviceOwned, EnumText, Shared
 from app.core.states import values_of
 
 
@@ -31,6 +38,7 @@ class Device(Shared):
         CheckConstraint("(store_id IS NULL) <> (vehicle_id IS NULL)", name="place"),
         CheckConstraint("slot_seconds BETWEEN 10 AND 86400", name="slot"),
         CheckConstraint("min_celsius IS NULL OR min_celsius < max_celsius", name="limits"),
+        CheckConstraint("in_service_until > in_service_from", name="in_service"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -80,6 +88,7 @@ class Trip(DeviceOwned):
 
     __tablename__ = "trips"
     __table_args__ = (
+        CheckConstraint("loaded_at IS NULL OR precool_passed IS TRUE", name="precooled_first"),
         CheckConstraint("departed_at IS NULL OR loaded_at IS NOT NULL", name="loaded_first"),
         Index("ix_trips_service_date", "service_date"),
     )
@@ -126,7 +135,11 @@ class HandoverKind(StrEnum):
 
 
 class HandoverCheck(DeviceOwned):
-    """Product temperature at one handover of a trip; `block_id` for each deliverer's share."""
+    """One product temperature at one handover of a trip; `block_id` for each deliverer's share.
+
+    A handover may be checked more than once (several products, a second look): all checks stay
+    (`check_no` counts from 0), and the handover passed when all of them did.
+    """
 
     __tablename__ = "handover_checks"
     __table_args__ = (
@@ -140,9 +153,10 @@ class HandoverCheck(DeviceOwned):
     vehicle_id: Mapped[UUID] = mapped_column(primary_key=True)
     service_date: Mapped[date] = mapped_column(primary_key=True)
     trip_no: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[HandoverKind] = mapped_column(Text, primary_key=True)
+    kind: Mapped[HandoverKind] = mapped_column(EnumText(HandoverKind), primary_key=True)
     block_id: Mapped[UUID] = mapped_column(primary_key=True)
     """The block handed to; the nil id where the handover is not per block."""
+    check_no: Mapped[int] = mapped_column(SmallInteger, primary_key=True, default=0)
     product_id: Mapped[UUID | None]
     celsius: Mapped[Decimal] = mapped_column(Numeric(4, 1))
     limit_celsius: Mapped[Decimal | None] = mapped_column(Numeric(4, 1))

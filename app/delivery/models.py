@@ -13,12 +13,11 @@ from sqlalchemy import (
     Integer,
     Numeric,
     SmallInteger,
-    Text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.base import CustomerOwned, DeviceOwned
+from app.core.base import CustomerOwned, DeviceOwned, EnumText
 from app.core.states import values_of
 
 
@@ -42,6 +41,24 @@ class StopState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class ExceptionReason(StrEnum):
+    """Why a line that was due is not in the plan."""
+
+    NO_BLOCK = "no_block"
+    BLOCK_INACTIVE = "block_inactive"
+    BAD_PATTERN = "bad_pattern"
+    ORDER_NOT_RUNNING = "order_not_running"
+    MORE_BOTTLES_THAN_LEFT = "more_bottles_than_left"
+
+
+class ExceptionResolution(StrEnum):
+    """What a person did about it."""
+
+    PLANNED = "planned"
+    DAY_ADDED = "day_added"
+    DISMISSED = "dismissed"
+
+
 class Delivery(CustomerOwned):
     """A snapshot: what one line was to bring on one date, and what was brought.
 
@@ -61,6 +78,7 @@ class Delivery(CustomerOwned):
         ),
         CheckConstraint(f"status IN ({values_of(DeliveryStatus)})", name="status"),
         CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint("restored_bottles BETWEEN 0 AND quantity", name="restored_bottles"),
         CheckConstraint(
             "CASE status WHEN 'delivered' THEN quantity_delivered = quantity"
             " WHEN 'short' THEN quantity_delivered BETWEEN 1 AND quantity - 1"
@@ -84,7 +102,7 @@ class Delivery(CustomerOwned):
     block_id: Mapped[UUID]
     deliverer_id: Mapped[UUID | None]
     stop_no: Mapped[int] = mapped_column(Integer)
-    status: Mapped[DeliveryStatus] = mapped_column(Text)
+    status: Mapped[DeliveryStatus] = mapped_column(EnumText(DeliveryStatus))
     reason: Mapped[str | None]
     our_fault: Mapped[bool | None]
     done_at: Mapped[datetime | None]
@@ -93,6 +111,9 @@ class Delivery(CustomerOwned):
     bulk_marked: Mapped[bool] = mapped_column(default=False)
     celsius: Mapped[Decimal | None] = mapped_column(Numeric(4, 1))
     event_id: Mapped[UUID | None]
+    """The phone's event that says so; the one with the latest corrected device time wins."""
+    restored_bottles: Mapped[int] = mapped_column(SmallInteger, default=0)
+    """Bottles given back to the line because our fault kept them from the door; never taken back."""
     cause_id: Mapped[UUID | None]
 
 
@@ -117,7 +138,7 @@ class Stop(CustomerOwned):
     deliverer_id: Mapped[UUID | None]
     stop_no: Mapped[int] = mapped_column(Integer)
     bottles: Mapped[int] = mapped_column(Integer)
-    state: Mapped[StopState] = mapped_column(Text)
+    state: Mapped[StopState] = mapped_column(EnumText(StopState))
     made_at: Mapped[datetime | None]
     """When the last of its deliveries was made, corrected; only when all were made in full."""
     bulk_marked: Mapped[bool] = mapped_column(default=False)
@@ -158,14 +179,23 @@ class PlanException(CustomerOwned):
     """A line that was due and could not be planned: set aside, with its reason."""
 
     __tablename__ = "plan_exceptions"
-    __table_args__ = (Index("ix_plan_exceptions_service_date", "service_date"),)
+    __table_args__ = (
+        Index("ix_plan_exceptions_service_date", "service_date"),
+        CheckConstraint(f"reason IN ({values_of(ExceptionReason)})", name="reason"),
+        CheckConstraint(f"resolution IN ({values_of(ExceptionResolution)})", name="resolution"),
+        CheckConstraint("(resolved_at IS NULL) = (resolution IS NULL)", name="resolved"),
+    )
 
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     service_date: Mapped[date] = mapped_column(primary_key=True)
     order_line_id: Mapped[UUID] = mapped_column(primary_key=True)
+    station_id: Mapped[UUID | None]
+    """None: no block serves the address, so no station does."""
     reason: Mapped[str]
     noticed_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]
+    resolution: Mapped[str | None]
+    resolved_by: Mapped[UUID | None]
 
 
 class SyncEvent(DeviceOwned):
@@ -181,4 +211,6 @@ class SyncEvent(DeviceOwned):
     clock_offset_ms: Mapped[int]
     """Server time minus phone time, measured when the batch was sent."""
     received_at: Mapped[datetime]
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """What the event said, without personal data: the history behind a delivery's state."""
     answer: Mapped[dict[str, Any]] = mapped_column(JSONB)

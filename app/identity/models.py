@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, CheckConstraint, Index, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.base import DeviceOwned, Local, Registry, Shared
+from app.core.base import DeviceOwned, EnumText, Local, Registry, Shared
 from app.core.states import values_of
 
 
@@ -71,12 +71,15 @@ class SessionRow(Registry):
     access_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     session_id: Mapped[UUID]
     account_id: Mapped[UUID]
-    kind: Mapped[AccountKind] = mapped_column(Text)
+    kind: Mapped[AccountKind] = mapped_column(EnumText(AccountKind))
     access_expires_at: Mapped[datetime]
 
 
 class RefreshToken(Registry):
-    """A refresh token, used once; using it again ends the whole session."""
+    """A refresh token, used once; using it again ends the whole session.
+
+    `generation` counts rotations; the first token stays as long as the session and is its lock.
+    """
 
     __tablename__ = "refresh_tokens"
     __table_args__ = (Index("ix_refresh_tokens_account_id", "account_id"),)
@@ -84,9 +87,10 @@ class RefreshToken(Registry):
     refresh_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     session_id: Mapped[UUID] = mapped_column(index=True)
     account_id: Mapped[UUID]
-    kind: Mapped[AccountKind] = mapped_column(Text)
+    kind: Mapped[AccountKind] = mapped_column(EnumText(AccountKind))
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    generation: Mapped[int] = mapped_column(default=0)
 
 
 class LoginCode(Registry):
@@ -118,7 +122,10 @@ class AccessLogEntry(DeviceOwned):
     """Staff read personal data in full: who, whose, what, why."""
 
     __tablename__ = "access_log"
-    __table_args__ = (Index("ix_access_log_customer_id", "customer_id", "at"),)
+    __table_args__ = (
+        Index("ix_access_log_customer_id", "customer_id", "at"),
+        Index("ix_access_log_id", "id"),
+    )
 
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -5,11 +5,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.base import CustomerOwned, Shared
+from app.core.base import CustomerOwned, EnumText, Shared
 from app.core.states import values_of
 
 
@@ -94,6 +94,8 @@ class HouseParity(StrEnum):
 class CoverageRule(Shared):
     """Buildings a block serves: a compound, a street with a house range, or a polygon.
 
+    Streets and compounds are stored as `rules.street_name` and `rules.compound_name` write them:
+    they are compared by equality. A compound may be cut by building numbers like a street by house numbers.
     `polygon` is GeoJSON-like `[[longitude, latitude], …]`; its box is kept for the index.
     """
 
@@ -103,24 +105,32 @@ class CoverageRule(Shared):
         CheckConstraint(f"parity IN ({values_of(HouseParity)})", name="parity"),
         CheckConstraint(
             "CASE kind WHEN 'compound' THEN compound IS NOT NULL"
-            " WHEN 'street' THEN street IS NOT NULL AND house_from <= house_to"
-            " ELSE polygon IS NOT NULL END",
+            " WHEN 'street' THEN street IS NOT NULL"
+            " ELSE polygon IS NOT NULL AND num_nulls(west, south, east, north) = 0 END",
             name="shape",
         ),
+        CheckConstraint("house_from <= house_to", name="houses"),
+        CheckConstraint("west <= east AND south <= north", name="box"),
         Index("ix_coverage_rules_compound", "city_code", "compound"),
         Index("ix_coverage_rules_street", "city_code", "street"),
+        Index(
+            "ix_coverage_rules_box",
+            text("box(point(west, south), point(east, north))"),
+            postgresql_using="gist",
+            postgresql_where=text("kind = 'polygon'"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     block_id: Mapped[UUID] = mapped_column(ForeignKey("blocks.id"), index=True)
     city_code: Mapped[str] = mapped_column(ForeignKey("cities.code"))
-    kind: Mapped[CoverageKind] = mapped_column(Text)
+    kind: Mapped[CoverageKind] = mapped_column(EnumText(CoverageKind))
     district: Mapped[str | None]
     compound: Mapped[str | None]
     street: Mapped[str | None]
     house_from: Mapped[int | None]
     house_to: Mapped[int | None]
-    parity: Mapped[HouseParity] = mapped_column(Text, default=HouseParity.ALL)
+    parity: Mapped[HouseParity] = mapped_column(EnumText(HouseParity), default=HouseParity.ALL)
     polygon: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
     west: Mapped[float | None]
     south: Mapped[float | None]
@@ -143,12 +153,15 @@ class PlanDay(Shared):
     """One service date of one station, made ahead; the row every change locks."""
 
     __tablename__ = "plan_days"
-    __table_args__ = (CheckConstraint(f"state IN ({values_of(PlanDayState)})", name="state"),)
+    __table_args__ = (
+        CheckConstraint(f"state IN ({values_of(PlanDayState)})", name="state"),
+        Index("ix_plan_days_open", "cutoff_at", postgresql_where=text("state = 'open'")),
+    )
 
     station_id: Mapped[UUID] = mapped_column(ForeignKey("stations.id"), primary_key=True)
     service_date: Mapped[date] = mapped_column(primary_key=True)
-    state: Mapped[PlanDayState] = mapped_column(Text, default=PlanDayState.OPEN)
-    cutoff_at: Mapped[datetime] = mapped_column(index=True)
+    state: Mapped[PlanDayState] = mapped_column(EnumText(PlanDayState), default=PlanDayState.OPEN)
+    cutoff_at: Mapped[datetime]
     frozen_at: Mapped[datetime | None]
     planned_at: Mapped[datetime | None]
     reason: Mapped[str | None]

@@ -169,7 +169,13 @@ async def pay_order(
     database: Database = request.app.state.database
     async with database.transaction() as session:
         payment = await service.start_payment(
-            session, customer_id=customer_id, order_id=row_id, method=body.method, now=clock.now()
+            session,
+            customer_id=customer_id,
+            order_id=row_id,
+            method=body.method,
+            openid=body.openid,
+            payer_address=None if request.client is None else request.client.host,
+            now=clock.now(),
         )
     asked = await ask_channel(
         database, customer_id=customer_id, payment_id=payment.payment_id, now=clock.now()

@@ -11,13 +11,12 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     SmallInteger,
-    Text,
     text,
 )
 from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.base import CustomerOwned, Registry, Shared
+from app.core.base import CustomerOwned, EnumText, Registry, Shared
 from app.core.states import values_of
 from app.orders.states import ConfirmationKind, OrderSource, OrderStatus
 
@@ -73,9 +72,9 @@ class Order(CustomerOwned):
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     order_id: Mapped[UUID] = mapped_column(primary_key=True)
     order_no: Mapped[str]
-    status: Mapped[OrderStatus] = mapped_column(Text)
-    confirmation: Mapped[ConfirmationKind] = mapped_column(Text)
-    source: Mapped[OrderSource | None] = mapped_column(Text)
+    status: Mapped[OrderStatus] = mapped_column(EnumText(OrderStatus))
+    confirmation: Mapped[ConfirmationKind] = mapped_column(EnumText(ConfirmationKind))
+    source: Mapped[OrderSource | None] = mapped_column(EnumText(OrderSource))
     """None: not known (an imported order whose book does not say)."""
     address_id: Mapped[UUID]
     price_fen: Mapped[int]

@@ -221,6 +221,8 @@ class PaymentIn(Request):
     """How the payer will meet the channel."""
 
     method: Literal["native", "h5", "jsapi"] = "native"
+    openid: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{6,128}$")] | None = None
+    """The payer at WeChat, for jsapi."""
 
 
 class PaymentStarted(Answer):

@@ -307,7 +307,7 @@ def upgrade() -> None:
         sa.Column("resolution", sa.Text(), nullable=True),
         sa.Column("resolved_by", sa.Uuid(), nullable=True),
         sa.CheckConstraint(
-            "reason IN ('no_block', 'block_inactive', 'bad_pattern', 'more_bottles_than_left')",
+            "reason IN ('no_block', 'block_inactive', 'bad_pattern', 'order_not_running', 'more_bottles_than_left')",
             name=op.f("ck_plan_exceptions_reason"),
         ),
         sa.CheckConstraint(
@@ -365,6 +365,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("refresh_hash", name=op.f("pk_refresh_tokens")),
     )
     op.create_index("ix_refresh_tokens_account_id", "refresh_tokens", ["account_id"], unique=False)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.billing.service import find_refundable_fen, post, request_refund
+from app.billing.service import close_open_payments, find_refundable_fen, post, request_refund
 from app.core.clock import local_date
 from app.core.crypto import KeyRing
 from app.core.events import publish
@@ -189,6 +189,9 @@ async def _end_order(
                 cause_id=change_id,
             )
     order.ended_at = now
+    await close_open_payments(
+        session, customer_id=order.customer_id, reference_id=order.order_id, now=now
+    )
     await repository.change_status(
         session,
         order,

@@ -17,9 +17,19 @@ REVIEW_JOB = "orders.review_order"
 
 
 async def start_payment(
-    session: AsyncSession, *, customer_id: UUID, order_id: UUID, method: str, now: datetime
+    session: AsyncSession,
+    *,
+    customer_id: UUID,
+    order_id: UUID,
+    method: str,
+    now: datetime,
+    openid: str | None = None,
+    payer_address: str | None = None,
 ) -> Payment:
-    """Open a payment attempt for an unpaid order; raises OrderNotPayable."""
+    """Open a payment attempt for an unpaid order.
+
+    Raises OrderNotPayable, PayerMissing (jsapi needs the openid), ChannelNotConfigured.
+    """
     order = await repository.lock_order(session, customer_id, order_id)
     if (
         order.status is not OrderStatus.PENDING_PAYMENT
@@ -36,6 +46,8 @@ async def start_payment(
         method=method,
         description=f"随心订 {order.order_no}",
         expires_at=order.pay_before_at,
+        payer_openid=openid if method == "jsapi" else None,
+        payer_address=payer_address if method == "h5" else None,
         now=now,
     )
 
