@@ -54,7 +54,13 @@ def _database_at_hand() -> Iterator[None]:
     if os.environ.get("DATABASE_URL"):
         yield
         return
-    embedded = EmbeddedPostgres(InstallationSettings().var_dir)
+    var = InstallationSettings().var_dir
+    if not (var / "pg18").exists():
+        raise SetupError(
+            f"There is no database in {var} yet: start once with `make run`, or set DATABASE_URL "
+            "to a PostgreSQL 18 server."
+        )
+    embedded = EmbeddedPostgres(var)
     os.environ["DEMO"] = "1"
     if embedded.is_running():
         os.environ["DATABASE_URL"] = embedded.dsn

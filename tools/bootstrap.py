@@ -80,7 +80,10 @@ def install(*, dev: bool) -> None:
         _run([str(PYTHON), "-m", "pip", "install", "--quiet", f"uv=={UV}"])
     say(f"安装锁定的依赖 installing {lock.name} (the first time downloads about 150 MB)")
     # uv leaves itself and pip in place: both count as seeds of an environment made by venv.
-    _run([str(uv), "pip", "sync", "--python", str(PYTHON), str(lock)], _index_settings())
+    _run(
+        [str(uv), "pip", "sync", "--compile-bytecode", "--python", str(PYTHON), str(lock)],
+        _index_settings(),
+    )
     STAMP.write_text(wanted_stamp(lock))
     say("依赖就绪 dependencies are ready")
 

@@ -1,6 +1,6 @@
 """Bulk loading by COPY inside the session's transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -39,3 +39,29 @@ def _plain(value: Any) -> Any:
             upper_inc=value.bounds[1] == "]",
         )
     return value
+
+
+async def insert_missing(
+    session: AsyncSession,
+    table: str,
+    columns: Mapping[str, str],
+    rows: Sequence[Sequence[Any]],
+) -> list[Any]:
+    """Insert rows whose key is not there yet, in one statement of constant text.
+
+    `columns` maps names to PostgreSQL types, the key's first column first; answers that column of
+    the rows that were inserted. Names and types are constants of the calling code.
+    """
+    if not rows:
+        return []
+    names = ", ".join(columns)
+    arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in columns.items())
+    key = next(iter(columns))
+    result = await session.scalars(
+        text(
+            f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})"
+            f" ON CONFLICT DO NOTHING RETURNING {key}"
+        ),
+        {name: [_plain(row[place]) for row in rows] for place, name in enumerate(columns)},
+    )
+    return list(result)

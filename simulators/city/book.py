@@ -25,7 +25,7 @@ def write_book(path: Path, *, rows: int, seed: int) -> None:
     """Write an XLSX of `rows` lines; some spellings are odd, all of them are valid."""
     draw = random.Random(seed)
     today = local_date(wall_now())
-    plan = CityPlan(seed=seed + 1000, today=today, households=rows)
+    plan = CityPlan(seed=seed, today=today, households=rows, first_household=1_000_000)
     book = Workbook(write_only=False)
     sheet = book.active
     if not isinstance(sheet, Worksheet):

@@ -76,6 +76,8 @@ class CityPlan:
     seed: int
     today: date
     households: int
+    first_household: int = 0
+    """Number of the first household; others live in the same blocks and have other phones."""
     stations: list[StationPlan] = field(default_factory=list)
     blocks: list[BlockPlan] = field(default_factory=list)
     products: list[UUID] = field(default_factory=list)
@@ -108,7 +110,7 @@ class CityPlan:
                 )
             )
         for number in range(self.households):
-            self.homes.append(self._home(number))
+            self.homes.append(self._home(self.first_household + number))
 
     def uuid(self) -> UUID:
         """A UUIDv7-shaped id of the seed."""

@@ -5,20 +5,20 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import Range, insert
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.models import LedgerTransfer
 from app.catalog.service import list_current_vat
+from app.core.bulk import insert_missing
 from app.core.clock import local_date
 from app.core.errors import SetupError
 from app.core.ids import new_id, speakable_number
 from app.customers.models import Address, AddressVersion, Customer
-from app.network.models import AddressBlock
 from app.network.service import first_open_date, list_closed_dates
 from app.orders.importing.matching import MatchedRow
 from app.orders.importing.people import Batch, Home, People, address_key
-from app.orders.models import EntitlementEntry, OrderHistory, OrderLine, OrderNumber
+from app.orders.models import EntitlementEntry, OrderHistory, OrderLine
 from app.orders.repository import known_numbers, term_values
 from app.orders.rules import ONE_DAY, Placement, Term, bottles_between, lay_out
 from app.orders.states import ConfirmationKind, OrderStatus
@@ -81,22 +81,13 @@ class Loader:
         homes: dict[tuple[str, str], Home],
     ) -> None:
         """Register keys and order numbers; a second import at the same moment fails here."""
-        values = [
-            {
-                "number": number,
-                "customer_id": homes[address_key(row.row)].customer_id,
-                "order_id": order_id,
-            }
+        rows = [
+            (number, homes[address_key(row.row)].customer_id, order_id)
             for row, order_id, order_no in fresh
             for number in (book_key(row), order_no)
         ]
-        claimed = await session.scalars(
-            insert(OrderNumber)
-            .values(values)
-            .on_conflict_do_nothing()
-            .returning(OrderNumber.number)
-        )
-        if len(list(claimed)) != len(values):
+        columns = {"number": "text", "customer_id": "uuid", "order_id": "uuid"}
+        if len(await insert_missing(session, "order_numbers", columns, rows)) != len(rows):
             raise SetupError(
                 "Another import wrote the same rows at this moment; nothing of this batch was "
                 "written: start the import again."
@@ -258,20 +249,16 @@ class Loader:
         homes: dict[tuple[str, str], Home],
     ) -> None:
         since = local_date(self.now)
-        values = {}
+        always = Range(since, None, bounds="[)")
+        rows = {}
         for row, *_ in fresh:
             home = homes[address_key(row.row)]
-            values[home.customer_id, home.address_id] = {
-                "customer_id": home.customer_id,
-                "address_id": home.address_id,
-                "valid_from": since,
-                "valid": Range(since, None, bounds="[)"),
-                "block_id": row.served_by.block_id,
-                "stop_no": row.served_by.stop_no,
-            }
-        await session.execute(
-            insert(AddressBlock).values(list(values.values())).on_conflict_do_nothing()
-        )
+            key = (home.customer_id, home.address_id)
+            served = row.served_by
+            rows[key] = (*key, since, always, served.block_id, served.stop_no)
+        columns = {"customer_id": "uuid", "address_id": "uuid", "valid_from": "date"}
+        columns |= {"valid": "daterange", "block_id": "uuid", "stop_no": "int8"}
+        await insert_missing(session, "address_blocks", columns, list(rows.values()))
 
 
 def _bottles_before(placement: Placement, start: date, stops_at: date, blocked: set[date]) -> int:

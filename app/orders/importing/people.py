@@ -7,10 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.bulk import copy_rows
+from app.core.bulk import copy_rows, insert_missing
 from app.core.crypto import Cell, KeyRing
 from app.core.ids import new_id
 from app.customers.models import Address, AddressVersion, BookNumber, Customer, CustomerKind
@@ -88,10 +87,11 @@ class People:
             if is_new:
                 accounts[index_of[number]] = (customer_id, False)
                 self._customer(batch, customer_id, row)
-        await session.execute(
-            insert(BookNumber).values(
-                [{"number": number, "customer_id": customers[number]} for number in missing]
-            )
+        await insert_missing(
+            session,
+            BookNumber.__tablename__,
+            {"number": "text", "customer_id": "uuid"},
+            [(number, customers[number]) for number in missing],
         )
         return customers
 
@@ -100,13 +100,14 @@ class People:
         session: AsyncSession, indexes: set[bytes]
     ) -> dict[bytes, tuple[UUID, bool]]:
         ordered = sorted(indexes)
-        added = await session.execute(
-            insert(PhoneAccount)
-            .values([{"phone_index": index, "account_id": new_id()} for index in ordered])
-            .on_conflict_do_nothing()
-            .returning(PhoneAccount.phone_index, PhoneAccount.account_id)
+        made = {index: new_id() for index in ordered}
+        added = await insert_missing(
+            session,
+            PhoneAccount.__tablename__,
+            {"phone_index": "bytea", "account_id": "uuid"},
+            list(made.items()),
         )
-        accounts = {index: (account_id, True) for index, account_id in added}
+        accounts = {index: (made[index], True) for index in added}
         rest = [index for index in ordered if index not in accounts]
         if rest:
             there = await session.execute(

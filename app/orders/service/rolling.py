@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.ids import new_id
 from app.customers.service import Building
 from app.network.models import AddressBlock, Block
 from app.network.service import first_open_date, list_closed_dates
 from app.orders import repository
-from app.orders.models import Order, OrderLine, OrderTerm
+from app.orders.models import Order, OrderChange, OrderLine, OrderTerm
 from app.orders.rules import (
     ONE_DAY,
     Placement,
@@ -75,9 +76,15 @@ def placement_of(
 
 
 async def roll_withdrawn_day(
-    session: AsyncSession, *, station_id: UUID, service_date: date, now: datetime
+    session: AsyncSession,
+    *,
+    station_id: UUID,
+    service_date: date,
+    reason: str,
+    actor: str,
+    now: datetime,
 ) -> list[Rolled]:
-    """Move a withdrawn day's bottles of a station to the end of their lines.
+    """Move a withdrawn day's bottles of a station to the end of their lines, with a receipt each.
 
     The day's row is locked by the caller, so no change of these lines runs beside it.
     """
@@ -106,7 +113,55 @@ async def roll_withdrawn_day(
         )
     if rebuilt:
         await repository.replace_terms(session, from_date=service_date, rebuilt=rebuilt)
+        await _write_receipts(
+            session, rolled, service_date=service_date, reason=reason, actor=actor, now=now
+        )
     return rolled
+
+
+async def _write_receipts(
+    session: AsyncSession,
+    rolled: Sequence[Rolled],
+    *,
+    service_date: date,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    by_order: dict[tuple[UUID, UUID], list[Rolled]] = defaultdict(list)
+    for one in rolled:
+        by_order[one.customer_id, one.order_id].append(one)
+    await session.execute(
+        insert(OrderChange),
+        [
+            {
+                "customer_id": customer_id,
+                "change_id": new_id(),
+                "order_id": order_id,
+                "kind": "day_withdrawn",
+                "effective_date": service_date,
+                "request": {"kind": "day_withdrawn", "reason": reason},
+                "preview": {
+                    "lines": [
+                        {
+                            "order_line_id": str(line.order_line_id),
+                            "end_after": line.end_date and line.end_date.isoformat(),
+                        }
+                        for line in lines
+                    ]
+                },
+                "actor": actor,
+                "at": now,
+            }
+            for (customer_id, order_id), lines in by_order.items()
+        ],
+    )
+    await session.execute(
+        update(Order)
+        .where(tuple_(Order.customer_id, Order.order_id).in_(list(by_order)))
+        .values(version=Order.version + 1)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def _lines_due(
