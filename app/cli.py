@@ -23,10 +23,12 @@ from app.core.crypto import new_key_file
 from app.core.db import Database, check_server
 from app.core.demo import mark_demo, require_same_kind
 from app.core.embedded import EmbeddedPostgres
-from app.core.errors import SetupError
+from app.core.errors import AppError, SetupError
 from app.core.logging import set_up_logging
 from app.core.reseal import reseal
 from app.core.runtime import Runtime
+from app.identity.models import Role
+from app.identity.service import create_staff
 from app.main import create_app, make_runtime, openapi_document
 from app.worker import run_worker
 
@@ -35,6 +37,8 @@ app = typer.Typer(
 )
 keys = typer.Typer(no_args_is_help=True, help="Keys that protect personal data")
 app.add_typer(keys, name="keys")
+staff = typer.Typer(no_args_is_help=True, help="The first administrator")
+app.add_typer(staff, name="staff")
 
 BULK_TIMEOUT = timedelta(hours=2)
 
@@ -43,6 +47,9 @@ def main() -> None:
     """Run; an installation that cannot start says one sentence and ends with 1."""
     try:
         app()
+    except AppError as error:
+        sys.stderr.write(f"{error.title} {error.detail or ''} ({error.code})\n")
+        raise SystemExit(1) from error
     except SetupError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from error
@@ -168,6 +175,34 @@ def import_book(
 
     with _database_at_hand():
         raise SystemExit(0 if asyncio.run(run()) else 2)
+
+
+@staff.command(name="add")
+def add_staff(
+    login: str,
+    *,
+    name: Annotated[str, typer.Option(help="Name that colleagues see")] = "",
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True)] = "",
+) -> None:
+    """Add an administrator, who then adds everybody else through the API."""
+
+    async def run() -> None:
+        runtime = await _checked_runtime("suixinding-staff")
+        async with runtime.database.transaction() as session:
+            await create_staff(
+                session,
+                login=login,
+                display_name=name or login,
+                password=password,
+                roles=[Role.ADMIN],
+                now=wall_now(),
+            )
+        await runtime.http.aclose()
+        await runtime.database.dispose()
+
+    with _database_at_hand():
+        _run(run())
+    typer.echo(f"{login}: admin")
 
 
 @app.command()

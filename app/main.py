@@ -15,7 +15,6 @@ from app import registry
 from app.core import jobs, migrate
 from app.core.clock import BusinessClock
 from app.core.config import DatabaseSettings, InstallationSettings, KeySettings
-from app.core.crypto import KeyRing
 from app.core.db import Database, SessionDep, check_server
 from app.core.errors import Unavailable
 from app.core.http import COMMON_PROBLEMS, Edge, install_error_handlers
@@ -81,9 +80,23 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(runtime: Runtime) -> FastAPI:
-    """The application over a runtime; routes come from the registry."""
-    registry.wire()
+    """The application over a runtime."""
+    app = build_app()
+    attach(app, runtime)
+    return app
+
+
+def attach(app: FastAPI, runtime: Runtime) -> None:
+    """Let the application work over this runtime from now on."""
     set_runtime(runtime)
+    app.state.runtime = runtime
+    app.state.database = runtime.database
+    app.state.clock = runtime.clock
+
+
+def build_app() -> FastAPI:
+    """The application without a runtime; routes come from the registry."""
+    registry.wire()
     app = FastAPI(
         title="随心订",
         version="0.1.0",
@@ -91,9 +104,6 @@ def create_app(runtime: Runtime) -> FastAPI:
         responses=COMMON_PROBLEMS,
         redoc_url=None,
     )
-    app.state.runtime = runtime
-    app.state.database = runtime.database
-    app.state.clock = runtime.clock
     install_error_handlers(app)
     app.include_router(health)
     for domain in registry.DOMAINS:
@@ -128,13 +138,4 @@ async def make_runtime(
 
 def openapi_document() -> dict[str, Any]:
     """The API's document, without a database."""
-    nobody = Database(DatabaseSettings(database_url="postgresql://nobody@localhost/none"))
-    ring = KeyRing(data={"none": bytes(32)}, current="none", index_key=b"", token_key=b"")
-    runtime = Runtime(
-        database=nobody,
-        keys=ring,
-        clock=BusinessClock(),
-        http=httpx.AsyncClient(),
-        installation=InstallationSettings(),
-    )
-    return create_app(runtime).openapi()
+    return build_app().openapi()

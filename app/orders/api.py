@@ -18,6 +18,7 @@ from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, Deliverer
 from app.identity.models import Role
 from app.orders import presenting, repository, service
 from app.orders.schemas import (
+    AgreementIn,
     AgreementOut,
     ChangeApplyIn,
     ChangeIn,
@@ -44,6 +45,7 @@ router = APIRouter(tags=["orders"])
 SEES_ORDERS = (Role.CUSTOMER, Role.SERVICE_AGENT, Role.REVIEWER, Role.FINANCE, Role.MANAGER)
 OrderReader = Annotated[Principal, Depends(Allow(*SEES_ORDERS))]
 OrderChanger = Annotated[Principal, Depends(Allow(Role.CUSTOMER, Role.SERVICE_AGENT))]
+Publisher = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.ADMIN))]
 Reviewer = Annotated[Principal, Depends(Allow(Role.REVIEWER, Role.MANAGER))]
 
 
@@ -74,6 +76,15 @@ async def read_agreement(session: SessionDep, clock: ClockDep) -> AgreementOut:
     agreement = await repository.current_agreement(session, on=clock.today())
     if agreement is None:
         raise NotFound
+    return AgreementOut.model_validate(agreement)
+
+
+@router.post("/order-agreements", status_code=201)
+async def publish_agreement(body: AgreementIn, _: Publisher, session: SessionDep) -> AgreementOut:
+    """Publish a version of the order agreement; a published version is never edited."""
+    agreement = await service.publish_agreement(
+        session, version=body.version, text=body.text, effective_date=body.effective_date
+    )
     return AgreementOut.model_validate(agreement)
 
 

@@ -1,6 +1,6 @@
 """What can go wrong with an order."""
 
-from app.core.errors import Conflict, InvalidInput, NotFound
+from app.core.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 
 class OrderUnknown(NotFound):
@@ -15,6 +15,20 @@ class AgreementOutdated(Conflict):
 
     code = "agreement_outdated"
     title = "订奶协议已更新，请阅读并同意新版本"
+
+
+class AgreementMissing(Unavailable):
+    """No order agreement is in force: one must be published before orders are taken."""
+
+    code = "agreement_missing"
+    title = "尚未发布订奶协议，暂不能下单"
+
+
+class AgreementVersionTaken(Conflict):
+    """This version has been published; versions are never edited."""
+
+    code = "agreement_version_taken"
+    title = "该版本的订奶协议已发布"
 
 
 class StartTooEarly(Conflict):

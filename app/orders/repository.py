@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
+from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +25,20 @@ from app.orders.models import (
 )
 from app.orders.rules import Pattern, Rebuilt, Term
 from app.orders.states import ORDER_MOVES, OrderStatus
+
+_NUMBERS: Final = cast("Table", OrderNumber.__table__)
+_AGREEMENTS: Final = cast("Table", OrderAgreement.__table__)
+# What every order runs is built once, on tables: building it costs more than running it.
+_CLAIM_NUMBER: Final = upsert(_NUMBERS).on_conflict_do_nothing().returning(_NUMBERS.c.number)
+_CURRENT_VERSION: Final = (
+    select(_AGREEMENTS.c.version)
+    .where(_AGREEMENTS.c.effective_date <= bindparam("on"))
+    .order_by(_AGREEMENTS.c.effective_date.desc(), _AGREEMENTS.c.version.desc())
+    .limit(1)
+)
+_INSERT_ORDER: Final = insert(cast("Table", Order.__table__))
+_INSERT_HISTORY: Final = insert(cast("Table", OrderHistory.__table__))
+_INSERT_LINE: Final = insert(cast("Table", OrderLine.__table__))
 
 
 async def get_order(session: AsyncSession, customer_id: UUID, order_id: UUID) -> Order:
@@ -201,16 +216,51 @@ def add_history(
     """One entry: who, when, why."""
     session.add(
         OrderHistory(
-            customer_id=order.customer_id,
-            entry_id=new_id(),
-            order_id=order.order_id,
-            from_status=None if from_status is None else from_status.value,
-            to_status=to.value,
-            at=at,
-            actor=actor,
-            reason=reason,
+            **_history_values(
+                order, from_status=from_status, to=to, at=at, actor=actor, reason=reason
+            )
         )
     )
+
+
+def _history_values(
+    order: Order,
+    *,
+    from_status: OrderStatus | None,
+    to: OrderStatus,
+    at: datetime,
+    actor: str,
+    reason: str | None,
+) -> dict[str, Any]:
+    return {
+        "customer_id": order.customer_id,
+        "entry_id": new_id(),
+        "order_id": order.order_id,
+        "from_status": None if from_status is None else from_status.value,
+        "to_status": to.value,
+        "at": at,
+        "actor": actor,
+        "reason": reason,
+    }
+
+
+async def insert_order(
+    session: AsyncSession, order: Order, lines: Sequence[OrderLine], *, at: datetime, actor: str
+) -> None:
+    """Write a new order, its first history entry and its lines, past the session.
+
+    The rows do not belong to the session afterwards: whoever changes them reads them again.
+    """
+    history = _history_values(
+        order, from_status=None, to=order.status, at=at, actor=actor, reason=None
+    )
+    await session.execute(_INSERT_ORDER, _values_of(order))
+    await session.execute(_INSERT_HISTORY, history)
+    await session.execute(_INSERT_LINE, [_values_of(line) for line in lines])
+
+
+def _values_of(row: Order | OrderLine) -> dict[str, Any]:
+    return {name: value for name, value in vars(row).items() if name != "_sa_instance_state"}
 
 
 async def list_history(
@@ -242,10 +292,7 @@ async def claim_number(
 ) -> bool:
     """Take a globally unique number for an order; false when it is taken."""
     claimed = await session.scalar(
-        upsert(OrderNumber)
-        .values(number=number, customer_id=customer_id, order_id=order_id)
-        .on_conflict_do_nothing()
-        .returning(OrderNumber.number)
+        _CLAIM_NUMBER, {"number": number, "customer_id": customer_id, "order_id": order_id}
     )
     return claimed is not None
 
@@ -260,6 +307,12 @@ async def known_numbers(session: AsyncSession, numbers: Collection[str]) -> set[
     """Those of the numbers that are taken."""
     found = await session.scalars(select(OrderNumber.number).where(OrderNumber.number.in_(numbers)))
     return set(found)
+
+
+async def current_version(session: AsyncSession, *, on: date) -> str | None:
+    """The version of the agreement in force on a date."""
+    found: str | None = await session.scalar(_CURRENT_VERSION, {"on": on})
+    return found
 
 
 async def current_agreement(session: AsyncSession, *, on: date) -> OrderAgreement | None:

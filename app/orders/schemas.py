@@ -4,10 +4,18 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from app.core.money import Fen, PositiveFen
-from app.core.schemas import Answer, LongText, OptionalText, Phone, Request, ShortText
+from app.core.schemas import (
+    Answer,
+    LongText,
+    OptionalText,
+    Phone,
+    Request,
+    ShortText,
+    printable,
+)
 from app.customers.schemas import AddressIn
 from app.customers.service import Building
 from app.orders.rules import MAX_BOTTLES, MAX_INTERVAL_DAYS, MAX_QUANTITY, Pattern
@@ -139,6 +147,16 @@ class AgreementOut(Answer):
 
     version: str
     text: str
+    effective_date: date
+
+
+class AgreementIn(Request):
+    """A new version of the order agreement."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=100_000)
+
+    version: Annotated[str, Field(pattern=r"^[0-9A-Za-z._-]{1,40}$")]
+    text: Annotated[str, Field(min_length=10, max_length=100_000), AfterValidator(printable)]
     effective_date: date
 
 

@@ -4,7 +4,7 @@ from app.orders.service.changing import apply_change, preview_change
 from app.orders.service.doorstep import DoorOrder, PlacedDoorOrder, place_door_order
 from app.orders.service.ending import complete_ended_orders, expire_unpaid
 from app.orders.service.paying import receive_payment, start_payment
-from app.orders.service.placing import Placed, QuoteResult, place_order, quote
+from app.orders.service.placing import Placed, QuoteResult, place_order, publish_agreement, quote
 from app.orders.service.reading import OrderView, list_order_views, view_order
 from app.orders.service.reviewing import decide_review, list_waiting, review_by_coverage
 from app.orders.service.rolling import RestoreItem, restore_failed, roll_withdrawn_day
@@ -25,6 +25,7 @@ __all__ = [
     "place_door_order",
     "place_order",
     "preview_change",
+    "publish_agreement",
     "quote",
     "receive_payment",
     "restore_failed",

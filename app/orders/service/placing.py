@@ -9,14 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.service import Offer, get_offers
 from app.core.clock import local_date
-from app.core.errors import SetupError
 from app.core.ids import new_id, speakable_number
 from app.core.money import MAX_FEN
 from app.customers.service import Building
 from app.network.service import Coverage, check_coverage, first_open_date
 from app.orders import repository
-from app.orders.errors import AgreementOutdated, AmountTooLarge, StartTooEarly, StartTooLate
-from app.orders.models import Order, OrderLine
+from app.orders.errors import (
+    AgreementMissing,
+    AgreementOutdated,
+    AgreementVersionTaken,
+    AmountTooLarge,
+    StartTooEarly,
+    StartTooLate,
+)
+from app.orders.models import Order, OrderAgreement, OrderLine
 from app.orders.rules import (
     MAX_BOTTLES,
     Pattern,
@@ -150,12 +156,24 @@ def terms_for(pattern: Pattern, *, product_id: UUID, start: date, bottles: int) 
 
 
 async def require_agreement(session: AsyncSession, version: str, *, on: date) -> None:
-    """Raise AgreementOutdated unless `version` is the agreement in force."""
-    current = await repository.current_agreement(session, on=on)
+    """Raise AgreementOutdated or AgreementMissing unless `version` is the agreement in force."""
+    current = await repository.current_version(session, on=on)
     if current is None:
-        raise SetupError("No order agreement is in force: publish one before taking orders.")
-    if current.version != version:
-        raise AgreementOutdated(current_version=current.version)
+        raise AgreementMissing
+    if current != version:
+        raise AgreementOutdated(current_version=current)
+
+
+async def publish_agreement(
+    session: AsyncSession, *, version: str, text: str, effective_date: date
+) -> OrderAgreement:
+    """Publish a version of the order agreement; raises AgreementVersionTaken."""
+    if await session.get(OrderAgreement, version) is not None:
+        raise AgreementVersionTaken
+    agreement = OrderAgreement(version=version, text=text, effective_date=effective_date)
+    session.add(agreement)
+    await session.flush()
+    return agreement
 
 
 async def place_order(
@@ -204,12 +222,8 @@ async def _write(
     order.order_no = await take_order_no(
         session, customer_id=order.customer_id, order_id=order.order_id
     )
-    session.add(order)
-    await session.flush()
-    repository.add_history(session, order, from_status=None, to=order.status, at=now, actor=actor)
     rows = [line_row(order, line) for line in quoted]
-    session.add_all(rows)
-    await session.flush()
+    await repository.insert_order(session, order, rows, at=now, actor=actor)
     return Placed(order=order, lines=rows)
 
 
