@@ -1,5 +1,0 @@
-"""JSON endpoints of delivery."""
-
-from fastapi import APIRouter
-
-router = APIRouter(tags=["delivery"])

@@ -1,0 +1,36 @@
+"""The use cases of delivery, cut by noun; other packages import from here."""
+
+from app.delivery.service.phone import (
+    BroughtLine,
+    Confirmation,
+    DoorOrderTaken,
+    EventAnswer,
+    Malformed,
+    PhoneEvent,
+    TemperatureNote,
+)
+from app.delivery.service.planning import (
+    PlanResult,
+    freeze_and_plan,
+    mark_withdrawn,
+    plan_day,
+    plan_frozen_days,
+)
+from app.delivery.service.syncing import Batch, sync
+
+__all__ = [
+    "Batch",
+    "BroughtLine",
+    "Confirmation",
+    "DoorOrderTaken",
+    "EventAnswer",
+    "Malformed",
+    "PhoneEvent",
+    "PlanResult",
+    "TemperatureNote",
+    "freeze_and_plan",
+    "mark_withdrawn",
+    "plan_day",
+    "plan_frozen_days",
+    "sync",
+]
