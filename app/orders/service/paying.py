@@ -62,6 +62,7 @@ async def receive_payment(session: AsyncSession, captured: PaymentCaptured) -> N
         order = await repository.lock_order(session, captured.customer_id, captured.reference_id)
     except OrderUnknown:
         return
+    captured.claim()
     if order.confirmation is ConfirmationKind.OFFLINE:
         return
     if order.status is not OrderStatus.PENDING_PAYMENT or order.price_fen != captured.amount_fen:
