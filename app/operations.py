@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 
 from app.core import jobs
 from app.core.alerts import list_open_alerts, resolve_alert
@@ -15,6 +15,7 @@ from app.identity.models import Role
 
 router = APIRouter(tags=["operations"])
 
+JobNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Operator = Annotated[Principal, Depends(Allow(Role.ADMIN, Role.MANAGER))]
 
 
@@ -58,7 +59,7 @@ async def list_held_jobs(_: Operator, session: SessionDep) -> HeldJobs:
 
 
 @router.post("/jobs/held/{job_id}/requeue", status_code=204)
-async def requeue_job(job_id: int, _: Operator, session: SessionDep) -> None:
+async def requeue_job(job_id: JobNumber, _: Operator, session: SessionDep) -> None:
     """Try a held job again."""
     if not await jobs.requeue_held(session, job_id):
         raise NotFound

@@ -1,5 +1,200 @@
-"""JSON endpoints of aftersales."""
+"""JSON endpoints of aftersales (S1 4.5)."""
 
-from fastapi import APIRouter
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import AwareDatetime
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.aftersales import desk_api, ratings, service
+from app.aftersales.errors import ChannelNotYours, CustomerNotNamed
+from app.aftersales.repository import QueueKey, TicketFilter
+from app.aftersales.rights import (
+    Customer,
+    Filer,
+    Reader,
+    TicketId,
+    own_pair,
+    own_station,
+    shown,
+    ticket_key,
+)
+from app.aftersales.schemas import (
+    RatingIn,
+    RatingOut,
+    TicketFileOut,
+    TicketIn,
+    TicketOut,
+    present_file,
+)
+from app.aftersales.service import Filing
+from app.aftersales.states import (
+    OWN_CHANNELS,
+    RUNNING,
+    TicketClass,
+    TicketKind,
+    TicketStatus,
+)
+from app.aftersales.thread import Author
+from app.core.db import SessionDep
+from app.core.errors import NotFound
+from app.core.idempotency import IdempotentDep
+from app.core.ids import public_single, read_pair, read_single
+from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.customers import service as customers
+from app.identity.access import ClockDep, Principal
+from app.identity.models import Role
 
 router = APIRouter(tags=["aftersales"])
+router.include_router(desk_api.router)
+
+
+async def _customer_named(session: AsyncSession, body: TicketIn, now: datetime) -> UUID:
+    named = {
+        read_pair(prefix, text)[0]
+        for prefix, text in (("ord", body.order_id), ("lin", body.order_line_id))
+        if text is not None
+    }
+    if body.phone is not None:
+        named.add(await customers.ensure_customer(session, phone=body.phone, name=None, now=now))
+    if len(named) != 1:
+        raise CustomerNotNamed
+    return named.pop()
+
+
+@router.post("/tickets", status_code=201, response_model=TicketOut)
+async def file_ticket(
+    caller: Filer, call: IdempotentDep, session: SessionDep, clock: ClockDep, body: TicketIn
+) -> Response:
+    """File a complaint, request or consultation; the receipt goes out at once."""
+    now = clock.now()
+    if caller.has(Role.CUSTOMER):
+        if body.channel not in OWN_CHANNELS:
+            raise ChannelNotYours
+        if body.phone is not None:
+            raise CustomerNotNamed
+        customer_id = caller.customer_id
+    else:
+        customer_id = await _customer_named(session, body, now)
+    ticket = await service.open_ticket(
+        session,
+        customer_id=customer_id,
+        filing=Filing(
+            kind=body.kind,
+            category=body.category,
+            severity=body.severity,
+            is_food_safety=body.is_food_safety,
+            channel=body.channel,
+            body=body.body,
+            order_id=own_pair("ord", body.order_id, customer_id),
+            order_line_id=own_pair("lin", body.order_line_id, customer_id),
+            service_date=body.service_date,
+        ),
+        author=Author.of(caller),
+        now=now,
+    )
+    return await call.remember(session, 201, shown(caller, ticket))
+
+
+@router.get("/tickets")
+async def list_tickets(
+    caller: Reader,
+    session: SessionDep,
+    page: PageDep,
+    status: Annotated[list[TicketStatus] | None, Query(max_length=5)] = None,
+    kind: TicketKind | None = None,
+    severity: TicketClass | None = None,
+    due_before: AwareDatetime | None = None,
+    station: Annotated[str | None, Query(max_length=80)] = None,
+) -> Page[TicketOut]:
+    """Tickets, urgent and food safety first, then by due time.
+
+    Customers see their own. Staff see what is running unless they name a status.
+    """
+    is_customer = caller.has(Role.CUSTOMER)
+    wanted = TicketFilter(
+        statuses=status or (None if is_customer else RUNNING),
+        kind=kind,
+        severity=severity,
+        due_before=due_before,
+        station_id=_station_filter(caller, station),
+        customer_id=caller.customer_id if is_customer else None,
+    )
+    found = await service.list_queue(
+        session, wanted=wanted, limit=page.limit + 1, after=_read_cursor(page)
+    )
+    kept = found[: page.limit]
+    return Page(
+        items=[shown(caller, row.ticket, row.assignee) for row in kept],
+        next_cursor=_write_cursor(kept[-1].key) if len(found) > page.limit else None,
+    )
+
+
+def _station_filter(caller: Principal, station: str | None) -> UUID | None:
+    held_to = own_station(caller)
+    wanted = None if station is None else read_single("stn", station)
+    if held_to is not None and wanted not in {None, held_to}:
+        raise NotFound
+    return held_to or wanted
+
+
+def _write_cursor(key: QueueKey) -> str:
+    rank, due_at, customer_id, ticket_id = key
+    return cursor_of(rank, due_at.isoformat(), str(customer_id), str(ticket_id))
+
+
+def _read_cursor(page: PageRequest) -> QueueKey | None:
+    match page.after:
+        case None:
+            return None
+        case [int() as rank, str() as due_at, str() as customer_id, str() as ticket_id]:
+            try:
+                due = datetime.fromisoformat(due_at)
+                key = rank, due, UUID(customer_id), UUID(ticket_id)
+            except ValueError as error:
+                raise BadCursor from error
+            if 0 <= rank < 10 and due.tzinfo is not None:
+                return key
+    raise BadCursor
+
+
+@router.get("/tickets/{ticket_id}")
+async def read_ticket(caller: Reader, session: SessionDep, ticket_id: TicketId) -> TicketFileOut:
+    """A ticket with its thread; customers see its public part."""
+    customer_id, row_id = ticket_key(caller, ticket_id)
+    for_desk = not caller.has(Role.CUSTOMER)
+    file = await service.read_ticket(
+        session,
+        customer_id=customer_id,
+        ticket_id=row_id,
+        station_id=own_station(caller),
+        for_desk=for_desk,
+    )
+    return present_file(file, for_desk=for_desk)
+
+
+@router.post("/deliveries-rating", status_code=201, response_model=RatingOut)
+async def rate_delivery(
+    caller: Customer, call: IdempotentDep, session: SessionDep, clock: ClockDep, body: RatingIn
+) -> Response:
+    """Rate a day's delivery, once per door and day."""
+    line_id = own_pair("lin", body.order_line_id, caller.customer_id)
+    if line_id is None:
+        raise NotFound
+    deliverer_id = await ratings.rate_delivery(
+        session,
+        customer_id=caller.customer_id,
+        order_line_id=line_id,
+        service_date=body.service_date,
+        score=body.score,
+        now=clock.now(),
+    )
+    answer = RatingOut(
+        service_date=body.service_date,
+        score=body.score,
+        deliverer_id=None if deliverer_id is None else public_single("dlv", deliverer_id),
+    )
+    return await call.remember(session, 201, answer)

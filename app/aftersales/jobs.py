@@ -1,7 +1,25 @@
 """Background jobs of aftersales."""
 
-from app.core.jobs import JobSpec
+from datetime import timedelta
+
+import structlog
+
+from app.aftersales import service
+from app.core.jobs import JobContext, JobSpec, Payload
 from app.core.schedule import Schedule
 
-JOBS: list[JobSpec] = []
-SCHEDULES: list[Schedule] = []
+log = structlog.get_logger()
+
+
+async def watch_tickets(context: JobContext, payload: Payload) -> None:  # noqa: ARG001  # a job's signature
+    """Escalate before the due time, record what ran over it; by the clock, whatever the slot."""
+    async with context.database.transaction() as session:
+        escalated, breached = await service.watch_tickets(session, now=context.clock.now())
+    if escalated or breached:
+        log.info("aftersales.watched", escalated=escalated, breached=breached)
+
+
+JOBS: list[JobSpec] = [JobSpec("aftersales.watch_tickets", watch_tickets)]
+SCHEDULES: list[Schedule] = [
+    Schedule("aftersales.watch_tickets", every=timedelta(minutes=1), catch_up=timedelta(minutes=2))
+]

@@ -15,6 +15,9 @@ class TicketStatus(StrEnum):
     MERGED = "merged"
 
 
+RUNNING = (TicketStatus.OPEN, TicketStatus.ANSWERED)
+"""Statuses on which the handling clock runs."""
+
 TICKET_MOVES: StateTable[TicketStatus] = StateTable(
     {
         TicketStatus.OPEN: frozenset(
@@ -41,6 +44,73 @@ class TicketClass(StrEnum):
     GENERAL = "general"
     MAJOR = "major"
     URGENT = "urgent"
+
+
+class TicketCategory(StrEnum):
+    """What a ticket is about."""
+
+    LEAKING = "leaking"
+    LATE = "late"
+    MISSING = "missing"
+    TASTE = "taste"
+    TEMPERATURE = "temperature"
+    MANNER = "manner"
+    BILLING = "billing"
+    OTHER = "other"
+
+
+CATEGORY_LABELS = {
+    TicketCategory.LEAKING: "漏奶破损",
+    TicketCategory.LATE: "送达晚",
+    TicketCategory.MISSING: "漏送少送",
+    TicketCategory.TASTE: "口味异常",
+    TicketCategory.TEMPERATURE: "温度不合格",
+    TicketCategory.MANNER: "服务态度",
+    TicketCategory.BILLING: "费用",
+    TicketCategory.OTHER: "其他",
+}
+
+KIND_LABELS = {
+    TicketKind.COMPLAINT: "投诉",
+    TicketKind.REQUEST: "服务请求",
+    TicketKind.CONSULTATION: "咨询",
+}
+
+
+class TicketChannel(StrEnum):
+    """How a ticket reached us (S1 4.5.1 names the first five, S2 the others)."""
+
+    PHONE = "phone"
+    WEB = "web"
+    APP = "app"
+    WECHAT = "wechat"
+    WEIBO = "weibo"
+    EMAIL = "email"
+    QQ = "qq"
+    COUNTER = "counter"
+    FAX = "fax"
+    POST = "post"
+
+
+OWN_CHANNELS = frozenset({TicketChannel.WEB, TicketChannel.APP, TicketChannel.WECHAT})
+"""Channels on which customers file tickets themselves."""
+
+
+class TicketEventKind(StrEnum):
+    """What can happen to a ticket besides a message."""
+
+    RECEIVED = "received"
+    ANSWERED = "answered"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    MERGED = "merged"
+    TOOK_DUPLICATE = "took_duplicate"
+    ASSIGNED = "assigned"
+    ESCALATED = "escalated"
+    BREACHED = "breached"
+    COMPENSATED = "compensated"
+    VISITED = "visited"
 
 
 class AnswerKind(StrEnum):

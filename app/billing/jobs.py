@@ -1,7 +1,82 @@
-"""Background jobs of billing."""
+"""Background jobs of billing: talking to the channel, sweeping, checking the invariants."""
 
-from app.core.jobs import JobSpec
+from datetime import time, timedelta
+from typing import Final
+from uuid import UUID
+
+from app.billing import service
+from app.core.alerts import raise_alert, resolve_alert
+from app.core.invariants import check_invariants, list_invariants
+from app.core.jobs import JobContext, JobSpec, Payload
 from app.core.schedule import Schedule
 
-JOBS: list[JobSpec] = []
-SCHEDULES: list[Schedule] = []
+VIOLATED: Final = "invariant_violated"
+SAMPLE: Final = 5
+
+
+async def ask_channel(context: JobContext, payload: Payload) -> None:
+    """Wake-up: a payment whose request died before the channel answered."""
+    await service.ask_channel(
+        context.database,
+        customer_id=UUID(payload["customer_id"]),
+        payment_id=UUID(payload["payment_id"]),
+        now=context.clock.now(),
+    )
+
+
+async def query_payment(context: JobContext, payload: Payload) -> None:
+    """Ask what became of a payment."""
+    await service.query_payment(
+        context.database,
+        customer_id=UUID(payload["customer_id"]),
+        payment_id=UUID(payload["payment_id"]),
+        now=context.clock.now(),
+    )
+
+
+async def submit_refund(context: JobContext, payload: Payload) -> None:
+    """Submit a refund, or ask how it stands."""
+    await service.submit_refund(
+        context.database,
+        customer_id=UUID(payload["customer_id"]),
+        refund_id=UUID(payload["refund_id"]),
+        now=context.clock.now(),
+    )
+
+
+async def sweep(context: JobContext, _: Payload) -> None:
+    """Wake whatever stands in a non-final state and is due, whether the queue knows it or not."""
+    now = context.clock.now()
+    async with context.database.transaction() as session:
+        await service.wake_due_payments(session, now=now)
+        await service.wake_due_refunds(session, now=now)
+
+
+async def check_all_invariants(context: JobContext, _: Payload) -> None:
+    """Raise an alert per violated invariant, and resolve those that hold again."""
+    now = context.clock.now()
+    async with context.database.transaction() as session:
+        violations = {found.name: found for found in await check_invariants(session, now=now)}
+        for invariant in list_invariants():
+            if (found := violations.get(invariant.name)) is None:
+                await resolve_alert(session, VIOLATED, invariant.name)
+                continue
+            sample = [
+                {name: str(value) for name, value in row.items()} for row in found.rows[:SAMPLE]
+            ]
+            await raise_alert(
+                session, VIOLATED, invariant.name, rows=len(found.rows), sample=sample
+            )
+
+
+JOBS: list[JobSpec] = [
+    JobSpec("billing.ask_channel", ask_channel),
+    JobSpec("billing.query_payment", query_payment),
+    JobSpec("billing.submit_refund", submit_refund),
+    JobSpec("billing.sweep", sweep),
+    JobSpec("billing.check_invariants", check_all_invariants),
+]
+SCHEDULES: list[Schedule] = [
+    Schedule("billing.sweep", every=timedelta(minutes=1), catch_up=timedelta(minutes=5)),
+    Schedule("billing.check_invariants", at=time(3, 30)),
+]

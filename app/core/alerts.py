@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from pydantic_core import to_jsonable_python
 from sqlalchemy import Index, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -41,9 +42,10 @@ class Alert(Local):
 
 async def raise_alert(session: AsyncSession, kind: str, subject: str, **facts: Any) -> bool:
     """Open an alert; false when it is open already. Facts carry ids, never personal data."""
+    told = to_jsonable_python(facts, fallback=str)
     opened = await session.scalar(
         insert(Alert)
-        .values(id=new_id(), kind=kind, subject=subject, facts=facts, raised_at=wall_now())
+        .values(id=new_id(), kind=kind, subject=subject, facts=told, raised_at=wall_now())
         .on_conflict_do_nothing()
         .returning(Alert.id)
     )

@@ -13,7 +13,8 @@ def _async_url(value: object) -> object:
     if isinstance(value, str):
         for plain in ("postgresql://", "postgres://"):
             if value.startswith(plain):
-                return "postgresql+asyncpg://" + value.removeprefix(plain)
+                value = "postgresql+asyncpg://" + value.removeprefix(plain)
+        return value.replace("?sslmode=", "?ssl=").replace("&sslmode=", "&ssl=")
     return value
 
 

@@ -116,15 +116,25 @@ def load_keys(path: Path) -> KeyRing:
     except (OSError, ValueError) as error:
         raise SetupError(f"Key file {path} cannot be read as JSON. {mend}") from error
     try:
-        data = {kid: _key(text) for kid, text in content["data"].items()}
+        data = {_key_id(kid): _key(text) for kid, text in content["data"].items()}
+        index_key, token_key = _key(content["index"]), _key(content["token"])
+        _require_separate(*data.values(), index_key, token_key)
         return KeyRing(
-            data=data,
-            current=content["current"],
-            index_key=_key(content["index"]),
-            token_key=_key(content["token"]),
+            data=data, current=content["current"], index_key=index_key, token_key=token_key
         )
     except (KeyError, TypeError, AttributeError, ValueError, binascii.Error) as error:
         raise SetupError(f"Key file {path} is incomplete or holds a sample key. {mend}") from error
+
+
+def _require_separate(*keys: bytes) -> None:
+    if len(set(keys)) < len(keys):
+        raise ValueError("one key for two purposes")
+
+
+def _key_id(kid: str) -> str:
+    if not 0 < len(kid.encode()) < 256:
+        raise ValueError("a key id has 1 to 255 bytes")
+    return kid
 
 
 def _key(text: str) -> bytes:

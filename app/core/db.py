@@ -5,7 +5,7 @@ cancelled, so that nobody is told "failed" about something that was kept.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -33,12 +33,14 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings, *, application: str = "suixinding") -> None:
         self.url = settings.require_url()
+        self._application = application
         self.engine: AsyncEngine = create_async_engine(
             self.url,
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=settings.database_pool_timeout_seconds,
             pool_pre_ping=False,
+            hide_parameters=True,
             connect_args={
                 "command_timeout": settings.database_statement_timeout_ms / 1000 + 5,
                 "server_settings": {
@@ -59,12 +61,10 @@ class Database:
         try:
             yield session
         except BaseException:
-            await _to_the_end(session.rollback())
+            await _to_the_end(_end(session, session.rollback))
             raise
         else:
-            await _to_the_end(session.commit())
-        finally:
-            await _to_the_end(session.close())
+            await _to_the_end(_end(session, session.commit))
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[AsyncConnection]:
@@ -75,12 +75,35 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         """A bare connection in a transaction, for bulk loads."""
-        async with self.engine.begin() as connection:
-            yield connection
+        async with self.engine.connect() as connection:
+            try:
+                yield connection
+            except BaseException:
+                await _to_the_end(connection.rollback())
+                raise
+            else:
+                await _to_the_end(connection.commit())
+
+    async def dial(self, *, patience_seconds: float) -> asyncpg.Connection:
+        """A driver's connection outside the pool, to listen on; whoever asks closes it."""
+        _, address = self.engine.dialect.create_connect_args(self.engine.url)
+        return await asyncpg.connect(
+            **address,
+            timeout=patience_seconds,
+            command_timeout=patience_seconds,
+            server_settings={"application_name": self._application, "timezone": "UTC"},
+        )
 
     async def dispose(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+async def _end(session: AsyncSession, how: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await how()
+    finally:
+        await session.close()
 
 
 async def _to_the_end(step: Coroutine[Any, Any, None]) -> None:

@@ -3,6 +3,7 @@
 Plain ASGI middleware only: nothing here may cancel a database call.
 """
 
+import json
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -35,6 +36,7 @@ from app.core.ids import new_id
 
 log = structlog.get_logger()
 
+Header = tuple[bytes, bytes]
 PROBLEM = "application/problem+json"
 STATUS_OF: Mapping[type[AppError], int] = {
     NotAuthenticated: 401,
@@ -46,7 +48,13 @@ STATUS_OF: Mapping[type[AppError], int] = {
     TooManyRequests: 429,
     Unavailable: 503,
 }
-_RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "53300"})
+_BUSY_CLASSES = ("08", "40", "53", "57", "58")
+"""SQLSTATE classes that say nothing about the request: connection, rollback, resources, operator."""
+_LOCK_NOT_AVAILABLE = "55P03"
+_UNSTORABLE = frozenset({"22000", "22003", "22008", "22021", "22P02", "22P05"})
+"""Text, numbers and instants that no column holds: refused by the driver or by the server."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_LONGEST_ECHO = 200
 
 REQUESTS = Counter("http_requests_total", "Answers", ("method", "route", "status"))
 SECONDS = Histogram("http_request_seconds", "Time to the answer", ("method", "route"))
@@ -83,14 +91,22 @@ COMMON_PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
+class _ProblemResponse(JSONResponse):
+    media_type = PROBLEM
+
+    def render(self, content: Any) -> bytes:
+        # A lone surrogate of the caller's has no UTF-8.
+        return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    content = problem.model_dump(mode="json", exclude_none=True)
+    return _ProblemResponse(content, status_code=problem.status, headers=headers)
+
+
 def _problem(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
     problem.request_id = getattr(request.state, "request_id", None)
-    return JSONResponse(
-        problem.model_dump(mode="json", exclude_none=True),
-        status_code=problem.status,
-        media_type=PROBLEM,
-        headers=headers,
-    )
+    return _answer(problem, headers)
 
 
 def status_of(error: AppError) -> int:
@@ -118,26 +134,37 @@ async def _app_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for this type only
+    if isinstance(error.body, bytes) and error.body:
+        return _problem(request, _wrong_media_type())
     fields = [
         FieldProblem(
-            field=".".join(str(part) for part in item["loc"]),
+            field=".".join(str(part) for part in item["loc"])[:_LONGEST_ECHO],
             code=item["type"],
-            message=item["msg"],
+            message=item["msg"][:_LONGEST_ECHO],
         )
         for item in error.errors()[:50]
     ]
-    broken = any(item.code == "json_invalid" for item in fields)
-    problem = Problem(
-        title="填写的内容有误",
-        status=400 if broken else 422,
-        code="broken_json" if broken else "validation_failed",
-        errors=fields,
-    )
+    if any(item.code == "json_invalid" for item in fields):
+        return _problem(request, _broken_json())
+    problem = Problem(title=InvalidInput.title, status=422, code="validation_failed", errors=fields)
     return _problem(request, problem)
+
+
+def _broken_json() -> Problem:
+    return Problem(title="提交的内容不是有效的 JSON", status=400, code="broken_json")
+
+
+def _wrong_media_type() -> Problem:
+    return Problem(
+        title="只接受未压缩的 JSON（application/json）", status=415, code="unsupported_media_type"
+    )
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for this type only
+    if error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__ is not None:
+        # FastAPI's word for a body that is no text, nested too deeply, or with endless digits.
+        return _problem(request, _broken_json())
     phrase = HTTPStatus(error.status_code).phrase
     code = phrase.lower().replace(" ", "_").replace("-", "_").replace("'", "")
     title = {404: "没有找到", 405: "不支持的操作"}.get(error.status_code, phrase)
@@ -156,29 +183,44 @@ async def _stored_answer(_request: Request, error: Exception) -> Response:
 
 
 async def _database_error(request: Request, error: Exception) -> Response:
-    sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
-    broken = isinstance(error, PoolTimeout) or getattr(error, "connection_invalidated", False)
-    if broken or sqlstate in _RETRYABLE_SQLSTATES:
-        log.warning("database.busy", sqlstate=sqlstate)
-        problem = Problem(title=Unavailable.title, status=503, code="unavailable")
+    sqlstate = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    broken = isinstance(error, PoolTimeout | OSError)
+    if broken or getattr(error, "connection_invalidated", False) or _is_busy(sqlstate):
+        log.warning("database.busy", error=type(error).__name__, sqlstate=sqlstate)
+        problem = Problem(title=Unavailable.title, status=503, code=Unavailable.code)
         return _problem(request, problem, {"Retry-After": "1"})
-    return await _bug(request, error)
+    if sqlstate in _UNSTORABLE:
+        return await _impossible_value(request, error)
+    return _bug(request.scope, error)
 
 
-async def _bug(request: Request, error: Exception) -> Response:
+def _is_busy(sqlstate: str) -> bool:
+    return sqlstate.startswith(_BUSY_CLASSES) or sqlstate == _LOCK_NOT_AVAILABLE
+
+
+async def _impossible_value(request: Request, error: Exception) -> Response:
+    log.warning("request.impossible_value", error=type(error).__name__)
+    problem = Problem(title=InvalidInput.title, status=400, code=InvalidInput.code)
+    return _problem(request, problem)
+
+
+def _bug(scope: Scope, error: Exception) -> Response:
     log.error("request.bug", exc_info=error)
-    return _problem(request, Problem(title="系统内部错误", status=500, code="internal_error"))
+    request_id = scope["state"].get("request_id")
+    return _answer(
+        Problem(title="系统内部错误", status=500, code="internal_error", request_id=request_id)
+    )
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Every failure becomes a problem answer."""
+    """Every failure becomes a problem answer; what nobody expected is answered by `Edge`."""
     app.add_exception_handler(AppError, _app_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(StoredAnswer, _stored_answer)
-    app.add_exception_handler(DBAPIError, _database_error)
-    app.add_exception_handler(PoolTimeout, _database_error)
-    app.add_exception_handler(Exception, _bug)
+    for database_error in (DBAPIError, PoolTimeout, OSError):
+        app.add_exception_handler(database_error, _database_error)
+    app.add_exception_handler(OverflowError, _impossible_value)
 
 
 class BodyTooLarge(AppError):
@@ -189,7 +231,7 @@ class BodyTooLarge(AppError):
 
 
 class Edge:
-    """Outermost ASGI layer: request id, body limit, log line, metrics."""
+    """Outermost ASGI layer: request id, limits of the body, bugs, log line, metrics."""
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int = 2_000_000) -> None:
         self._app = app
@@ -204,34 +246,34 @@ class Edge:
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        started = time.perf_counter()
-        status = 500
+        began = time.perf_counter()
+        status = 0
 
         async def send_marked(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message["headers"],
-                    (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"cache-control", b"no-store"),
-                ]
+                message["headers"] = _with_marks(message["headers"], request_id)
             await send(message)
 
         try:
-            if self._announces_too_much(scope):
-                await self._refuse(scope, receive, send_marked)
-            else:
-                await self._limited(scope, receive, send_marked)
+            await self._handle(scope, receive, send_marked)
+        except Exception as error:
+            if status:
+                raise
+            await _bug(scope, error)(scope, receive, send_marked)
         finally:
-            self._account(scope, status, time.perf_counter() - started)
+            self._account(scope, status or 500, time.perf_counter() - began)
 
-    def _announces_too_much(self, scope: Scope) -> bool:
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                return not value.isdigit() or int(value) > self._max_body
-        return False
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self._max_body:
+            await self._refuse(_too_large(), scope, receive, send)
+        elif headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            await self._refuse(_wrong_media_type(), scope, receive, send)
+        else:
+            await self._limited(scope, receive, send)
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         seen = 0
@@ -248,38 +290,45 @@ class Edge:
 
         async def send_noted(message: Message) -> None:
             nonlocal started
-            started = True
-            await send(message)
+            if started or seen <= self._max_body:  # else the app's view of what we cut off
+                started = True
+                await send(message)
 
         try:
             await self._app(scope, receive_limited, send_noted)
         except BodyTooLarge:
             if started:
                 raise
-            await self._refuse(scope, receive, send)
+        if seen > self._max_body and not started:
+            await self._refuse(_too_large(), scope, receive, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        problem = Problem(
-            title=BodyTooLarge.title,
-            status=413,
-            code=BodyTooLarge.code,
-            request_id=scope["state"]["request_id"],
-        )
-        answer = JSONResponse(
-            problem.model_dump(mode="json", exclude_none=True), 413, media_type=PROBLEM
-        )
-        await answer(scope, receive, send)
+    async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        # The connection is kept: closed with words unread, it would take the answer along.
+        problem.request_id = scope["state"]["request_id"]
+        await _answer(problem)(scope, receive, send)
 
     @staticmethod
     def _account(scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        REQUESTS.labels(scope["method"], route, status).inc()
-        SECONDS.labels(scope["method"], route).observe(seconds)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        REQUESTS.labels(method, route, status).inc()
+        SECONDS.labels(method, route).observe(seconds)
         if route not in {"/healthz", "/readyz", "/metrics"}:
             log.info(
-                "request",
-                method=scope["method"],
-                route=route,
-                status=status,
-                ms=round(seconds * 1000, 1),
+                "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1)
             )
+
+
+def _too_large() -> Problem:
+    return Problem(title=BodyTooLarge.title, status=413, code=BodyTooLarge.code)
+
+
+def _with_marks(headers: list[Header], request_id: str) -> list[Header]:
+    marked = [
+        *headers,
+        (b"x-request-id", request_id.encode()),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    if not any(name == b"cache-control" for name, _ in headers):
+        marked.append((b"cache-control", b"no-store"))
+    return marked

@@ -2,7 +2,8 @@
 
 Same key and body: the stored answer. Same key, other body: 422. Still running: 409. Missing: 400.
 The key is scoped to the caller. The answer is stored in the effect's own transaction; a request
-that was killed frees its key when its lease ends.
+that was killed frees its key when its lease ends. A slow request whose key was taken over by another
+one in the meantime cannot store its answer, and so its effect is rolled back.
 """
 
 import hashlib
@@ -10,13 +11,13 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
-from sqlalchemy import LargeBinary, delete, select, update
+from sqlalchemy import LargeBinary, Table, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -74,43 +75,59 @@ class IdempotencyKey(Registry):
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
+_KEYS: Final = cast("Table", IdempotencyKey.__table__)
+_OWN_CLAIM: Final = (
+    _KEYS.c.caller == bindparam("of_caller"),
+    _KEYS.c.key == bindparam("of_key"),
+    _KEYS.c.started_at == bindparam("claimed_at"),
+    _KEYS.c.status.is_(None),
+)
+# Built once, on the table: every order and payment runs them.
+_CLAIM: Final = insert(_KEYS).on_conflict_do_nothing().returning(_KEYS.c.key)
+_STORE: Final = update(_KEYS).where(*_OWN_CLAIM).returning(_KEYS.c.key)
+_FREE: Final = delete(_KEYS).where(*_OWN_CLAIM)
+
+
 @dataclass(frozen=True)
 class IdempotentCall:
     """A request that holds its key; `remember` stores the answer with the effect."""
 
     caller: str
     key: str
+    claimed_at: datetime
 
     async def remember(self, session: AsyncSession, status: int, answer: BaseModel) -> Response:
-        """Store the answer in the effect's transaction and build it."""
+        """Store the answer in the effect's transaction and build it; raises StillRunning."""
         body = answer.model_dump_json().encode()
-        await session.execute(
-            update(IdempotencyKey)
-            .where(IdempotencyKey.caller == self.caller, IdempotencyKey.key == self.key)
-            .values(status=status, body=body)
-        )
+        stored = await session.scalar(_STORE, {**_claim_of(self), "status": status, "body": body})
+        if stored is None:
+            raise StillRunning
         return Response(body, status_code=status, media_type="application/json")
 
 
-async def claim_key(database: Database, *, caller: str, key: str, fingerprint: bytes) -> None:
+def _claim_of(call: IdempotentCall) -> dict[str, Any]:
+    return {"of_caller": call.caller, "of_key": call.key, "claimed_at": call.claimed_at}
+
+
+async def claim_key(
+    database: Database, *, caller: str, key: str, fingerprint: bytes
+) -> IdempotentCall:
     """Take the key, or raise StoredAnswer, StillRunning or IdempotencyKeyReused."""
     now = wall_now()
+    call = IdempotentCall(caller=caller, key=key, claimed_at=now)
     async with database.statement() as connection:
-        claimed = await connection.execute(
-            insert(IdempotencyKey)
-            .values(caller=caller, key=key, fingerprint=fingerprint, started_at=now)
-            .on_conflict_do_nothing()
-            .returning(IdempotencyKey.key)
+        claimed = await connection.scalar(
+            _CLAIM, {"caller": caller, "key": key, "fingerprint": fingerprint, "started_at": now}
         )
-        if claimed.scalar() is not None:
-            return
+        if claimed is not None:
+            return call
     async with database.transaction() as session:
         row = await session.scalar(
             select(IdempotencyKey)
             .where(IdempotencyKey.caller == caller, IdempotencyKey.key == key)
-            .with_for_update()
+            .with_for_update(skip_locked=True)
         )
-        if row is None:
+        if row is None:  # gone, or its answer is just being stored
             raise StillRunning
         if row.fingerprint != fingerprint:
             raise IdempotencyKeyReused
@@ -119,18 +136,13 @@ async def claim_key(database: Database, *, caller: str, key: str, fingerprint: b
         if row.started_at + LEASE > now:
             raise StillRunning
         row.started_at = now
+    return call
 
 
-async def free_key(database: Database, *, caller: str, key: str) -> None:
+async def free_key(database: Database, call: IdempotentCall) -> None:
     """Let a failed request be tried again under the same key."""
     async with database.transaction() as session:
-        await session.execute(
-            delete(IdempotencyKey).where(
-                IdempotencyKey.caller == caller,
-                IdempotencyKey.key == key,
-                IdempotencyKey.status.is_(None),
-            )
-        )
+        await session.execute(_FREE, _claim_of(call))
 
 
 async def prune_keys(session: AsyncSession) -> None:
@@ -147,7 +159,9 @@ def fingerprint_of(method: str, path: str, body: bytes) -> bytes:
 
 async def idempotent_call(
     request: Request,
-    idempotency_key: Annotated[str | None, Header(max_length=100)] = None,
+    idempotency_key: Annotated[
+        str | None, Header(json_schema_extra={"minLength": 8, "maxLength": 100})
+    ] = None,
 ) -> AsyncIterator[IdempotentCall]:
     """Claim the request's key for its caller; freed when the request fails."""
     if idempotency_key is None or not _KEY.fullmatch(idempotency_key):
@@ -157,12 +171,13 @@ async def idempotent_call(
         raise NotAuthenticated
     database: Database = request.app.state.database
     fingerprint = fingerprint_of(request.method, request.url.path, await request.body())
-    call = IdempotentCall(caller=str(caller), key=idempotency_key)
-    await claim_key(database, caller=call.caller, key=call.key, fingerprint=fingerprint)
+    call = await claim_key(
+        database, caller=str(caller), key=idempotency_key, fingerprint=fingerprint
+    )
     try:
         yield call
     except BaseException:
-        await free_key(database, caller=call.caller, key=call.key)
+        await free_key(database, call)
         raise
 
 

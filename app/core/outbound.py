@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import Database
+from app.core.logging import without_personal_data
 
 log = structlog.get_logger()
 
@@ -59,7 +60,7 @@ async def call_outside(
     try:
         outcome = Answered(await call(prepared))
     except (httpx.HTTPError, OutcomeUnknown, TimeoutError) as error:
-        reason = f"{type(error).__name__}: {error}"[:300]
+        reason = without_personal_data(f"{type(error).__name__}: {error}")[:300]
         log.warning("outbound.unknown", reason=reason)
         outcome = Unknown(reason)
     async with database.transaction() as session:

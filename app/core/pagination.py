@@ -52,8 +52,14 @@ def cursor_of(*keys: str | int) -> str:
 def _read(cursor: str) -> list[str | int]:
     try:
         keys = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, RecursionError, binascii.Error) as error:
         raise BadCursor from error
-    if not isinstance(keys, list) or not all(isinstance(key, str | int) for key in keys):
+    if not isinstance(keys, list) or not all(_is_sort_key(key) for key in keys):
         raise BadCursor
     return keys
+
+
+def _is_sort_key(key: object) -> bool:
+    if isinstance(key, str):
+        return key.isprintable()
+    return isinstance(key, int) and not isinstance(key, bool) and abs(key) < 2**63

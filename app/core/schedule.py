@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from sqlalchemy import func, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from app.core.base import Local
 from app.core.clock import OPERATOR_ZONE, BusinessClock, local_date, local_instant
@@ -36,13 +36,14 @@ class ClockSlot(Local):
 class Schedule:
     """Run `job` every `every`, or daily at `at` (operator's time); payload gets `slot`.
 
-    `catch_up` caps how far back missed slots are made up; older ones are dropped.
+    `catch_up` caps how far back missed slots are made up; older ones are dropped. A day, so that
+    an installation that is off at night still gets its daily work in the morning.
     """
 
     job: str
     every: timedelta | None = None
     at: time | None = None
-    catch_up: timedelta = timedelta(hours=6)
+    catch_up: timedelta = timedelta(days=1)
 
     def due_slots(self, *, last: datetime | None, now: datetime) -> list[datetime]:
         """Slots after `last` up to `now`, oldest first; without a `last` only the newest."""
@@ -73,9 +74,14 @@ class Schedule:
 
 
 async def claim_slots(session: AsyncSession, schedule: Schedule, *, now: datetime) -> int:
-    """Insert due slots and their jobs in this transaction; answers how many were new."""
+    """Insert due slots and their jobs in this transaction; answers how many were new.
+
+    Slots after `now` are no reason to stand still: a demo's clock was ahead and has been put back.
+    """
     last = await session.scalar(
-        select(func.max(ClockSlot.slot_at)).where(ClockSlot.name == schedule.job)
+        select(func.max(ClockSlot.slot_at)).where(
+            ClockSlot.name == schedule.job, ClockSlot.slot_at <= now
+        )
     )
     slots = schedule.due_slots(last=last, now=now)
     if not slots:
@@ -94,6 +100,17 @@ async def claim_slots(session: AsyncSession, schedule: Schedule, *, now: datetim
         dedupe_keys=[f"{schedule.job}@{slot.isoformat()}" for slot in fresh],
     )
     return len(fresh)
+
+
+async def prune_slots(session: AsyncSession, *, before: datetime) -> None:
+    """Forget slots of long ago, but never the last one of a schedule."""
+    newer = aliased(ClockSlot)
+    await session.execute(
+        delete(ClockSlot).where(
+            ClockSlot.slot_at < before,
+            exists().where(newer.name == ClockSlot.name, newer.slot_at > ClockSlot.slot_at),
+        )
+    )
 
 
 async def tick(database: Database, clock: BusinessClock, schedules: Sequence[Schedule]) -> None:

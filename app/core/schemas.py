@@ -1,8 +1,11 @@
 """Shapes shared by all request and answer models."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+MOST_FIELDS = 200
 
 
 def printable(text: str) -> str:
@@ -34,6 +37,14 @@ class Request(BaseModel):
     """Base of request bodies: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", str_max_length=5000, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, given: Any) -> Any:
+        # One complaint instead of one per unknown field: those would hold the process for seconds.
+        if isinstance(given, dict) and len(given) > MOST_FIELDS:
+            raise PydanticCustomError("too_many_fields", "No request has that many fields")
+        return given
 
 
 class Answer(BaseModel):

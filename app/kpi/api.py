@@ -1,5 +1,150 @@
-"""JSON endpoints of kpi."""
+"""JSON endpoints of KPIs (S1 5.2.1)."""
 
-from fastapi import APIRouter
+from datetime import date, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from app.core.db import SessionDep
+from app.core.errors import Forbidden
+from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.identity.access import Allow, ClockDep, Principal
+from app.identity.models import Role
+from app.kpi import service
+from app.kpi.definitions import ScopeKind
+from app.kpi.drilldown import Place, list_kpi_rows
+from app.kpi.models import KpiTarget
+from app.kpi.schemas import (
+    DefinitionOut,
+    KpiRowOut,
+    KpisOut,
+    TargetIn,
+    TargetOut,
+    TargetsOut,
+    present_definition,
+    present_kpi,
+    present_row,
+)
+from app.kpi.scopes import Scope, read_scope
 
 router = APIRouter(tags=["kpi"])
+
+SEES_ALL = (Role.MANAGER, Role.AUDITOR, Role.QUALITY, Role.ADMIN)
+KpiReader = Annotated[Principal, Depends(Allow(*SEES_ALL, Role.STATION_MANAGER))]
+Admin = Annotated[Principal, Depends(Allow(Role.ADMIN))]
+FirstDate = Annotated[date, Query(alias="from")]
+LastDate = Annotated[date, Query(alias="to")]
+ScopeText = Annotated[str | None, Query(max_length=60)]
+Key = Annotated[str, Path(max_length=60)]
+
+
+def _scope_of(caller: Principal, text: str | None) -> Scope:
+    held_to: UUID | None = None
+    if not caller.has(*SEES_ALL):
+        if caller.station_id is None:
+            raise Forbidden
+        held_to = caller.station_id
+    if text is None and held_to is not None:
+        return Scope(ScopeKind.STATION, row_id=held_to, within_station_id=held_to)
+    named = ScopeKind.OPERATOR.value if text is None else text
+    return read_scope(named, within_station_id=held_to)
+
+
+@router.get("/kpi")
+async def read_kpis(
+    caller: KpiReader,
+    session: SessionDep,
+    clock: ClockDep,
+    first: FirstDate,
+    last: LastDate,
+    scope: ScopeText = None,
+) -> KpisOut:
+    """The eight KPIs of a period (both dates inclusive) and scope, as known now.
+
+    `scope`: operator, city:310000, station:stn_…, block:blk_…, deliverer:dlv_…; a station manager
+    sees his own station.
+    """
+    period, asked, now = service.read_period(first, last), _scope_of(caller, scope), clock.now()
+    results = await service.read_kpis(session, scope=asked, period=period, now=now)
+    return KpisOut(
+        from_date=first,
+        to_date=last,
+        scope=asked.text,
+        as_of=now,
+        items=[present_kpi(result) for result in results],
+    )
+
+
+@router.get("/kpi/targets")
+async def list_targets(_: KpiReader, session: SessionDep) -> TargetsOut:
+    """The operator's own targets; where there is none, the standard's applies."""
+    found = await service.list_targets(session)
+    return TargetsOut(items=[_present_target(target) for target in found])
+
+
+@router.put("/kpi/targets/{key}")
+async def set_target(
+    _: Admin, session: SessionDep, clock: ClockDep, key: Key, body: TargetIn
+) -> TargetOut:
+    """Set a target from a date on; the target before it ends the day before."""
+    target = await service.set_target(
+        session, key=key, value=body.value, from_date=body.from_date, now=clock.now()
+    )
+    return _present_target(target)
+
+
+def _present_target(target: KpiTarget) -> TargetOut:
+    until = target.valid.upper
+    return TargetOut(
+        key=target.key,
+        value=target.value,
+        from_date=target.valid.lower or service.FIRST_DATE,
+        until=None if until is None else until - timedelta(days=1),
+    )
+
+
+@router.get("/kpi/{key}")
+async def read_definition(_: KpiReader, key: Key) -> DefinitionOut:
+    """What a KPI counts, against which target of the standard."""
+    return present_definition(service.find_definition(key))
+
+
+@router.get("/kpi/{key}/rows")
+async def list_rows(
+    caller: KpiReader,
+    session: SessionDep,
+    clock: ClockDep,
+    page: PageDep,
+    key: Key,
+    first: FirstDate,
+    last: LastDate,
+    scope: ScopeText = None,
+    only_missed: bool = False,
+) -> Page[KpiRowOut]:
+    """The rows behind a KPI: what each adds to numerator and denominator, by public id."""
+    definition = service.find_definition(key)
+    found = await list_kpi_rows(
+        session,
+        key=definition.key,
+        scope=_scope_of(caller, scope),
+        period=service.read_period(first, last),
+        now=clock.now(),
+        limit=page.limit,
+        after=_read_cursor(page),
+        only_missed=only_missed,
+    )
+    cursor = None
+    if found.next_place is not None:
+        section, place = found.next_place
+        cursor = cursor_of(section, *place)
+    return Page(items=[present_row(row) for row in found.rows], next_cursor=cursor)
+
+
+def _read_cursor(page: PageRequest) -> tuple[int, Place] | None:
+    if page.after is None:
+        return None
+    match page.after:
+        case [int() as section, *place] if all(isinstance(part, str) for part in place):
+            return section, [str(part) for part in place]
+    raise BadCursor

@@ -95,8 +95,8 @@ class CoverageRule(Shared):
     """Buildings a block serves: a compound, a street with a house range, or a polygon.
 
     Streets and compounds are stored as `rules.street_name` and `rules.compound_name` write them:
-    they are compared by equality. A compound may be cut by building numbers like a street by house numbers.
-    `polygon` is GeoJSON-like `[[longitude, latitude], …]`; its box is kept for the index.
+    they are compared by equality. A compound may be cut by building numbers like a street by house
+    numbers. `polygon` is GeoJSON-like `[[longitude, latitude], …]`; its box is kept for the index.
     """
 
     __tablename__ = "coverage_rules"

@@ -99,8 +99,8 @@ class Desk:
 
 
 async def stored(session: AsyncSession, ticket_id: str) -> Ticket:
-    """The row behind a ticket's public id."""
-    return await session.get_one(Ticket, read_pair("tkt", ticket_id))
+    """The row behind a ticket's public id, read anew."""
+    return await session.get_one(Ticket, read_pair("tkt", ticket_id), populate_existing=True)
 
 
 async def count_breaches(session: AsyncSession, ticket_id: str) -> int:

@@ -18,6 +18,8 @@ StopKey = tuple[UUID, date, UUID]
 """Customer, service date, address."""
 DeliveryKey = tuple[UUID, date, UUID, int]
 """Customer, service date, order line, delivery number."""
+Outcome = tuple[StopState, datetime | None, bool]
+"""What became of a stop, when it was made, whether any of it was marked in bulk."""
 
 # Statements name the month's partition. Bounds on the parent would do the same, but tempt the planner
 # to read a whole day by its date; without bounds every partition would be opened.
@@ -37,28 +39,28 @@ FOR NO KEY UPDATE OF d
 """The deliveries of a stop are its lock: whoever changes one, or adds one, locks them all first."""
 
 _CONFIRM = """
-UPDATE {deliveries} d
-SET status = e.status, quantity_delivered = e.delivered, reason = e.reason,
-    our_fault = e.our_fault, done_at = e.done_at, recorded_at = :now,
-    bulk_marked = e.bulk, celsius = coalesce(e.celsius, d.celsius), event_id = e.event_id,
-    deliverer_id = :deliverer
-FROM unnest(CAST(:customers AS uuid[]), CAST(:dates AS date[]), CAST(:lines AS uuid[]),
-            CAST(:numbers AS smallint[]), CAST(:statuses AS text[]),
-            CAST(:delivered AS smallint[]), CAST(:reasons AS text[]),
-            CAST(:faults AS boolean[]), CAST(:times AS timestamptz[]),
-            CAST(:bulk AS boolean[]), CAST(:celsius AS numeric[]), CAST(:events AS uuid[]))
-     AS e(customer_id, service_date, order_line_id, delivery_no, status, delivered, reason,
-          our_fault, done_at, bulk, celsius, event_id)
-WHERE d.customer_id = e.customer_id AND d.service_date = e.service_date
-  AND d.order_line_id = e.order_line_id AND d.delivery_no = e.delivery_no
-"""
-
-_SET_STOPS = """
+WITH changed AS (
+    UPDATE {deliveries} d
+    SET status = e.status, quantity_delivered = e.delivered, reason = e.reason,
+        our_fault = e.our_fault, done_at = e.done_at, recorded_at = :now,
+        bulk_marked = e.bulk, celsius = coalesce(e.celsius, d.celsius), event_id = e.event_id,
+        deliverer_id = :deliverer
+    FROM unnest(CAST(:customers AS uuid[]), CAST(:dates AS date[]), CAST(:lines AS uuid[]),
+                CAST(:numbers AS smallint[]), CAST(:statuses AS text[]),
+                CAST(:delivered AS smallint[]), CAST(:reasons AS text[]),
+                CAST(:faults AS boolean[]), CAST(:times AS timestamptz[]),
+                CAST(:bulk AS boolean[]), CAST(:celsius AS numeric[]), CAST(:events AS uuid[]))
+         AS e(customer_id, service_date, order_line_id, delivery_no, status, delivered, reason,
+              our_fault, done_at, bulk, celsius, event_id)
+    WHERE d.customer_id = e.customer_id AND d.service_date = e.service_date
+      AND d.order_line_id = e.order_line_id AND d.delivery_no = e.delivery_no
+)
 UPDATE {stops} s
 SET state = n.state, made_at = n.made_at, bulk_marked = n.bulk, deliverer_id = :deliverer
-FROM unnest(CAST(:customers AS uuid[]), CAST(:dates AS date[]), CAST(:addresses AS uuid[]),
-            CAST(:bottles AS int[]), CAST(:states AS text[]), CAST(:times AS timestamptz[]),
-            CAST(:bulk AS boolean[]))
+FROM unnest(CAST(:stop_customers AS uuid[]), CAST(:stop_dates AS date[]),
+            CAST(:stop_addresses AS uuid[]), CAST(:stop_bottles AS int[]),
+            CAST(:stop_states AS text[]), CAST(:stop_times AS timestamptz[]),
+            CAST(:stop_bulk AS boolean[]))
      AS n(customer_id, service_date, address_id, bottles, state, made_at, bulk)
 WHERE s.customer_id = n.customer_id AND s.service_date = n.service_date
   AND s.address_id = n.address_id AND s.bottles = n.bottles
@@ -206,58 +208,55 @@ async def list_rounds(
 
 
 async def confirm(
-    session: AsyncSession, *, deliverer_id: UUID, stops: Sequence[DueStop], now: datetime
+    session: AsyncSession,
+    *,
+    deliverer_id: UUID,
+    stops: Sequence[DueStop],
+    outcomes: Sequence[Outcome],
+    now: datetime,
 ) -> None:
-    """Write the changed deliveries of locked stops."""
+    """Write the changed deliveries of locked stops, and what became of these stops."""
+    for month, positions in _by_month(stop.key[1] for stop in stops).items():
+        chosen = [stops[position] for position in positions]
+        became = [outcomes[position] for position in positions]
+        written = await session.execute(
+            _for_month(_CONFIRM, month),
+            {
+                "deliverer": deliverer_id,
+                "now": now,
+                **_changed_values(chosen),
+                "stop_customers": [stop.key[0] for stop in chosen],
+                "stop_dates": [stop.key[1] for stop in chosen],
+                "stop_addresses": [stop.key[2] for stop in chosen],
+                "stop_bottles": [stop.bottles for stop in chosen],
+                "stop_states": [state for state, _, _ in became],
+                "stop_times": [made_at for _, made_at, _ in became],
+                "stop_bulk": [bulk for _, _, bulk in became],
+            },
+        )
+        if getattr(written, "rowcount", 0) != len(chosen):
+            await rebuild_stops(session, [stop.key for stop in chosen])
+
+
+def _changed_values(stops: Iterable[DueStop]) -> dict[str, object]:
     changed = [
         (stop.delivery_key(delivery), delivery)
         for stop in stops
         for delivery in stop.deliveries
         if delivery.changed
     ]
-    for month, positions in _by_month(key[1] for key, _ in changed).items():
-        deliveries = [changed[position][1] for position in positions]
-        await session.execute(
-            _for_month(_CONFIRM, month),
-            {
-                **_delivery_values([changed[position][0] for position in positions]),
-                "deliverer": deliverer_id,
-                "now": now,
-                "statuses": [delivery.status for delivery in deliveries],
-                "delivered": [delivery.delivered for delivery in deliveries],
-                "reasons": [delivery.reason for delivery in deliveries],
-                "faults": [delivery.our_fault for delivery in deliveries],
-                "times": [delivery.done_at for delivery in deliveries],
-                "bulk": [delivery.bulk for delivery in deliveries],
-                "celsius": [delivery.celsius for delivery in deliveries],
-                "events": [delivery.event_id for delivery in deliveries],
-            },
-        )
-
-
-async def set_stops(
-    session: AsyncSession,
-    *,
-    deliverer_id: UUID,
-    stops: Sequence[DueStop],
-    states: Sequence[tuple[StopState, datetime | None, bool]],
-) -> None:
-    """Write what became of locked stops: (state, made at, marked in bulk)."""
-    for month, positions in _by_month(stop.key[1] for stop in stops).items():
-        keys = [stops[position].key for position in positions]
-        written = await session.execute(
-            _for_month(_SET_STOPS, month),
-            {
-                **_stop_values(keys),
-                "deliverer": deliverer_id,
-                "bottles": [stops[position].bottles for position in positions],
-                "states": [states[position][0] for position in positions],
-                "times": [states[position][1] for position in positions],
-                "bulk": [states[position][2] for position in positions],
-            },
-        )
-        if getattr(written, "rowcount", 0) != len(keys):
-            await rebuild_stops(session, keys)
+    deliveries = [delivery for _, delivery in changed]
+    return {
+        **_delivery_values([key for key, _ in changed]),
+        "statuses": [delivery.status for delivery in deliveries],
+        "delivered": [delivery.delivered for delivery in deliveries],
+        "reasons": [delivery.reason for delivery in deliveries],
+        "faults": [delivery.our_fault for delivery in deliveries],
+        "times": [delivery.done_at for delivery in deliveries],
+        "bulk": [delivery.bulk for delivery in deliveries],
+        "celsius": [delivery.celsius for delivery in deliveries],
+        "events": [delivery.event_id for delivery in deliveries],
+    }
 
 
 async def rebuild_stops(session: AsyncSession, keys: Sequence[StopKey]) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.core.clock import local_date
 from app.delivery.models import DeliveryStatus, StopState
-from app.delivery.repository.confirming import DueDelivery, DueStop
+from app.delivery.repository.confirming import DueDelivery, DueStop, Outcome
 from app.delivery.rules import OUR_FAULT, Refusal, stop_state
 from app.delivery.service.phone import ACCEPTED, AtStop, Confirmation, EventAnswer
 
@@ -111,9 +111,10 @@ def _put(delivery: DueDelivery, event: Confirmation, count: int, done_at: dateti
     delivery.changed = True
 
 
-def state_of(stop: DueStop) -> tuple[StopState, datetime | None, bool]:
-    """What became of a stop, when it was made, and whether any of it was marked in bulk."""
+def outcome_of(stop: DueStop) -> Outcome:
+    """What became of a stop, from its deliveries."""
     state = stop_state([delivery.status for delivery in stop.deliveries])
-    times = [delivery.done_at for delivery in stop.deliveries if delivery.done_at is not None]
-    made_at = max(times) if state is StopState.MADE else None
+    made_at = None
+    if state is StopState.MADE:
+        made_at = max(filter(None, (delivery.done_at for delivery in stop.deliveries)))
     return state, made_at, any(delivery.bulk for delivery in stop.deliveries)

@@ -129,6 +129,8 @@ class EventAnswer:
 
     def stored(self) -> dict[str, Any]:
         """What is kept of it."""
+        if self is ACCEPTED:
+            return _STORED_ACCEPTED
         kept = {"status": self.status, "code": self.code, "title": self.title, "facts": self.facts}
         return {key: value for key, value in kept.items() if value}
 
@@ -145,3 +147,4 @@ class EventAnswer:
 
 
 ACCEPTED = EventAnswer("accepted")
+_STORED_ACCEPTED: dict[str, Any] = {"status": "accepted"}

@@ -29,7 +29,7 @@ from app.delivery.rules import (
     refuse_time,
 )
 from app.delivery.service.giving_back import settle
-from app.delivery.service.judging import Judged, Rounds, apply, judge, refuse_place, state_of
+from app.delivery.service.judging import Judged, Rounds, apply, judge, outcome_of, refuse_place
 from app.delivery.service.phone import (
     ACCEPTED,
     AtStop,
@@ -172,12 +172,12 @@ async def _confirm(
         elif isinstance(event, Confirmation) and one.stop is not None and apply(event, one):
             touched[id(one.stop)] = one.stop
     stops = list(touched.values())
-    await confirming.confirm(session, deliverer_id=batch.deliverer_id, stops=stops, now=batch.now)
-    await confirming.set_stops(
+    await confirming.confirm(
         session,
         deliverer_id=batch.deliverer_id,
         stops=stops,
-        states=[state_of(stop) for stop in stops],
+        outcomes=[outcome_of(stop) for stop in stops],
+        now=batch.now,
     )
     await confirming.note_temperatures(session, temperatures)
     await settle(session, stops, now=batch.now)

@@ -1,0 +1,1 @@
+"""All SQL of billing. Rows are locked parent before child, keys ascending."""

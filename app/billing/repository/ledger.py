@@ -1,0 +1,184 @@
+"""All SQL that reads the ledger. Balances are credit minus debit, in fen."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, text, tuple_
+from sqlalchemy.dialects.postgresql import Range, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.billing.models import LedgerTransfer, Payment, Refund
+from app.billing.states import OPEN_REFUNDS, PaymentStatus
+from app.network.models import Block, BlockDeliverer
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBalance:
+    """Totals of one account, in fen; `balance_fen` is credit minus debit."""
+
+    account: str
+    debit_fen: int
+    credit_fen: int
+    balance_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItems:
+    """How many items wait, and since when."""
+
+    count: int
+    oldest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CashHeld:
+    """Cash in one deliverer's hand: collected, less handed in and booked short, in fen."""
+
+    collector_id: UUID
+    collected_fen: int
+    handed_in_fen: int
+    held_fen: int
+
+
+async def find_transfer(
+    session: AsyncSession, customer_id: UUID, transfer_id: UUID
+) -> LedgerTransfer | None:
+    """A transfer by its id, whenever it was booked."""
+    found = await session.scalars(
+        select(LedgerTransfer).where(
+            LedgerTransfer.customer_id == customer_id, LedgerTransfer.transfer_id == transfer_id
+        )
+    )
+    return found.first()
+
+
+async def get_transfer(
+    session: AsyncSession, customer_id: UUID, transfer_id: UUID
+) -> LedgerTransfer:
+    """A transfer that is known to be there."""
+    found = await find_transfer(session, customer_id, transfer_id)
+    if found is None:
+        raise LookupError("a booked transfer vanished")
+    return found
+
+
+async def add_once(session: AsyncSession, values: Mapping[str, Any]) -> None:
+    """Insert a transfer unless its key is there already."""
+    await session.execute(insert(LedgerTransfer).values(**values).on_conflict_do_nothing())
+
+
+async def list_balances(session: AsyncSession) -> list[AccountBalance]:
+    """Totals of every account, by name."""
+    rows = await session.execute(
+        text(
+            "SELECT account, sum(debit)::bigint AS debit, sum(credit)::bigint AS credit FROM ("
+            " SELECT debit_account AS account, amount_fen AS debit, 0 AS credit"
+            "   FROM ledger_transfers"
+            " UNION ALL"
+            " SELECT credit_account, 0, amount_fen FROM ledger_transfers) sides"
+            " GROUP BY account ORDER BY account"
+        )
+    )
+    return [
+        AccountBalance(row.account, row.debit, row.credit, row.credit - row.debit) for row in rows
+    ]
+
+
+async def open_refunds(session: AsyncSession) -> OpenItems:
+    """Refunds that are owed and not yet paid."""
+    count, oldest = (
+        await session.execute(
+            select(func.count(), func.min(Refund.created_at)).where(Refund.status.in_(OPEN_REFUNDS))
+        )
+    ).one()
+    return OpenItems(count, oldest)
+
+
+async def waiting_surplus(session: AsyncSession) -> OpenItems:
+    """Surplus payments whose money no refund has taken up."""
+    covered = (
+        select(Refund.payment_id)
+        .where(
+            Refund.customer_id == Payment.customer_id,
+            Refund.payment_id == Payment.payment_id,
+            Refund.status != "failed",
+        )
+        .exists()
+    )
+    count, oldest = (
+        await session.execute(
+            select(func.count(), func.min(Payment.captured_at)).where(
+                Payment.status == PaymentStatus.CAPTURED,
+                Payment.unmatched_reason.is_not(None),
+                ~covered,
+            )
+        )
+    ).one()
+    return OpenItems(count, oldest)
+
+
+async def list_transfers(
+    session: AsyncSession,
+    *,
+    customer_id: UUID,
+    reference_id: UUID,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> Sequence[LedgerTransfer]:
+    """Transfers about one thing, oldest first."""
+    query = select(LedgerTransfer).where(
+        LedgerTransfer.customer_id == customer_id, LedgerTransfer.reference_id == reference_id
+    )
+    if after is not None:
+        query = query.where(
+            tuple_(LedgerTransfer.booked_at, LedgerTransfer.transfer_id) > tuple_(*after)
+        )
+    found = await session.scalars(
+        query.order_by(LedgerTransfer.booked_at, LedgerTransfer.transfer_id).limit(limit)
+    )
+    return found.all()
+
+
+async def list_cash_held(
+    session: AsyncSession, *, collectors: Collection[UUID] | None
+) -> list[CashHeld]:
+    """Cash per deliverer, most first; `collectors` None means all."""
+    rows = await session.execute(
+        text(
+            "SELECT account, sum(taken)::bigint AS taken, sum(given)::bigint AS given FROM ("
+            " SELECT debit_account AS account, amount_fen AS taken, 0 AS given"
+            "   FROM ledger_transfers WHERE debit_account LIKE 'cash:%'"
+            " UNION ALL"
+            " SELECT credit_account, 0, amount_fen"
+            "   FROM ledger_transfers WHERE credit_account LIKE 'cash:%') sides"
+            " WHERE account <> 'cash:office' GROUP BY account"
+        )
+    )
+    held = [
+        CashHeld(
+            UUID(row.account.removeprefix("cash:")), row.taken, row.given, row.taken - row.given
+        )
+        for row in rows
+    ]
+    return sorted(
+        (cash for cash in held if collectors is None or cash.collector_id in collectors),
+        key=lambda cash: (-cash.held_fen, cash.collector_id),
+    )
+
+
+async def list_station_collectors(
+    session: AsyncSession, *, station_id: UUID, since: date, until: date
+) -> set[UUID]:
+    """Deliverers who served a block of the station on any day of [since, until]."""
+    found = await session.scalars(
+        select(BlockDeliverer.deliverer_id)
+        .join(Block, Block.id == BlockDeliverer.block_id)
+        .where(
+            Block.station_id == station_id,
+            BlockDeliverer.valid.overlaps(Range(since, until, bounds="[]")),
+        )
+    )
+    return set(found)

@@ -1,0 +1,201 @@
+"""Pure calculations of billing: spreading refunds, channel limits, patience, comparing facts.
+
+Amounts are integer fen; instants are UTC.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from app.billing.errors import PosSlipInvalid, RefundExceedsPaid
+
+WECHAT_REFUND_DAYS: Final = 365
+WECHAT_MAX_REFUNDS: Final = 50
+WECHAT_REFUND_GAP: Final = timedelta(seconds=60)
+WECHAT_DESCRIPTION_LENGTH: Final = 127
+
+DEFAULT_REFUND_LIMIT_FEN: Final = 50_000
+"""A staff member's refund above this waits for a second person, until a limit is set."""
+
+ALERT_AFTER_TRIES: Final = 5
+
+TOO_OLD: Final = "past_age_limit"
+TOO_MANY: Final = "too_many_partial_refunds"
+BY_HAND: Final = frozenset({TOO_OLD, TOO_MANY})
+"""Reasons for which the channel cannot pay a refund back."""
+
+_SLIP_LENGTHS: Final = {
+    "merchant_no": 15,
+    "terminal_no": 8,
+    "batch_no": 6,
+    "trace_no": 6,
+    "reference_no": 12,
+}
+_CARD_LENGTHS: Final = {"card_first6": 6, "card_last4": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Refundable:
+    """What is left of one captured payment, in fen."""
+
+    payment_id: UUID
+    captured_at: datetime
+    left_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of a refund that goes back to one payment, in fen."""
+
+    payment_id: UUID
+    amount_fen: int
+
+
+def spread_refund(amount_fen: int, payments: Iterable[Refundable]) -> list[Share]:
+    """Spread a refund over captured payments, newest first.
+
+    Raises RefundExceedsPaid when they hold less.
+    """
+    if amount_fen < 0:
+        raise ValueError("a refund is not negative")
+    newest_first = sorted(
+        payments, key=lambda paid: (paid.captured_at, paid.payment_id), reverse=True
+    )
+    refundable = sum(paid.left_fen for paid in newest_first)
+    if amount_fen > refundable:
+        raise RefundExceedsPaid(asked_fen=amount_fen, refundable_fen=refundable)
+    shares: list[Share] = []
+    rest = amount_fen
+    for paid in newest_first:
+        part = min(rest, paid.left_fen)
+        if part > 0:
+            shares.append(Share(paid.payment_id, part))
+            rest -= part
+    return shares
+
+
+def wechat_refund_obstacle(
+    *, captured_at: datetime, refunds_before: int, now: datetime
+) -> str | None:
+    """Why WeChat Pay would not take a refund: 365 days from payment, 50 refunds each."""
+    if now - captured_at > timedelta(days=WECHAT_REFUND_DAYS):
+        return TOO_OLD
+    if refunds_before >= WECHAT_MAX_REFUNDS:
+        return TOO_MANY
+    return None
+
+
+def wechat_refund_not_before(last_asked_at: datetime | None) -> datetime | None:
+    """From when on another refund of the same payment may be asked for: a minute apart."""
+    return None if last_asked_at is None else last_asked_at + WECHAT_REFUND_GAP
+
+
+def poll_payment_after(tries: int) -> timedelta:
+    """Pause before an open payment is asked about again: 1, 2, 4, then 5 minutes."""
+    return _doubling(tries, most=timedelta(minutes=5))
+
+
+def poll_refund_after(tries: int) -> timedelta:
+    """Pause before a refund under way is asked about again: 1, 2, 4 … 60 minutes."""
+    return _doubling(tries, most=timedelta(hours=1))
+
+
+def retry_refund_after(tries: int, *, refused: bool) -> timedelta:
+    """Pause before a refund is submitted again: up to 5 minutes, 30 after a refusal."""
+    return _doubling(tries, most=timedelta(minutes=30 if refused else 5))
+
+
+def _doubling(tries: int, *, most: timedelta) -> timedelta:
+    return min(timedelta(minutes=2 ** min(max(tries, 0), 10)), most)
+
+
+def channel_number(prefix: str, row_id: UUID) -> str:
+    """Our number at a channel: a letter and 26 base32 characters, the same for every try."""
+    return prefix + base64.b32encode(row_id.bytes).decode().rstrip("=")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidFacts:
+    """What identifies a payment: who is paid, for which number, how much (fen)."""
+
+    merchant: str
+    appid: str
+    number: str
+    amount_fen: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundedFacts:
+    """What identifies a refund: its own number, the payment's, how much of how much (fen)."""
+
+    number: str
+    payment_number: str
+    amount_fen: int
+    total_fen: int
+    merchant: str | None
+    currency: str | None
+    """None where the channel's message does not say."""
+
+
+def differing_paid(asked: PaidFacts, told: PaidFacts) -> list[str]:
+    """Names of the facts that are not those we asked for."""
+    return [
+        fact.name
+        for fact in fields(PaidFacts)
+        if getattr(asked, fact.name) != getattr(told, fact.name)
+    ]
+
+
+def differing_refunded(asked: RefundedFacts, told: RefundedFacts) -> list[str]:
+    """Names of the facts that are not those we asked for; what is not told is not compared."""
+    return [
+        fact.name
+        for fact in fields(RefundedFacts)
+        if getattr(told, fact.name) not in {None, getattr(asked, fact.name)}
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PosSlip:
+    """A POS slip (签购单) as written down at the door; of the card only first 6 and last 4 digits.
+
+    Raises PosSlipInvalid when a number has not the length it has on slips.
+    """
+
+    merchant_no: str
+    terminal_no: str
+    batch_no: str
+    trace_no: str
+    reference_no: str
+    card_first6: str | None = None
+    card_last4: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check every length."""
+        for name, length in _SLIP_LENGTHS.items():
+            value: str = getattr(self, name)
+            if len(value) != length or not (value.isascii() and value.isalnum()):
+                raise PosSlipInvalid(f"{name} has {length} characters", field=name)
+        for name, length in _CARD_LENGTHS.items():
+            digits: str | None = getattr(self, name)
+            if digits is not None and not (
+                len(digits) == length and digits.isascii() and digits.isdigit()
+            ):
+                raise PosSlipInvalid(f"{name} has {length} digits", field=name)
+
+    @property
+    def registry_number(self) -> str:
+        """What is unique about a slip: merchant, terminal, batch and trace number."""
+        return f"{self.merchant_no}|{self.terminal_no}|{self.batch_no}|{self.trace_no}"
+
+
+def read_slip(written: Mapping[str, str]) -> PosSlip:
+    """The slip in a mapping of its fields; raises PosSlipInvalid for missing and unknown ones."""
+    try:
+        return PosSlip(**written)
+    except TypeError as error:
+        raise PosSlipInvalid("fields are missing or unknown") from error

@@ -1,0 +1,62 @@
+"""The door of billing: what other packages may ask it to do."""
+
+from app.billing.rules import PosSlip
+from app.billing.service.approving import (
+    approve_refund,
+    pay_out,
+    resolve_manually,
+    set_refund_limit,
+)
+from app.billing.service.asking import ask_channel, query_payment
+from app.billing.service.door import record_door_payment
+from app.billing.service.ledger import list_clearing, pay_credit, post
+from app.billing.service.notices import accept_notification
+from app.billing.service.payments import close_open_payments, open_payment, wake_due_payments
+from app.billing.service.reading import (
+    get_payment,
+    list_balances,
+    list_cash_held,
+    list_receipts,
+    list_refund_limits,
+    list_refunds,
+    list_transfers,
+    read_evidence,
+)
+from app.billing.service.refunds import (
+    find_refundable_fen,
+    request_refund,
+    return_surplus,
+    wake_due_refunds,
+)
+from app.billing.service.submitting import submit_refund
+
+__all__ = [
+    "PosSlip",
+    "accept_notification",
+    "approve_refund",
+    "ask_channel",
+    "close_open_payments",
+    "find_refundable_fen",
+    "get_payment",
+    "list_balances",
+    "list_cash_held",
+    "list_clearing",
+    "list_receipts",
+    "list_refund_limits",
+    "list_refunds",
+    "list_transfers",
+    "open_payment",
+    "pay_credit",
+    "pay_out",
+    "post",
+    "query_payment",
+    "read_evidence",
+    "record_door_payment",
+    "request_refund",
+    "resolve_manually",
+    "return_surplus",
+    "set_refund_limit",
+    "submit_refund",
+    "wake_due_payments",
+    "wake_due_refunds",
+]

@@ -1,0 +1,128 @@
+"""Channels of money, and the statuses of payments and refunds with their moves."""
+
+from enum import StrEnum
+
+from app.core.states import StateTable
+
+
+class PaymentChannel(StrEnum):
+    """How money reaches us."""
+
+    WECHAT = "wechat"
+    CASH = "cash"
+    POS = "pos"
+
+
+class PaymentMethod(StrEnum):
+    """How the payer meets the channel; `door` is cash or a card at the door."""
+
+    NATIVE = "native"
+    JSAPI = "jsapi"
+    H5 = "h5"
+    DOOR = "door"
+
+
+class PaymentStatus(StrEnum):
+    """Life of one payment attempt."""
+
+    CREATED = "created"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    CAPTURED = "captured"
+    CLOSED = "closed"
+    FAILED = "failed"
+
+
+class RefundStatus(StrEnum):
+    """Life of one refund; only the channel, or a person for the rest, makes it succeed."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    SUBMITTED = "submitted"
+    PROCESSING = "processing"
+    ABNORMAL = "abnormal"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+PAYMENT_LABELS = {
+    PaymentStatus.CREATED: "待支付",
+    PaymentStatus.PENDING: "待支付",
+    PaymentStatus.UNKNOWN: "支付渠道确认中",
+    PaymentStatus.CAPTURED: "已支付",
+    PaymentStatus.CLOSED: "已关闭",
+    PaymentStatus.FAILED: "支付失败",
+}
+
+REFUND_LABELS = {
+    RefundStatus.REQUESTED: "待财务审批",
+    RefundStatus.APPROVED: "已批准",
+    RefundStatus.SUBMITTED: "已提交渠道",
+    RefundStatus.PROCESSING: "渠道处理中",
+    RefundStatus.ABNORMAL: "退款异常，人工处理中",
+    RefundStatus.SUCCEEDED: "已退款",
+    RefundStatus.FAILED: "退款未成功，人工处理中",
+}
+
+# Money may reach an attempt we had given up: closed and failed are left by a capture, only by it.
+PAYMENT_MOVES: StateTable[PaymentStatus] = StateTable(
+    {
+        PaymentStatus.CREATED: frozenset(
+            {
+                PaymentStatus.PENDING,
+                PaymentStatus.UNKNOWN,
+                PaymentStatus.CAPTURED,
+                PaymentStatus.CLOSED,
+                PaymentStatus.FAILED,
+            }
+        ),
+        PaymentStatus.UNKNOWN: frozenset(
+            {
+                PaymentStatus.PENDING,
+                PaymentStatus.CAPTURED,
+                PaymentStatus.CLOSED,
+                PaymentStatus.FAILED,
+            }
+        ),
+        PaymentStatus.PENDING: frozenset({PaymentStatus.CAPTURED, PaymentStatus.CLOSED}),
+        PaymentStatus.CLOSED: frozenset({PaymentStatus.CAPTURED}),
+        PaymentStatus.FAILED: frozenset({PaymentStatus.CAPTURED}),
+    }
+)
+
+OPEN_PAYMENTS = frozenset({PaymentStatus.CREATED, PaymentStatus.PENDING, PaymentStatus.UNKNOWN})
+
+# A refund the channel closed is still owed: finance may settle it by hand.
+REFUND_MOVES: StateTable[RefundStatus] = StateTable(
+    {
+        RefundStatus.REQUESTED: frozenset({RefundStatus.APPROVED, RefundStatus.SUCCEEDED}),
+        RefundStatus.APPROVED: frozenset({RefundStatus.SUBMITTED, RefundStatus.SUCCEEDED}),
+        RefundStatus.SUBMITTED: frozenset(
+            {
+                RefundStatus.PROCESSING,
+                RefundStatus.SUCCEEDED,
+                RefundStatus.ABNORMAL,
+                RefundStatus.FAILED,
+            }
+        ),
+        RefundStatus.PROCESSING: frozenset(
+            {RefundStatus.SUCCEEDED, RefundStatus.ABNORMAL, RefundStatus.FAILED}
+        ),
+        RefundStatus.ABNORMAL: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED}),
+        RefundStatus.FAILED: frozenset({RefundStatus.SUCCEEDED}),
+    }
+)
+
+OPEN_REFUNDS = frozenset(
+    {
+        RefundStatus.REQUESTED,
+        RefundStatus.APPROVED,
+        RefundStatus.SUBMITTED,
+        RefundStatus.PROCESSING,
+        RefundStatus.ABNORMAL,
+    }
+)
+"""Owed and under way; their sum is the balance of `refund_payable`."""
+
+ASKABLE_REFUNDS = OPEN_REFUNDS - {RefundStatus.REQUESTED}
+"""Those the channel may be asked about."""

@@ -1,0 +1,80 @@
+"""What can go wrong with the catalogue."""
+
+from app.core.errors import Conflict, InvalidInput, NotFound
+
+
+class ProductUnknown(NotFound):
+    """No such product."""
+
+    code = "product_not_found"
+    title = "没有找到该产品"
+
+
+class ProductNotOnSale(Conflict):
+    """The product has been taken off sale."""
+
+    code = "product_not_on_sale"
+    title = "该产品目前不在售"
+
+
+class ProductWithoutPrice(Conflict):
+    """No price, or no VAT rate, is valid on the day asked for."""
+
+    code = "product_without_price"
+    title = "该产品当日没有有效价格"
+
+
+class ProductAmbiguous(Conflict):
+    """The written name fits several products."""
+
+    code = "product_ambiguous"
+    title = "产品名称对应多个产品，请写明规格或编码"
+
+
+class ProductCodeTaken(Conflict):
+    """Another product has this code."""
+
+    code = "product_code_taken"
+    title = "产品编码已被使用"
+
+
+class ChilledWithoutLimit(InvalidInput):
+    """A chilled product needs its temperature limit."""
+
+    code = "chilled_without_limit"
+    title = "冷藏产品必须填写交接温度上限"
+
+
+class PriceUnknown(NotFound):
+    """No such price of this product."""
+
+    code = "price_not_found"
+    title = "没有找到该价格"
+
+
+class PriceOverlap(Conflict):
+    """Another price of the product is valid on some of these days."""
+
+    code = "price_overlap"
+    title = "该时段已有价格，价格有效期不能重叠"
+
+
+class VatRateOverlap(Conflict):
+    """Another VAT rate of the product is valid on some of these days."""
+
+    code = "vat_rate_overlap"
+    title = "该时段已有税率，税率有效期不能重叠"
+
+
+class PeriodInvalid(InvalidInput):
+    """The last day lies before the first."""
+
+    code = "period_invalid"
+    title = "截止日期早于开始日期"
+
+
+class PeriodOver(Conflict):
+    """The change would reach into the past: what was valid stays as it was."""
+
+    code = "period_over"
+    title = "不能改动已经过去的有效期"

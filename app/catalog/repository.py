@@ -1,0 +1,201 @@
+"""All SQL of the catalogue."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.dialects.postgresql import Range, insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.catalog.errors import PriceOverlap, PriceUnknown, ProductUnknown, VatRateOverlap
+from app.catalog.models import Product, ProductPrice, ProductVatRate, StorageClass
+
+EXCLUSION_VIOLATION = "23P01"
+
+
+@dataclass(frozen=True, slots=True)
+class PricedProduct:
+    """A product with the price (fen) and VAT rate (permille) of one day, if it has them."""
+
+    product: Product
+    price_fen: int | None
+    vat_permille: int | None
+
+
+def _priced(on: date) -> Select[Product, int, int]:
+    return (
+        select(Product, ProductPrice.price_fen, ProductVatRate.permille)
+        .outerjoin(
+            ProductPrice,
+            and_(ProductPrice.product_id == Product.id, ProductPrice.valid.contains(on)),
+        )
+        .outerjoin(
+            ProductVatRate,
+            and_(ProductVatRate.product_id == Product.id, ProductVatRate.valid.contains(on)),
+        )
+    )
+
+
+async def list_priced(
+    session: AsyncSession, *, product_ids: Collection[UUID], on: date
+) -> list[PricedProduct]:
+    """These products with the day's price and VAT rate."""
+    rows = await session.execute(_priced(on).where(Product.id.in_(product_ids)))
+    return [PricedProduct(product, price, vat) for product, price, vat in rows]
+
+
+async def list_catalogue(
+    session: AsyncSession,
+    *,
+    on: date,
+    limit: int,
+    after_code: str | None,
+    search: str | None,
+    storage_class: StorageClass | None,
+    on_sale: bool | None,
+    offered_only: bool,
+) -> list[PricedProduct]:
+    """Products by code; `offered_only` keeps those on sale with price and VAT rate that day."""
+    query = _priced(on).order_by(Product.code).limit(limit)
+    if after_code is not None:
+        query = query.where(Product.code > after_code)
+    if search:
+        query = query.where(
+            or_(
+                Product.name.icontains(search, autoescape=True),
+                Product.code.icontains(search, autoescape=True),
+                func.array_to_string(Product.aliases, "\n").icontains(search, autoescape=True),
+            )
+        )
+    if storage_class is not None:
+        query = query.where(Product.storage_class == storage_class)
+    if on_sale is not None:
+        query = query.where(Product.on_sale.is_(on_sale))
+    if offered_only:
+        query = query.where(
+            Product.on_sale, ProductPrice.price_fen.is_not(None), ProductVatRate.id.is_not(None)
+        )
+    rows = await session.execute(query)
+    return [PricedProduct(product, price, vat) for product, price, vat in rows]
+
+
+async def list_products(session: AsyncSession) -> list[Product]:
+    """The whole catalogue."""
+    return list(await session.scalars(select(Product).order_by(Product.code)))
+
+
+async def list_lead_days(
+    session: AsyncSession, *, product_ids: Collection[UUID]
+) -> dict[UUID, int]:
+    """Lead days of these products."""
+    rows = await session.execute(
+        select(Product.id, Product.lead_days).where(Product.id.in_(product_ids))
+    )
+    return {row.id: row.lead_days for row in rows}
+
+
+async def get_product(session: AsyncSession, product_id: UUID, *, lock: bool = False) -> Product:
+    """One product; raises ProductUnknown."""
+    product = await session.get(
+        Product, product_id, with_for_update=lock or None, populate_existing=lock
+    )
+    if product is None:
+        raise ProductUnknown
+    return product
+
+
+async def add_product(session: AsyncSession, product: Product) -> bool:
+    """Insert a product; false when its code is taken."""
+    values = {
+        column.key: getattr(product, column.key) for column in Product.__mapper__.column_attrs
+    }
+    added = await session.scalar(
+        insert(Product).values(values).on_conflict_do_nothing().returning(Product.id)
+    )
+    return added is not None
+
+
+async def list_prices(session: AsyncSession, product_id: UUID) -> list[ProductPrice]:
+    """All prices of a product, oldest first."""
+    return list(
+        await session.scalars(
+            select(ProductPrice)
+            .where(ProductPrice.product_id == product_id)
+            .order_by(ProductPrice.valid)
+        )
+    )
+
+
+async def list_vat_rates(session: AsyncSession, product_id: UUID) -> list[ProductVatRate]:
+    """All VAT rates of a product, oldest first."""
+    return list(
+        await session.scalars(
+            select(ProductVatRate)
+            .where(ProductVatRate.product_id == product_id)
+            .order_by(ProductVatRate.valid)
+        )
+    )
+
+
+async def lock_price(session: AsyncSession, *, product_id: UUID, price_id: UUID) -> ProductPrice:
+    """One price of a product, locked; raises PriceUnknown."""
+    price = await session.scalar(
+        select(ProductPrice)
+        .where(ProductPrice.id == price_id, ProductPrice.product_id == product_id)
+        .with_for_update()
+    )
+    if price is None:
+        raise PriceUnknown
+    return price
+
+
+async def add_price(session: AsyncSession, price: ProductPrice) -> None:
+    """Insert a price; raises PriceOverlap."""
+    try:
+        async with session.begin_nested():
+            session.add(price)
+    except DBAPIError as error:
+        if _sqlstate(error) == EXCLUSION_VIOLATION:
+            raise PriceOverlap from error
+        raise
+
+
+async def set_price_period(session: AsyncSession, price: ProductPrice, period: Range[date]) -> None:
+    """Give a price another period; raises PriceOverlap."""
+    try:
+        async with session.begin_nested():
+            price.valid = period
+    except DBAPIError as error:
+        if _sqlstate(error) == EXCLUSION_VIOLATION:
+            raise PriceOverlap from error
+        raise
+
+
+async def add_vat_rate(session: AsyncSession, rate: ProductVatRate) -> None:
+    """Insert a VAT rate; raises VatRateOverlap."""
+    try:
+        async with session.begin_nested():
+            session.add(rate)
+    except DBAPIError as error:
+        if _sqlstate(error) == EXCLUSION_VIOLATION:
+            raise VatRateOverlap from error
+        raise
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
+
+
+async def list_vat_on(
+    session: AsyncSession, product_ids: Collection[UUID], on: date
+) -> dict[UUID, int]:
+    """VAT rate by product on a date; 0 where none is recorded."""
+    rows = await session.execute(
+        select(ProductVatRate.product_id, ProductVatRate.permille).where(
+            ProductVatRate.product_id.in_(product_ids), ProductVatRate.valid.contains(on)
+        )
+    )
+    return dict.fromkeys(product_ids, 0) | {row.product_id: row.permille for row in rows}

@@ -1,0 +1,138 @@
+"""Shapes of the catalogue's endpoints. Money is integer fen, VAT included; days are inclusive."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from app.catalog.models import StorageClass
+from app.core.money import PositiveFen
+from app.core.schemas import Answer, OptionalText, Request, ShortText
+
+CalendarDate = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+Permille = Annotated[int, Field(ge=0, le=1000, strict=True)]
+Celsius = Annotated[float, Field(ge=-60, le=80, allow_inf_nan=False)]
+Days = Annotated[int, Field(ge=1, le=1000, strict=True)]
+LeadDays = Annotated[int, Field(ge=0, le=30, strict=True)]
+
+
+def _distinct(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+Aliases = Annotated[list[ShortText], Field(max_length=50), AfterValidator(_distinct)]
+Search = Annotated[OptionalText, Field(max_length=50)]
+
+
+class ProductIn(Request):
+    """A new product in one specification."""
+
+    code: Code
+    name: ShortText
+    specification: ShortText
+    aliases: Aliases = Field(default_factory=list)
+    storage_class: StorageClass
+    max_celsius: Celsius | None = None
+    shelf_life_days: Days
+    lead_days: LeadDays = 0
+    on_sale: bool = True
+
+
+class ProductChange(Request):
+    """What may change on a product; what is absent stays."""
+
+    name: ShortText | None = None
+    specification: ShortText | None = None
+    max_celsius: Celsius | None = None
+    shelf_life_days: Days | None = None
+    lead_days: LeadDays | None = None
+    on_sale: bool | None = None
+
+
+class AliasesIn(Request):
+    """All other names under which books and callers know the product."""
+
+    aliases: Aliases
+
+
+class PriceIn(Request):
+    """Price of one bottle from a day, to a day or for good."""
+
+    price_fen: PositiveFen
+    from_date: CalendarDate
+    to_date: CalendarDate | None = None
+
+
+class PriceEnd(Request):
+    """The last day of a price."""
+
+    to_date: CalendarDate
+
+
+class VatRateIn(Request):
+    """VAT rate in permille from a day, to a day or for good."""
+
+    permille: Permille
+    from_date: CalendarDate
+    to_date: CalendarDate | None = None
+
+
+class OfferOut(Answer):
+    """A product on sale today, with today's price."""
+
+    id: str
+    code: str
+    name: str
+    specification: str
+    storage_class: StorageClass
+    shelf_life_days: int
+    lead_days: int
+    price_fen: int
+    vat_permille: int
+
+
+class ProductOut(Answer):
+    """A product; `price_fen` and `vat_permille` are today's, if any."""
+
+    id: str
+    code: str
+    name: str
+    specification: str
+    aliases: list[str]
+    storage_class: StorageClass
+    max_celsius: float | None
+    shelf_life_days: int
+    lead_days: int
+    on_sale: bool
+    price_fen: int | None
+    vat_permille: int | None
+
+
+class PriceOut(Answer):
+    """A price and its first and last day."""
+
+    id: str
+    price_fen: int
+    from_date: date | None
+    to_date: date | None
+
+
+class Prices(Answer):
+    """All prices of a product, oldest first."""
+
+    items: list[PriceOut]
+
+
+class VatRateOut(Answer):
+    """A VAT rate and its first and last day."""
+
+    permille: int
+    from_date: date | None
+    to_date: date | None
+
+
+class VatRates(Answer):
+    """All VAT rates of a product, oldest first."""
+
+    items: list[VatRateOut]

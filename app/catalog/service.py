@@ -1,0 +1,337 @@
+"""Use cases of the catalogue: offers, prices with validity, recognition of written names."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.catalog import repository
+from app.catalog.errors import (
+    ChilledWithoutLimit,
+    PeriodInvalid,
+    PeriodOver,
+    ProductAmbiguous,
+    ProductCodeTaken,
+    ProductNotOnSale,
+    ProductUnknown,
+    ProductWithoutPrice,
+)
+from app.catalog.models import Product, ProductPrice, ProductVatRate, StorageClass
+from app.catalog.repository import PricedProduct
+from app.catalog.rules import NamedProduct, ProductMatch, ProductNames
+from app.core.ids import new_id, public_single
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a product costs on a day: price of one bottle in fen, VAT included."""
+
+    product_id: UUID
+    code: str
+    name: str
+    specification: str
+    storage_class: StorageClass
+    lead_days: int
+    shelf_life_days: int
+    price_fen: int
+    vat_permille: int
+
+
+async def get_offers(
+    session: AsyncSession, *, product_ids: Collection[UUID], on: date
+) -> dict[UUID, Offer]:
+    """Offers of these products on a day, by product id (S1 4.2.4).
+
+    Raises ProductUnknown, ProductNotOnSale, ProductWithoutPrice (also without a VAT rate); facts
+    name the product.
+    """
+    found = await repository.list_priced(session, product_ids=product_ids, on=on)
+    offers = {row.product.id: _offer(row, on=on) for row in found}
+    for product_id in product_ids:
+        if product_id not in offers:
+            raise ProductUnknown(product=public_single("prd", product_id))
+    return offers
+
+
+def _offer(row: PricedProduct, *, on: date) -> Offer:
+    product = row.product
+    if not product.on_sale:
+        raise ProductNotOnSale(product=public_single("prd", product.id), name=product.name)
+    if row.price_fen is None or row.vat_permille is None:
+        raise ProductWithoutPrice(
+            product=public_single("prd", product.id), name=product.name, on=on.isoformat()
+        )
+    return Offer(
+        product_id=product.id,
+        code=product.code,
+        name=product.name,
+        specification=product.specification,
+        storage_class=product.storage_class,
+        lead_days=product.lead_days,
+        shelf_life_days=product.shelf_life_days,
+        price_fen=row.price_fen,
+        vat_permille=row.vat_permille,
+    )
+
+
+async def get_lead_days(session: AsyncSession, *, product_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Lead days of these products, on sale or not; raises ProductUnknown."""
+    found = await repository.list_lead_days(session, product_ids=product_ids)
+    for product_id in product_ids:
+        if product_id not in found:
+            raise ProductUnknown(product=public_single("prd", product_id))
+    return found
+
+
+async def get_temperature_limit(session: AsyncSession, *, product_id: UUID) -> Decimal | None:
+    """Limit of a product at handover in °C; none for shelf-stable goods. Raises ProductUnknown."""
+    return (await repository.get_product(session, product_id)).max_celsius
+
+
+async def match_products(
+    session: AsyncSession, names: Collection[tuple[str, str | None]]
+) -> dict[tuple[str, str | None], ProductMatch]:
+    """What each written (name, specification) means, on sale or not; the catalogue is read once."""
+    catalogue = ProductNames(
+        NamedProduct(
+            product_id=product.id,
+            code=product.code,
+            names=(product.name, *product.aliases),
+            specification=product.specification,
+        )
+        for product in await repository.list_products(session)
+    )
+    return {(name, spec): catalogue.match(name, spec) for name, spec in set(names)}
+
+
+async def find_product(session: AsyncSession, text: str, specification: str | None = None) -> UUID:
+    """The product with this code, name or alias; raises ProductUnknown, ProductAmbiguous."""
+    matched = await match_products(session, [(text, specification)])
+    match = matched[text, specification]
+    if match.product_id is not None:
+        return match.product_id
+    if match.candidates:
+        raise ProductAmbiguous(
+            candidates=[public_single("prd", candidate) for candidate in match.candidates]
+        )
+    raise ProductUnknown
+
+
+async def list_offered(
+    session: AsyncSession,
+    *,
+    on: date,
+    limit: int,
+    after_code: str | None = None,
+    search: str | None = None,
+    storage_class: StorageClass | None = None,
+) -> list[PricedProduct]:
+    """Products on sale on a day with their price, by code."""
+    return await repository.list_catalogue(
+        session,
+        on=on,
+        limit=limit,
+        after_code=after_code,
+        search=search,
+        storage_class=storage_class,
+        on_sale=None,
+        offered_only=True,
+    )
+
+
+async def list_managed(
+    session: AsyncSession,
+    *,
+    on: date,
+    limit: int,
+    after_code: str | None = None,
+    search: str | None = None,
+    on_sale: bool | None = None,
+) -> list[PricedProduct]:
+    """All products with the day's price, if any, by code."""
+    return await repository.list_catalogue(
+        session,
+        on=on,
+        limit=limit,
+        after_code=after_code,
+        search=search,
+        storage_class=None,
+        on_sale=on_sale,
+        offered_only=False,
+    )
+
+
+async def view_product(session: AsyncSession, *, product_id: UUID, on: date) -> PricedProduct:
+    """One product with the day's price, if any; raises ProductUnknown."""
+    found = await repository.list_priced(session, product_ids=[product_id], on=on)
+    if not found:
+        raise ProductUnknown
+    return found[0]
+
+
+async def create_product(
+    session: AsyncSession,
+    *,
+    code: str,
+    name: str,
+    specification: str,
+    storage_class: StorageClass,
+    max_celsius: Decimal | None,
+    shelf_life_days: int,
+    lead_days: int,
+    now: datetime,
+    aliases: Collection[str] = (),
+    on_sale: bool = True,
+) -> Product:
+    """Add a product; raises ProductCodeTaken, ChilledWithoutLimit (limit in °C, S1 4.4.6)."""
+    product = Product(
+        id=new_id(),
+        code=code,
+        name=name,
+        specification=specification,
+        aliases=list(aliases),
+        storage_class=storage_class,
+        max_celsius=_limit(storage_class, max_celsius),
+        shelf_life_days=shelf_life_days,
+        lead_days=lead_days,
+        on_sale=on_sale,
+        created_at=now,
+    )
+    if not await repository.add_product(session, product):
+        raise ProductCodeTaken(product_code=code)
+    return product
+
+
+def _limit(storage_class: StorageClass, max_celsius: Decimal | None) -> Decimal | None:
+    if storage_class is StorageClass.AMBIENT:
+        return None
+    if max_celsius is None:
+        raise ChilledWithoutLimit
+    return max_celsius
+
+
+async def change_product(
+    session: AsyncSession, *, product_id: UUID, changes: dict[str, Any]
+) -> Product:
+    """Change what `changes` names; raises ProductUnknown, ChilledWithoutLimit.
+
+    Handovers checked before keep the limit they were held to.
+    """
+    product = await repository.get_product(session, product_id, lock=True)
+    for field, value in changes.items():
+        setattr(product, field, value)
+    product.max_celsius = _limit(product.storage_class, product.max_celsius)
+    await session.flush()
+    return product
+
+
+async def set_aliases(
+    session: AsyncSession, *, product_id: UUID, aliases: Collection[str]
+) -> Product:
+    """Replace a product's other names; raises ProductUnknown."""
+    product = await repository.get_product(session, product_id, lock=True)
+    product.aliases = list(aliases)
+    await session.flush()
+    return product
+
+
+def _period(from_date: date, to_date: date | None) -> Range[date]:
+    if to_date is not None and to_date < from_date:
+        raise PeriodInvalid
+    return Range(from_date, None if to_date is None else to_date + ONE_DAY, bounds="[)")
+
+
+async def add_price(
+    session: AsyncSession,
+    *,
+    product_id: UUID,
+    price_fen: int,
+    from_date: date,
+    to_date: date | None,
+) -> ProductPrice:
+    """Price of one bottle (fen, VAT included) over days, the last one included.
+
+    Raises ProductUnknown, PeriodInvalid, PriceOverlap.
+    """
+    await repository.get_product(session, product_id)
+    price = ProductPrice(
+        id=new_id(),
+        product_id=product_id,
+        valid=_period(from_date, to_date),
+        price_fen=price_fen,
+    )
+    await repository.add_price(session, price)
+    return price
+
+
+async def end_price(
+    session: AsyncSession, *, product_id: UUID, price_id: UUID, to_date: date, today: date
+) -> ProductPrice:
+    """Give a price another last day, today at the earliest; orders keep the price they bought at.
+
+    Raises PriceUnknown, PeriodInvalid, PeriodOver (a past price, or a last day in the past),
+    PriceOverlap.
+    """
+    price = await repository.lock_price(session, product_id=product_id, price_id=price_id)
+    is_past = price.valid.upper is not None and price.valid.upper <= today
+    if is_past or to_date < today:
+        raise PeriodOver
+    if price.valid.lower is not None and to_date < price.valid.lower:
+        raise PeriodInvalid
+    period = Range(price.valid.lower, to_date + ONE_DAY, bounds="[)")
+    await repository.set_price_period(session, price, period)
+    return price
+
+
+async def drop_price(
+    session: AsyncSession, *, product_id: UUID, price_id: UUID, today: date
+) -> None:
+    """Take back a price that has not begun; raises PriceUnknown, PeriodOver."""
+    price = await repository.lock_price(session, product_id=product_id, price_id=price_id)
+    if price.valid.lower is None or price.valid.lower <= today:
+        raise PeriodOver
+    await session.delete(price)
+    await session.flush()
+
+
+async def list_prices(session: AsyncSession, *, product_id: UUID) -> list[ProductPrice]:
+    """All prices of a product, oldest first; raises ProductUnknown."""
+    await repository.get_product(session, product_id)
+    return await repository.list_prices(session, product_id)
+
+
+async def add_vat_rate(
+    session: AsyncSession,
+    *,
+    product_id: UUID,
+    permille: int,
+    from_date: date,
+    to_date: date | None,
+) -> ProductVatRate:
+    """VAT rate over days, the last one included; raises as `add_price`, VatRateOverlap."""
+    await repository.get_product(session, product_id)
+    rate = ProductVatRate(
+        id=new_id(), product_id=product_id, valid=_period(from_date, to_date), permille=permille
+    )
+    await repository.add_vat_rate(session, rate)
+    return rate
+
+
+async def list_vat_rates(session: AsyncSession, *, product_id: UUID) -> list[ProductVatRate]:
+    """All VAT rates of a product, oldest first; raises ProductUnknown."""
+    await repository.get_product(session, product_id)
+    return await repository.list_vat_rates(session, product_id)
+
+
+async def list_current_vat(
+    session: AsyncSession, *, product_ids: Collection[UUID], on: date
+) -> dict[UUID, int]:
+    """VAT rate of each product on a date, in permille; 0 where none is recorded."""
+    return await repository.list_vat_on(session, product_ids, on)

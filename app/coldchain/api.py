@@ -1,5 +1,0 @@
-"""JSON endpoints of coldchain."""
-
-from fastapi import APIRouter
-
-router = APIRouter(tags=["coldchain"])

@@ -1,0 +1,63 @@
+"""The use cases of the cold chain, cut by noun; other packages import from here."""
+
+from app.coldchain.repository.counting import CheckKind, DeviceSlotCount, TripCheck
+from app.coldchain.repository.places import DeviceView
+from app.coldchain.service.counting import cold_store_counts, list_slots, trip_checks
+from app.coldchain.service.ingesting import NewReading, list_readings, record_readings
+from app.coldchain.service.places import (
+    create_device,
+    create_store,
+    get_store,
+    list_devices,
+    list_outages,
+    list_stores,
+    record_outage,
+    retire_device,
+    view_device,
+)
+from app.coldchain.service.trips import (
+    TripView,
+    arrive,
+    depart,
+    end_leg,
+    list_trips,
+    load_trip,
+    open_trip,
+    record_handover,
+    record_precool,
+    start_leg,
+    view_trip,
+)
+
+__all__ = [
+    "CheckKind",
+    "DeviceSlotCount",
+    "DeviceView",
+    "NewReading",
+    "TripCheck",
+    "TripView",
+    "arrive",
+    "cold_store_counts",
+    "create_device",
+    "create_store",
+    "depart",
+    "end_leg",
+    "get_store",
+    "list_devices",
+    "list_outages",
+    "list_readings",
+    "list_slots",
+    "list_stores",
+    "list_trips",
+    "load_trip",
+    "open_trip",
+    "record_handover",
+    "record_outage",
+    "record_precool",
+    "record_readings",
+    "retire_device",
+    "start_leg",
+    "trip_checks",
+    "view_device",
+    "view_trip",
+]

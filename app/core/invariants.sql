@@ -1,0 +1,296 @@
+-- What must be true of the whole database. Every query answers the rows that break it: none, when
+-- it holds. `:now` is the business instant. Amounts are fen. Tests run them after every story, the
+-- worker every night.
+
+-- name: I1 transfers move money between two accounts
+SELECT t.customer_id, t.transfer_id, t.amount_fen
+FROM ledger_transfers t
+WHERE t.amount_fen <= 0 OR t.debit_account = t.credit_account
+
+-- name: I1 every captured payment is booked once
+SELECT p.customer_id, p.payment_id, p.captured_fen, booked.fen AS booked_fen
+FROM payments p
+FULL JOIN (
+    SELECT t.customer_id, t.source_id, sum(t.amount_fen) AS fen
+    FROM ledger_transfers t
+    WHERE t.cause IN ('payment_captured', 'cash_received', 'pos_received')
+    GROUP BY t.customer_id, t.source_id
+) booked ON booked.customer_id = p.customer_id AND booked.source_id = p.payment_id
+WHERE (p.status = 'captured' OR p.status IS NULL OR booked.fen IS NOT NULL)
+  AND (p.status IS DISTINCT FROM 'captured' OR p.captured_fen IS DISTINCT FROM booked.fen)
+
+-- name: I1 refund_payable holds the open refunds
+SELECT coalesce(b.customer_id, r.customer_id) AS customer_id, b.fen AS booked_fen,
+       r.fen AS open_fen
+FROM (
+    SELECT s.customer_id, sum(s.fen) AS fen
+    FROM (
+        SELECT t.customer_id, t.amount_fen AS fen FROM ledger_transfers t
+        WHERE t.credit_account = 'refund_payable'
+        UNION ALL
+        SELECT t.customer_id, -t.amount_fen FROM ledger_transfers t
+        WHERE t.debit_account = 'refund_payable'
+    ) s
+    GROUP BY s.customer_id
+) b
+FULL JOIN (
+    SELECT f.customer_id, sum(f.amount_fen) AS fen FROM refunds f
+    WHERE f.status NOT IN ('succeeded', 'failed')
+    GROUP BY f.customer_id
+) r ON r.customer_id = b.customer_id
+WHERE coalesce(b.fen, 0) <> coalesce(r.fen, 0)
+
+-- name: I1 suspense holds only surplus that the channel did not take back
+SELECT coalesce(b.customer_id, r.customer_id) AS customer_id, b.fen AS booked_fen,
+       r.fen AS waiting_fen
+FROM (
+    SELECT s.customer_id, sum(s.fen) AS fen
+    FROM (
+        SELECT t.customer_id, t.amount_fen AS fen FROM ledger_transfers t
+        WHERE t.credit_account = 'suspense'
+        UNION ALL
+        SELECT t.customer_id, -t.amount_fen FROM ledger_transfers t
+        WHERE t.debit_account = 'suspense'
+    ) s
+    GROUP BY s.customer_id
+) b
+FULL JOIN (
+    SELECT f.customer_id, sum(f.amount_fen) AS fen FROM refunds f
+    WHERE f.status = 'failed' AND f.from_account = 'suspense'
+    GROUP BY f.customer_id
+) r ON r.customer_id = b.customer_id
+WHERE coalesce(b.fen, 0) <> coalesce(r.fen, 0)
+
+-- name: I1 every refund is paid out once
+SELECT f.customer_id, f.refund_id, f.status, f.amount_fen, paid.fen AS paid_fen
+FROM refunds f
+LEFT JOIN (
+    SELECT t.customer_id, t.source_id, sum(t.amount_fen) AS fen
+    FROM ledger_transfers t
+    WHERE t.cause = 'refund_succeeded'
+    GROUP BY t.customer_id, t.source_id
+) paid ON paid.customer_id = f.customer_id AND paid.source_id = f.refund_id
+WHERE coalesce(paid.fen, 0) <> CASE f.status WHEN 'succeeded' THEN f.amount_fen ELSE 0 END
+
+-- name: I2 the price of an order is paid
+SELECT o.customer_id, o.order_id, o.status, o.price_fen, paid.fen AS paid_fen
+FROM orders o
+LEFT JOIN LATERAL (
+    SELECT sum(m.fen) AS fen
+    FROM (
+        SELECT p.captured_fen AS fen FROM payments p
+        WHERE p.customer_id = o.customer_id AND p.reference_id = o.order_id
+          AND p.status = 'captured' AND p.unmatched_reason IS NULL
+        UNION ALL
+        SELECT t.amount_fen FROM ledger_transfers t
+        WHERE t.customer_id = o.customer_id AND t.reference_id = o.order_id
+          AND t.debit_account IN ('balance', 'opening') AND t.credit_account = 'prepaid'
+    ) m
+) paid ON true
+WHERE o.status NOT IN ('pending_payment', 'expired')
+  AND NOT (o.status = 'cancelled' AND o.paid_at IS NULL AND o.confirmed_at IS NULL)
+  AND coalesce(paid.fen, 0) <> o.price_fen
+
+-- name: I2 captured money has its order, goes back, or is shown
+SELECT p.customer_id, p.payment_id, p.reference_id, p.captured_fen, p.unmatched_reason
+FROM payments p
+WHERE p.status = 'captured'
+  AND NOT (
+      p.unmatched_reason IS NULL
+      AND (
+          EXISTS (
+              SELECT FROM orders o
+              WHERE o.customer_id = p.customer_id AND o.order_id = p.reference_id
+                AND o.status NOT IN ('pending_payment', 'expired')
+          )
+          OR EXISTS (
+              SELECT FROM order_changes c
+              WHERE c.customer_id = p.customer_id AND c.change_id = p.reference_id
+          )
+      )
+  )
+  AND p.captured_fen > (
+      SELECT coalesce(sum(f.amount_fen), 0) FROM refunds f
+      WHERE f.customer_id = p.customer_id AND f.payment_id = p.payment_id
+        AND f.status <> 'failed'
+  )
+  AND NOT EXISTS (
+      SELECT FROM alerts a
+      WHERE a.resolved_at IS NULL
+        AND (
+            (a.kind = 'unmatched_payment' AND a.subject = p.payment_id::text)
+            OR (a.kind = 'refund_by_hand' AND a.subject IN (
+                SELECT f.refund_id::text FROM refunds f
+                WHERE f.customer_id = p.customer_id AND f.payment_id = p.payment_id
+            ))
+        )
+  )
+
+-- name: I3 no payment gives back more than was captured
+SELECT f.customer_id, f.payment_id, p.captured_fen, sum(f.amount_fen) AS refunded_fen
+FROM refunds f
+JOIN payments p ON p.customer_id = f.customer_id AND p.payment_id = f.payment_id
+WHERE f.status <> 'failed'
+GROUP BY f.customer_id, f.payment_id, p.captured_fen
+HAVING sum(f.amount_fen) > coalesce(p.captured_fen, 0)
+
+-- name: I3 refunds go back the way the money came, or are marked
+SELECT f.customer_id, f.refund_id, p.channel, t.credit_account, f.to_origin
+FROM refunds f
+JOIN payments p ON p.customer_id = f.customer_id AND p.payment_id = f.payment_id
+JOIN ledger_transfers t ON t.customer_id = f.customer_id AND t.source_id = f.refund_id
+    AND t.cause = 'refund_succeeded'
+WHERE f.to_origin <> CASE p.channel
+    WHEN 'wechat' THEN t.credit_account = 'channel:wechat:' || p.merchant_account
+    WHEN 'pos' THEN t.credit_account = 'pos:' || p.merchant_account
+    ELSE t.credit_account LIKE 'cash:%' END
+
+-- name: I4 cash collected less cash handed in is cash held
+SELECT coalesce(r.account, h.account) AS account, r.fen AS collected_fen, h.fen AS held_fen,
+       h.given_fen AS handed_in_fen
+FROM (
+    SELECT 'cash:' || c.collector_id AS account, sum(c.amount_fen) AS fen
+    FROM receipts c
+    JOIN payments p ON p.customer_id = c.customer_id AND p.payment_id = c.payment_id
+    WHERE p.channel = 'cash'
+    GROUP BY c.collector_id
+) r
+FULL JOIN (
+    SELECT s.account, sum(s.fen) AS fen, sum(s.given) AS given_fen
+    FROM (
+        SELECT t.debit_account AS account, t.amount_fen AS fen, 0 AS given
+        FROM ledger_transfers t WHERE t.debit_account LIKE 'cash:%'
+        UNION ALL
+        SELECT t.credit_account, -t.amount_fen,
+               CASE WHEN t.cause IN ('cash_handed_in', 'cash_shortage') THEN t.amount_fen
+                    ELSE 0 END
+        FROM ledger_transfers t WHERE t.credit_account LIKE 'cash:%'
+    ) s
+    GROUP BY s.account
+) h ON h.account = r.account
+WHERE coalesce(r.account, h.account) <> 'cash:office'
+  AND (coalesce(r.fen, 0) - coalesce(h.given_fen, 0) <> coalesce(h.fen, 0) OR h.fen < 0)
+
+-- name: I5 no line brings more bottles than it has
+SELECT d.customer_id, d.order_line_id, d.bottles, coalesce(e.bottles, 0) AS entitled,
+       coalesce(m.bottles, 0) AS made_up
+FROM (
+    SELECT v.customer_id, v.order_line_id,
+           sum(CASE v.status WHEN 'planned' THEN v.quantity
+                    WHEN 'delivered' THEN v.quantity_delivered
+                    WHEN 'short' THEN v.quantity_delivered ELSE 0 END) AS bottles
+    FROM deliveries v
+    GROUP BY v.customer_id, v.order_line_id
+) d
+LEFT JOIN (
+    SELECT n.customer_id, n.order_line_id,
+           sum(CASE WHEN n.kind IN ('swapped_out', 'transferred_out', 'credited', 'refunded',
+                                    'forfeited') THEN -n.bottles ELSE n.bottles END) AS bottles
+    FROM entitlement_entries n
+    GROUP BY n.customer_id, n.order_line_id
+) e ON e.customer_id = d.customer_id AND e.order_line_id = d.order_line_id
+LEFT JOIN (
+    SELECT c.customer_id, c.order_line_id, sum(c.bottles) AS bottles
+    FROM compensations c
+    WHERE c.kind = 'make_up'
+      AND NOT EXISTS (
+          SELECT FROM entitlement_entries n
+          WHERE n.customer_id = c.customer_id AND n.cause_id = c.compensation_id
+      )
+    GROUP BY c.customer_id, c.order_line_id
+) m ON m.customer_id = d.customer_id AND m.order_line_id = d.order_line_id
+WHERE d.bottles > coalesce(e.bottles, 0) + coalesce(m.bottles, 0)
+
+-- name: I6 no SMS was submitted twice without saying so
+SELECT s.customer_id, s.message_id, s.status, s.attempts, count(r.message_id) AS submits
+FROM sms_messages s
+LEFT JOIN sms_receipts r ON r.customer_id = s.customer_id AND r.message_id = s.message_id
+GROUP BY s.customer_id, s.message_id
+HAVING (count(r.message_id) > 1 AND NOT s.duplicate_possible)
+    OR (s.status IN ('accepted', 'delivered') AND s.attempts < 1)
+
+-- name: I7 every ticket past its deadline has one breach record
+SELECT t.customer_id, t.ticket_id, t.status, t.due_at, t.breached_at,
+       count(e.event_id) AS breaches
+FROM tickets t
+LEFT JOIN ticket_events e ON e.customer_id = t.customer_id AND e.ticket_id = t.ticket_id
+    AND e.kind = 'breached'
+GROUP BY t.customer_id, t.ticket_id
+HAVING count(e.event_id) > 1
+    OR (count(e.event_id) = 1) <> (t.breached_at IS NOT NULL)
+    OR (count(e.event_id) = 0 AND t.status IN ('open', 'answered')
+        AND t.due_at < CAST(:now AS timestamptz) - interval '10 minutes')
+    OR (count(e.event_id) = 0 AND t.resolved_at > t.due_at + interval '10 minutes')
+
+-- name: I8 one planned delivery per line and date
+SELECT v.customer_id, v.order_line_id, v.service_date, count(*) AS deliveries
+FROM deliveries v
+WHERE v.delivery_no = 0
+GROUP BY v.customer_id, v.order_line_id, v.service_date
+HAVING count(*) > 1
+
+-- name: I8 every delivery has its cause
+SELECT v.customer_id, v.order_line_id, v.service_date, v.delivery_no
+FROM deliveries v
+WHERE CASE v.delivery_no
+    WHEN 0 THEN NOT EXISTS (
+        SELECT FROM order_terms t
+        WHERE t.customer_id = v.customer_id AND t.order_line_id = v.order_line_id
+          AND t.valid @> v.service_date
+    )
+    ELSE v.cause_id IS NULL END
+
+-- name: I9 no payment or refund is stuck
+SELECT p.customer_id, p.payment_id AS id, 'payment ' || p.status AS what, p.created_at AS since
+FROM payments p
+WHERE p.status IN ('created', 'pending', 'unknown')
+  AND p.expires_at < CAST(:now AS timestamptz) - interval '30 minutes'
+UNION ALL
+SELECT f.customer_id, f.refund_id, 'refund ' || f.status, f.created_at
+FROM refunds f
+WHERE f.status NOT IN ('succeeded', 'failed')
+  AND f.created_at < CAST(:now AS timestamptz)
+      - CASE WHEN f.status IN ('approved', 'submitted') THEN interval '1 day'
+             ELSE interval '7 days' END
+UNION ALL
+SELECT NULL, NULL, 'channel event ' || c.event_id, c.received_at
+FROM channel_events c
+WHERE c.handled_at IS NULL
+  AND c.received_at < CAST(:now AS timestamptz) - interval '30 minutes'
+
+-- name: I9 no order is stuck
+SELECT o.customer_id, o.order_id AS id, 'order ' || o.status AS what, o.placed_at AS since
+FROM orders o
+WHERE o.status = 'pending_payment'
+  AND o.pay_before_at < CAST(:now AS timestamptz) - interval '30 minutes'
+UNION ALL
+SELECT o.customer_id, o.order_id, 'order without review', o.paid_at
+FROM orders o
+LEFT JOIN order_reviews w ON w.customer_id = o.customer_id AND w.order_id = o.order_id
+WHERE o.status = 'under_review' AND w.order_id IS NULL
+  AND o.paid_at < CAST(:now AS timestamptz) - interval '30 minutes'
+UNION ALL
+SELECT w.customer_id, w.order_id, 'review without decision', w.opened_at
+FROM order_reviews w
+WHERE w.decision IS NULL AND w.opened_at < CAST(:now AS timestamptz) - interval '3 days'
+
+-- name: I9 no SMS is stuck
+SELECT s.customer_id, s.message_id AS id, 'sms ' || s.status AS what, s.created_at AS since
+FROM sms_messages s
+WHERE s.status IN ('queued', 'sending', 'unknown')
+  AND s.created_at < CAST(:now AS timestamptz) - interval '2 days'
+
+-- name: I9 no service date misses its plan
+SELECT d.station_id, d.service_date, d.state, d.cutoff_at
+FROM plan_days d
+JOIN stations s ON s.id = d.station_id AND s.is_active
+WHERE d.service_date
+      > ((CAST(:now AS timestamptz) - interval '8 hours') AT TIME ZONE 'Asia/Shanghai')::date
+  AND d.cutoff_at < CAST(:now AS timestamptz) - interval '30 minutes'
+  AND (d.state = 'open' OR (d.state = 'frozen' AND d.planned_at IS NULL))
+
+-- name: I10 every look at personal data names a member of staff and a reason
+SELECT a.account_id, a.id, a.customer_id, a.subject
+FROM access_log a
+LEFT JOIN staff_accounts s ON s.id = a.account_id
+WHERE s.id IS NULL OR btrim(a.reason) = '' OR btrim(a.subject) = ''

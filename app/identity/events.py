@@ -1,0 +1,54 @@
+"""Facts that identity publishes upward.
+
+Erasure and export of a customer touch every domain, so they are published from the ground up:
+each domain reacts for its own rows.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.core.events import Event
+
+
+@dataclass(frozen=True)
+class LoginCodeIssued(Event):
+    """A login code must reach its phone; the code exists in clear here only."""
+
+    request_id: UUID
+    phone: str = field(repr=False)
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CustomerAccountOpened(Event):
+    """A phone logged in, or was written down, for the first time."""
+
+    customer_id: UUID
+    phone: str = field(repr=False)
+    at: datetime
+
+
+@dataclass(frozen=True)
+class CustomerErasureAsked(Event):
+    """A customer wants to be forgotten; a handler may refuse by raising a Conflict."""
+
+    customer_id: UUID
+    at: datetime
+
+
+@dataclass(frozen=True)
+class CustomerErased(Event):
+    """Nobody refused: every domain drops what names the person."""
+
+    customer_id: UUID
+    at: datetime
+
+
+@dataclass(frozen=True)
+class CustomerExportAsked(Event):
+    """A customer wants a copy of the own data; a handler adds its part to `parts`."""
+
+    customer_id: UUID
+    parts: dict[str, Any] = field(default_factory=dict, repr=False)

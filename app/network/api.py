@@ -1,5 +1,0 @@
-"""JSON endpoints of network."""
-
-from fastapi import APIRouter
-
-router = APIRouter(tags=["network"])

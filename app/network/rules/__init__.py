@@ -1,0 +1,52 @@
+"""Pure rules of the network: names of buildings, polygons, coverage, dated rows."""
+
+from app.network.rules.coverage import (
+    BuildingText,
+    Coverage,
+    Place,
+    Rule,
+    RuleBook,
+    Verdict,
+    decide,
+    read_place,
+)
+from app.network.rules.names import (
+    compound_name,
+    district_name,
+    house_numbers,
+    split_house,
+    street_name,
+)
+from app.network.rules.periods import ONE_DAY, Period
+from app.network.rules.polygons import (
+    Box,
+    Point,
+    bounding_box,
+    contains,
+    crosses_itself,
+    open_ring,
+)
+
+__all__ = [
+    "ONE_DAY",
+    "Box",
+    "BuildingText",
+    "Coverage",
+    "Period",
+    "Place",
+    "Point",
+    "Rule",
+    "RuleBook",
+    "Verdict",
+    "bounding_box",
+    "compound_name",
+    "contains",
+    "crosses_itself",
+    "decide",
+    "district_name",
+    "house_numbers",
+    "open_ring",
+    "read_place",
+    "split_house",
+    "street_name",
+]

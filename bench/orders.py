@@ -1,0 +1,151 @@
+"""Order placement beside bare FastAPI + asyncpg endpoints that run as many statements and commits.
+
+One placement is the three requests of a customer's client, over HTTP to a server process of its
+own: `POST /orders/quote`, `POST /orders` and `POST /orders/{id}/payments`. The last ends when the
+attempt to pay is committed, is read back and its answer is stored under the request's key; the
+talk with the channel, which would begin there, is left out. The bare side gets three requests as
+well: each runs the transactions recorded from the product's own request, statement by statement
+(select by key, insert or update of one row) and commit by commit.
+"""
+
+import json
+import os
+import statistics
+import tempfile
+from pathlib import Path
+
+import httpx
+
+from app.core.clock import BusinessClock, wall_now
+from app.core.config import InstallationSettings
+from app.core.crypto import load_keys, new_key_file
+from app.core.db import Database
+from app.core.runtime import Runtime
+from app.main import create_app
+from bench import bare
+from bench.counting import Transaction, recorded
+from bench.figures import Figure, against_rate
+from bench.load import Client, drive
+from bench.serving import HOST, server_process, without_channel
+from bench.shop import Shop, open_shop
+
+PLACEMENTS = 400
+"""In one round, of each side."""
+ROUNDS = 5
+CLIENTS = 16
+STEPS = 3
+"""Requests of one placement."""
+
+
+async def run(database: Database, *, scale: float) -> list[Figure]:
+    """Place `PLACEMENTS` x `scale` orders a round in an empty, migrated database.
+
+    Both sides take turns; the medians of their rates (placements/s) are compared.
+    """
+    shop = await open_shop(database, now=wall_now())
+    count = max(CLIENTS, int(PLACEMENTS * scale))
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        keys = folder / "keys.json"
+        keys.write_text(json.dumps(new_key_file()))
+        plan = await record_placement(database, shop, keys)
+        async with database.statement() as connection:
+            for statement in bare.TABLES:
+                await connection.exec_driver_sql(statement)
+        environment = {
+            **os.environ,
+            "DATABASE_URL": database.url,
+            "KEYS_FILE": str(keys),
+            "DEMO": "0",
+            bare.PLAN: bare.write_plan(plan),
+        }
+        async with (
+            server_process("product", environment, log=folder / "product.log") as product_port,
+            server_process("bare", environment, log=folder / "bare.log") as bare_port,
+        ):
+            return [await _compare(shop, product_port, bare_port, count)]
+
+
+async def _compare(shop: Shop, product_port: int, bare_port: int, count: int) -> Figure:
+    ours, limit = [], []
+    first = 0
+    for number in range(ROUNDS + 1):
+        size = (
+            count if number else CLIENTS * 4
+        )  # the first round opens connections and fills caches
+        placing = await drive(
+            HOST, product_port, Placing(shop).place, clients=CLIENTS, first=first, count=size
+        )
+        working = await drive(
+            HOST, bare_port, Placing(shop).place_bare, clients=CLIENTS, first=first, count=size
+        )
+        first += size
+        if number:
+            ours.append(size / placing)
+            limit.append(size / working)
+    return against_rate(
+        "order_placement",
+        ours=statistics.median(ours),
+        bare=statistics.median(limit),
+        unit="placements/s",
+    )
+
+
+class Placing:
+    """The requests of a placement, on either side."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    async def place(self, client: Client, number: int) -> None:
+        """Quote, order and open the payment."""
+        shop, token = self._shop, self._shop.household(number).token
+        api = "/api/v1/orders"
+
+        async def post(path: str, body: bytes) -> bytes:
+            key = f"placement-{number}-{len(path)}"
+            return await client.send("POST", path, token=token, key=key, body=body)
+
+        await post(f"{api}/quote", shop.quote_body(number))
+        order = json.loads(await post(api, shop.order_body(number)))
+        await post(f"{api}/{order['id']}/payments", b"{}")
+
+    async def place_bare(self, client: Client, number: int) -> None:
+        """The same bodies to the bare endpoints."""
+        bodies = (self._shop.quote_body(number), self._shop.order_body(number), b"{}")
+        token = self._shop.household(number).token
+        for step, body in enumerate(bodies):
+            path = f"/bare/{step}"
+            await client.send("POST", path, token=token, key=f"placement-{number}", body=body)
+
+
+async def record_placement(database: Database, shop: Shop, keys: Path) -> list[list[Transaction]]:
+    """The transactions of one placement's requests, as the product runs them."""
+    runtime = Runtime(
+        database=database,
+        keys=load_keys(keys),
+        clock=BusinessClock(),
+        http=httpx.AsyncClient(),
+        installation=InstallationSettings(demo=False),
+    )
+    token = shop.household(0).token
+    headers = {"Authorization": f"Bearer {token}", "content-type": "application/json"}
+    steps: list[list[Transaction]] = []
+    with without_channel():
+        transport = httpx.ASGITransport(app=create_app(runtime))
+        async with (
+            runtime.http,
+            httpx.AsyncClient(transport=transport, base_url="http://bench/api/v1") as client,
+            recorded(database.engine) as recorder,
+        ):
+            path, body = "/orders/quote", shop.quote_body(0)
+            for number in range(STEPS):
+                keyed = headers | {"Idempotency-Key": f"recorded-{number}"}
+                answer = await client.post(path, content=body, headers=keyed)
+                answer.raise_for_status()
+                steps.append(recorder.take())
+                if number == 0:
+                    path, body = "/orders", shop.order_body(0)
+                else:
+                    path, body = f"/orders/{answer.json()['id']}/payments", b"{}"
+    return steps

@@ -1,0 +1,110 @@
+"""`python -m bench.serving product|bare FD`: one HTTP process on a socket that is listening already.
+
+Both sides run under the same server with the settings of `python -m app serve`.
+"""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Literal, cast
+from unittest import mock
+from uuid import UUID
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from app.billing.channels.accounts import use_gateway
+from app.billing.channels.protocol import PaymentGateway
+from app.billing.models import Payment
+from app.billing.repository.payments import get_payment
+from app.core.config import DatabaseSettings
+from app.core.db import Database
+from app.core.logging import set_up_logging
+from app.main import create_app, make_runtime
+from app.orders import api as orders_api
+from bench import bare
+
+HOST = "127.0.0.1"
+Side = Literal["product", "bare"]
+
+
+class NoChannel:
+    """A merchant account whose channel is never asked."""
+
+    merchant = "9900000001"
+    appid = "wx9900000001"
+
+
+async def _attempt_only(
+    database: Database, *, customer_id: UUID, payment_id: UUID, **_: object
+) -> Payment:
+    async with database.transaction() as session:
+        return await get_payment(session, customer_id, payment_id)
+
+
+@contextmanager
+def without_channel() -> Iterator[None]:
+    """Let a payment request end at its committed attempt: the channel is not asked for anything."""
+    use_gateway(cast("PaymentGateway", NoChannel()))
+    try:
+        with mock.patch.object(orders_api, "ask_channel", _attempt_only):
+            yield
+    finally:
+        use_gateway(None)
+
+
+async def _app(side: str) -> FastAPI:
+    if side == "bare":
+        return bare.create_app(DatabaseSettings().require_url().replace("+asyncpg", ""))
+    return create_app(await make_runtime(application="suixinding-web"))
+
+
+async def _serve(side: str, listening: socket.socket) -> None:
+    config = uvicorn.Config(
+        await _app(side), log_config=None, access_log=False, server_header=False
+    )
+    with without_channel():
+        await uvicorn.Server(config).serve([listening])
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    set_up_logging()
+    side, descriptor = sys.argv[1:]
+    uvloop.run(_serve(side, socket.socket(fileno=int(descriptor))))
+
+
+@asynccontextmanager
+async def server_process(
+    side: Side, environment: Mapping[str, str], *, log: Path
+) -> AsyncIterator[int]:
+    """A process that serves one side and logs to a file; answers its port. Ends with the block."""
+    with socket.create_server((HOST, 0)) as listening, log.open("wb") as written:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "bench.serving", side, str(listening.fileno())),
+            env=dict(environment),
+            pass_fds=(listening.fileno(),),
+            stderr=written,
+        )
+        port = int(listening.getsockname()[1])
+    try:
+        yield port
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        else:
+            _show_end(side, log)
+        await process.wait()
+
+
+def _show_end(side: Side, log: Path) -> None:
+    sys.stderr.write(f"The {side} server ended early:\n{log.read_text()[-3000:]}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Phones' uploads beside the bare batched UPDATE of the same rows, committed per batch."""
+
+import json
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import httpx
+from sqlalchemy import text
+
+from app.core.clock import BusinessClock, wall_now
+from app.core.config import InstallationSettings
+from app.core.crypto import KeyRing
+from app.core.db import Database
+from app.core.ids import new_id, public_pair
+from app.core.runtime import Runtime
+from app.delivery.service import plan_frozen_days
+from app.identity.access import token_hash
+from app.main import create_app
+from bench.figures import Figure, against_rate
+from bench.milk_round import LINES_PER_BLOCK, seed_city
+
+BATCHES = 400
+WARM_UP = 6
+"""First requests build the routes and prepare the statements; they are not measured."""
+STOPS = 100
+_DELIVERIES = """
+    UPDATE deliveries_{month} d
+    SET status = 'delivered', quantity_delivered = d.quantity, done_at = $4, recorded_at = $4,
+        event_id = e.event_id
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS e(customer_id, order_line_id, event_id)
+    WHERE d.customer_id = e.customer_id AND d.order_line_id = e.order_line_id
+      AND d.service_date = $5 AND d.delivery_no = 0
+"""
+_STOPS = """
+    UPDATE stops_{month} s SET state = 'made', made_at = $3
+    FROM unnest($1::uuid[], $2::uuid[]) AS e(customer_id, address_id)
+    WHERE s.customer_id = e.customer_id AND s.address_id = e.address_id AND s.service_date = $4
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A deliverer's batch: its stops, and the deliveries they stand for."""
+
+    token: str
+    addresses: list[tuple[UUID, UUID]]
+    lines: list[tuple[UUID, UUID]]
+
+
+async def run(database: Database, *, scale: float) -> list[Figure]:
+    """Confirm `BATCHES` x `scale` rounds of 100 stops over HTTP, in-process, one after the other.
+
+    The limit updates the same deliveries and stops by prepared statements of the bare driver, in
+    one transaction per batch. Ours and bare take turns, on two dates of the same rounds, so that
+    both see the same machine.
+    """
+    batches = WARM_UP + max(1, int(BATCHES * scale))
+    city = await seed_city(database, lines=batches * LINES_PER_BLOCK)
+    ours_on, bare_on = city.date(0), city.date(2)
+    await _plan(database, (ours_on, bare_on))
+    rounds = await _rounds(database, ours_on)
+    clock = _StandingClock(datetime.combine(bare_on, datetime.min.time(), UTC))
+    ours = bare = 0.0
+    raw = await asyncpg.connect(database.url.replace("+asyncpg", ""))
+    month = f"{bare_on:%Y_%m}"
+    bare_update = _BareUpdate(
+        raw,
+        await raw.prepare(_DELIVERIES.format(month=month)),
+        await raw.prepare(_STOPS.format(month=month)),
+    )
+    async with _client(database, clock) as client:
+        for one in rounds[:WARM_UP]:
+            await _upload(client, one, ours_on, sent_at=clock.now())
+            await bare_update.run(one, bare_on, at=clock.now())
+        for one in rounds[WARM_UP:]:
+            ours += await _upload(client, one, ours_on, sent_at=clock.now())
+            bare += await bare_update.run(one, bare_on, at=clock.now())
+    await raw.close()
+    stops = sum(len(one.addresses) for one in rounds[WARM_UP:])
+    return [
+        against_rate(
+            f"sync_batches_of_{STOPS}",
+            ours=stops / ours,
+            bare=stops / bare,
+            unit="confirmations/s",
+        )
+    ]
+
+
+class _StandingClock(BusinessClock):
+    """Business time that does not move."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__()
+        self._at = at
+
+    def now(self) -> datetime:
+        """Always the same."""
+        return self._at
+
+
+async def _plan(database: Database, dates: tuple[date, ...]) -> None:
+    async with database.connection() as connection:
+        await connection.execute(
+            text("UPDATE plan_days SET state = 'frozen' WHERE service_date = ANY(:days)"),
+            {"days": list(dates)},
+        )
+    await plan_frozen_days(database, now=datetime.combine(dates[0], datetime.min.time(), UTC))
+    async with database.statement() as connection:
+        await connection.execute(text("VACUUM ANALYZE"))
+
+
+async def _rounds(database: Database, service_date: date) -> list[Round]:
+    tokens: dict[UUID, str] = {}
+    addresses: dict[UUID, list[tuple[UUID, UUID]]] = {}
+    lines: dict[UUID, list[tuple[UUID, UUID]]] = {}
+    async with database.connection() as connection:
+        for row in await connection.execute(
+            text(
+                "SELECT deliverer_id, customer_id, address_id, order_line_id FROM deliveries"
+                " WHERE service_date = :day ORDER BY block_id, stop_no"
+            ),
+            {"day": service_date},
+        ):
+            stops = addresses.setdefault(row.deliverer_id, [])
+            if (row.customer_id, row.address_id) not in stops:
+                stops.append((row.customer_id, row.address_id))
+            lines.setdefault(row.deliverer_id, []).append((row.customer_id, row.order_line_id))
+        for deliverer_id in addresses:
+            account_id, token = new_id(), secrets.token_urlsafe(32)
+            tokens[deliverer_id] = token
+            await connection.execute(
+                text(
+                    "INSERT INTO staff_accounts (id, login, display_name, password_hash, roles,"
+                    " deliverer_id, is_active, created_at) VALUES (:id, :login, '', '!',"
+                    " '{deliverer}', :deliverer, true, :at)"
+                ),
+                {
+                    "id": account_id,
+                    "login": str(deliverer_id),
+                    "deliverer": deliverer_id,
+                    "at": wall_now(),
+                },
+            )
+            await connection.execute(
+                text(
+                    "INSERT INTO sessions (access_hash, session_id, account_id, kind,"
+                    " access_expires_at) VALUES (:hash, :session, :account, 'staff', :until)"
+                ),
+                {
+                    "hash": token_hash(token),
+                    "session": new_id(),
+                    "account": account_id,
+                    "until": wall_now() + timedelta(days=1),
+                },
+            )
+    return [
+        Round(tokens[deliverer_id], stops, lines[deliverer_id])
+        for deliverer_id, stops in addresses.items()
+    ]
+
+
+@asynccontextmanager
+async def _client(database: Database, clock: BusinessClock) -> AsyncIterator[httpx.AsyncClient]:
+    runtime = Runtime(
+        database=database,
+        keys=KeyRing(
+            data={"bench": os.urandom(32)},
+            current="bench",
+            index_key=os.urandom(32),
+            token_key=os.urandom(32),
+        ),
+        clock=clock,
+        http=httpx.AsyncClient(),
+        installation=InstallationSettings(demo=False),
+    )
+    transport = httpx.ASGITransport(app=create_app(runtime))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bench/api/v1") as client:
+        yield client
+    await runtime.http.aclose()
+
+
+async def _upload(
+    client: httpx.AsyncClient, one: Round, service_date: date, *, sent_at: datetime
+) -> float:
+    body = {
+        "batch_id": str(new_id()),
+        "sent_at": sent_at.isoformat(),
+        "events": [
+            {
+                "event_id": str(new_id()),
+                "kind": "stop_done",
+                "device_at": (sent_at - timedelta(minutes=number)).isoformat(),
+                "stop": public_pair("adr", customer_id, address_id),
+                "service_date": service_date.isoformat(),
+                "outcome": "delivered",
+            }
+            for number, (customer_id, address_id) in enumerate(one.addresses)
+        ],
+    }
+    content = json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {one.token}", "Content-Type": "application/json"}
+    started = time.perf_counter()
+    answer = await client.post("/sync", content=content, headers=headers)
+    seconds = time.perf_counter() - started
+    answers = answer.json().get("answers", [])
+    if [item["status"] for item in answers] != ["accepted"] * len(one.addresses):
+        raise AssertionError(f"{answer.status_code}: {answer.text[:500]}")
+    return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _BareUpdate:
+    connection: asyncpg.Connection
+    deliveries: asyncpg.prepared_stmt.PreparedStatement
+    stops: asyncpg.prepared_stmt.PreparedStatement
+
+    async def run(self, one: Round, service_date: date, *, at: datetime) -> float:
+        """Seconds for one batch."""
+        customers = [customer_id for customer_id, _ in one.lines]
+        lines = [line_id for _, line_id in one.lines]
+        events = [new_id() for _ in one.lines]
+        at_doors = [customer_id for customer_id, _ in one.addresses]
+        doors = [address_id for _, address_id in one.addresses]
+        started = time.perf_counter()
+        async with self.connection.transaction():
+            await self.deliveries.fetch(customers, lines, events, at, service_date)
+            await self.stops.fetch(at_doors, doors, at, service_date)
+        return time.perf_counter() - started

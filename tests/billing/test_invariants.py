@@ -1,0 +1,107 @@
+"""The invariants see what they are there to see: each planted break is named, and only it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from app.billing.jobs import VIOLATED, check_all_invariants
+from app.billing.models import Refund, RefundStatus
+from app.billing.service import request_refund
+from app.core import invariants
+from app.core.alerts import list_open_alerts
+from app.core.db import Database
+from app.core.invariants import check_invariants, list_invariants
+from app.core.jobs import JobContext
+from tests.billing.breaking import PLANTS, Plant, refund_without_payout
+from tests.factories.billing import Heard, pay_one, take_cash
+from tests.factories.world import MORNING, World
+from tests.fixtures.invariants import assert_invariants
+from tests.fixtures.jobs import drain
+from tests.fixtures.payments import Payments
+
+PROVED_BY_KEYS = {
+    "I1 transfers move money between two accounts",
+    "I8 one planned delivery per line and date",
+}
+"""The database refuses the rows that would break them."""
+
+
+async def violated(database: Database) -> list[str]:
+    async with database.transaction() as session:
+        return [found.name for found in await check_invariants(session, now=MORNING)]
+
+
+async def test_a_fresh_city_breaks_nothing(database: Database, world: World) -> None:
+    assert await violated(database) == []
+
+
+@pytest.mark.parametrize(("plant", "name"), PLANTS, ids=[plant.__name__ for plant, _ in PLANTS])
+async def test_a_planted_break_is_found(
+    database: Database, world: World, plant: Plant, name: str
+) -> None:
+    async with database.transaction() as session:
+        await plant(session, world)
+    assert await violated(database) == [name]
+    async with database.transaction() as session:
+        with pytest.raises(AssertionError, match=re.escape(name)):
+            await assert_invariants(session, MORNING)
+        await assert_invariants(session, MORNING, only=("I0",))
+
+
+def test_every_invariant_has_been_seen_broken() -> None:
+    names = [invariant.name for invariant in list_invariants()]
+    assert len(names) == len(set(names))
+    assert set(names) == {name for _, name in PLANTS} | PROVED_BY_KEYS
+    numbers = {name.split()[0] for name in names}
+    assert numbers == {f"I{number}" for number in range(1, 11)}
+
+
+def test_the_clock_comes_from_outside() -> None:
+    text = Path(invariants.__file__).with_suffix(".sql").read_text()
+    assert re.search(r"\bnow\(\)|current_(date|timestamp)", text, re.IGNORECASE) is None
+
+
+async def test_payments_refunds_and_cash_keep_the_books_in_order(
+    database: Database, world: World, payments: Payments, heard: Heard, job_context: JobContext
+) -> None:
+    payment = await pay_one(database, payments, world.household)
+    async with database.transaction() as session:
+        await take_cash(session, world.household, collector_id=world.deliverers[0])
+        await request_refund(
+            session,
+            customer_id=payment.customer_id,
+            reference_id=payment.reference_id,
+            amount_fen=10_500,
+            cause="order_rejected",
+            now=MORNING,
+        )
+    for _ in range(2):
+        async with database.transaction() as session:
+            await assert_invariants(session, MORNING, only=("I1", "I3", "I4", "I9"))
+        await drain(job_context)
+        await payments.finish_refunds()
+    async with database.transaction() as session:
+        await assert_invariants(session, MORNING, only=("I1", "I3", "I4", "I9"))
+
+
+async def test_the_nightly_job_raises_an_alert_and_takes_it_back(
+    database: Database, world: World, job_context: JobContext
+) -> None:
+    async def open_alerts() -> dict[str, object]:
+        async with database.transaction() as session:
+            found = await list_open_alerts(session)
+        return {alert.subject: alert.facts["rows"] for alert in found if alert.kind == VIOLATED}
+
+    await check_all_invariants(job_context, {})
+    assert await open_alerts() == {}
+    async with database.transaction() as session:
+        await refund_without_payout(session, world)
+    for _ in range(2):
+        await check_all_invariants(job_context, {})
+        assert await open_alerts() == {"I1 every refund is paid out once": 1}
+    async with database.transaction() as session:
+        await session.execute(update(Refund).values(status=RefundStatus.FAILED))
+    await check_all_invariants(job_context, {})
+    assert await open_alerts() == {}
