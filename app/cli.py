@@ -17,11 +17,11 @@ from sqlalchemy import text
 from app import registry
 from app.core import backup as backups
 from app.core import migrate as migrations
-from app.core.clock import local_date, wall_now
+from app.core.clock import wall_now
 from app.core.config import DatabaseSettings, InstallationSettings
-from app.core.crypto import new_key_file
-from app.core.db import Database, check_server
-from app.core.demo import mark_demo, require_same_kind
+from app.core.crypto import write_key_file
+from app.core.db import Database
+from app.core.demo import require_same_kind
 from app.core.embedded import EmbeddedPostgres
 from app.core.errors import AppError, SetupError
 from app.core.logging import set_up_logging
@@ -139,20 +139,8 @@ def worker() -> None:
 def migrate() -> None:
     """Bring the database to this code's schema and make partitions ahead."""
 
-    async def run() -> None:
-        installed = InstallationSettings()
-        database = Database(DatabaseSettings(database_statement_timeout_ms=3_600_000))
-        await check_server(database)
-        async with database.engine.connect() as connection:
-            was_empty = await migrations.current_revision(connection) is None
-        await migrations.upgrade(database.engine, today=local_date(wall_now()))
-        if installed.demo:
-            async with database.transaction() as session:
-                await mark_demo(session, was_empty=was_empty)
-        await database.dispose()
-
     with _database_at_hand():
-        _run(run())
+        _run(migrations.bring_up_to_date(demo=InstallationSettings().demo))
 
 
 @app.command(name="import")
@@ -249,19 +237,12 @@ def openapi() -> None:
     typer.echo(json.dumps(openapi_document(), ensure_ascii=False, indent=2))
 
 
-def _write_keys(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(new_key_file(), file, indent=2)
-
-
 @keys.command(name="new")
 def new_keys(path: Path) -> None:
     """Write a fresh key file (0600); never overwrites."""
     if path.exists():
         raise SetupError(f"{path} exists: name a new file, keys are never overwritten.")
-    _write_keys(path)
+    write_key_file(path)
 
 
 @keys.command(name="demo")
@@ -269,7 +250,7 @@ def demo_keys() -> None:
     """Make the demo's own keys, once."""
     path = InstallationSettings().demo_dir / "keys.json"
     if not path.exists():
-        _write_keys(path)
+        write_key_file(path)
 
 
 @keys.command(name="rotate")

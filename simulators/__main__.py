@@ -36,7 +36,7 @@ def load(
     households: Annotated[int, typer.Option(min=1, max=200_000)] = 20_000,
     seed: Annotated[int, typer.Option()] = 1,
 ) -> None:
-    """Write the demo city into a database that is marked as a demo and still empty."""
+    """Prepare a demo: keys, migrations, and the city in an empty database."""
     from simulators.city.load import load_city  # noqa: PLC0415  # channels do not need it
 
     exit_with_parent()

@@ -47,7 +47,6 @@ def _module(*words: str) -> tuple[str, ...]:
 class Commands:
     """What is run; tests put small stand-ins in the place of ours."""
 
-    keys: Sequence[str] = _module("app", "keys", "demo")
     migrate: Sequence[str] = _module("app", "migrate")
     load_city: Sequence[str] = _module("simulators", "city", "load")
     serve: Sequence[str] = _module("app", "serve")
@@ -130,10 +129,9 @@ class Supervisor:
             "PYTHONUNBUFFERED": "1",
         }
         if settings.demo:
-            await self._step("生成演示密钥 demo keys", commands.keys)
-        await self._step("数据库升级 migrations", commands.migrate)
-        if settings.demo:
-            await self._step("演示城市 demo city", commands.load_city)
+            await self._step("演示城市 demo city: keys, migrations, households", commands.load_city)
+        else:
+            await self._step("数据库升级 migrations", commands.migrate)
         show_progress(
             "启动网站与后台 starting web and worker" + (", simulators" if settings.demo else "")
         )

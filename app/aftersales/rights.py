@@ -24,6 +24,7 @@ TicketId = Annotated[str, Path(max_length=80)]
 
 
 def ticket_key(caller: Principal, ticket_id: str) -> tuple[UUID, UUID]:
+    """`(customer_id, ticket_id)` of a public id; a customer's own only, else NotFound."""
     customer_id, row_id = read_pair("tkt", ticket_id)
     if caller.has(Role.CUSTOMER) and customer_id != caller.account_id:
         raise NotFound
@@ -31,6 +32,7 @@ def ticket_key(caller: Principal, ticket_id: str) -> tuple[UUID, UUID]:
 
 
 def own_pair(prefix: str, text: str | None, customer_id: UUID) -> UUID | None:
+    """The row a public id names, if it is this customer's; raises NotFound for another's."""
     if text is None:
         return None
     owner, row_id = read_pair(prefix, text)
@@ -49,4 +51,5 @@ def own_station(caller: Principal) -> UUID | None:
 
 
 def shown(caller: Principal, ticket: Ticket, assignee: str | None = None) -> TicketOut:
+    """A ticket as its caller may see it."""
     return present_ticket(ticket, assignee=assignee, for_desk=not caller.has(Role.CUSTOMER))

@@ -106,6 +106,14 @@ def new_key_file() -> dict[str, object]:
     return {"current": kid, "data": {kid: key[0]}, "index": key[1], "token": key[2]}
 
 
+def write_key_file(path: Path) -> None:
+    """Write a fresh key file (0600); raises FileExistsError rather than overwrite one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(new_key_file(), file, indent=2)
+
+
 def load_keys(path: Path) -> KeyRing:
     """Read a key file; raises SetupError with the mend."""
     mend = "Make one with `python -m app keys new FILE` and set KEYS_FILE to it."

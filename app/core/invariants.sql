@@ -75,18 +75,17 @@ WHERE coalesce(paid.fen, 0) <> CASE f.status WHEN 'succeeded' THEN f.amount_fen 
 -- name: I2 the price of an order is paid
 SELECT o.customer_id, o.order_id, o.status, o.price_fen, paid.fen AS paid_fen
 FROM orders o
-LEFT JOIN LATERAL (
-    SELECT sum(m.fen) AS fen
+LEFT JOIN (
+    SELECT m.customer_id, m.reference_id, sum(m.fen) AS fen
     FROM (
-        SELECT p.captured_fen AS fen FROM payments p
-        WHERE p.customer_id = o.customer_id AND p.reference_id = o.order_id
-          AND p.status = 'captured' AND p.unmatched_reason IS NULL
+        SELECT p.customer_id, p.reference_id, p.captured_fen AS fen FROM payments p
+        WHERE p.status = 'captured' AND p.unmatched_reason IS NULL
         UNION ALL
-        SELECT t.amount_fen FROM ledger_transfers t
-        WHERE t.customer_id = o.customer_id AND t.reference_id = o.order_id
-          AND t.debit_account IN ('balance', 'opening') AND t.credit_account = 'prepaid'
+        SELECT t.customer_id, t.reference_id, t.amount_fen FROM ledger_transfers t
+        WHERE t.debit_account IN ('balance', 'opening') AND t.credit_account = 'prepaid'
     ) m
-) paid ON true
+    GROUP BY m.customer_id, m.reference_id
+) paid ON paid.customer_id = o.customer_id AND paid.reference_id = o.order_id
 WHERE o.status NOT IN ('pending_payment', 'expired')
   AND NOT (o.status = 'cancelled' AND o.paid_at IS NULL AND o.confirmed_at IS NULL)
   AND coalesce(paid.fen, 0) <> o.price_fen
@@ -232,13 +231,16 @@ HAVING count(*) > 1
 -- name: I8 every delivery has its cause
 SELECT v.customer_id, v.order_line_id, v.service_date, v.delivery_no
 FROM deliveries v
-WHERE CASE v.delivery_no
-    WHEN 0 THEN NOT EXISTS (
-        SELECT FROM order_terms t
-        WHERE t.customer_id = v.customer_id AND t.order_line_id = v.order_line_id
-          AND t.valid @> v.service_date
-    )
-    ELSE v.cause_id IS NULL END
+WHERE v.delivery_no = 0
+  AND NOT EXISTS (
+      SELECT FROM order_terms t
+      WHERE t.customer_id = v.customer_id AND t.order_line_id = v.order_line_id
+        AND t.valid @> v.service_date
+  )
+UNION ALL
+SELECT v.customer_id, v.order_line_id, v.service_date, v.delivery_no
+FROM deliveries v
+WHERE v.delivery_no > 0 AND v.cause_id IS NULL
 
 -- name: I9 no payment or refund is stuck
 SELECT p.customer_id, p.payment_id AS id, 'payment ' || p.status AS what, p.created_at AS since

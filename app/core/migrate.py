@@ -10,9 +10,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.core.clock import local_date, wall_now
+from app.core.config import DatabaseSettings
+from app.core.db import Database, check_server
+from app.core.demo import mark_demo
 from app.core.errors import SetupError
 from app.core.partitions import ensure_partitions
 
+MIGRATION_TIMEOUT_MS = 3_600_000
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -68,3 +73,21 @@ async def downgrade(engine: AsyncEngine, *, revision: str) -> None:
     async with engine.connect() as connection:
         await connection.run_sync(lambda plain: command.downgrade(config(plain), revision))
         await connection.commit()
+
+
+async def bring_up_to_date(*, demo: bool) -> None:
+    """Check the server, migrate, and mark an empty database as a demo if it is to be one.
+
+    Raises SetupError with the mend.
+    """
+    database = Database(DatabaseSettings(database_statement_timeout_ms=MIGRATION_TIMEOUT_MS))
+    try:
+        await check_server(database)
+        async with database.engine.connect() as connection:
+            was_empty = await current_revision(connection) is None
+        await upgrade(database.engine, today=local_date(wall_now()))
+        if demo:
+            async with database.transaction() as session:
+                await mark_demo(session, was_empty=was_empty)
+    finally:
+        await database.dispose()

@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.bulk import copy_rows
 from app.core.clock import local_date, local_instant, wall_now
 from app.core.config import DatabaseSettings, InstallationSettings, KeySettings
+from app.core.crypto import write_key_file
 from app.core.db import Database
 from app.core.demo import DemoMark, find_mark
 from app.core.errors import SetupError
-from app.core.partitions import ensure_partitions
+from app.core.migrate import bring_up_to_date
 from app.core.runtime import load_key_ring
 from app.network.service import ensure_plan_days
 from simulators.channels.credentials import ensure_credentials
@@ -38,10 +39,17 @@ def say(message: str, since: float) -> None:
 
 
 async def load_city(*, households: int, seed: int) -> None:
-    """Write the city once; a loaded one is left alone. Raises SetupError outside a demo."""
+    """Make keys, migrate, and write the city once; a loaded one is left alone.
+
+    Raises SetupError outside a demo.
+    """
     installed = InstallationSettings()
     if not installed.demo:
         raise SetupError("The demo city is only for demos: set DEMO=1 on an empty database.")
+    key_file = installed.demo_dir / "keys.json"
+    if not key_file.exists():
+        write_key_file(key_file)
+    await bring_up_to_date(demo=True)
     ensure_credentials(installed.var_dir, f"http://{installed.host}:{installed.sim_port}")
     keys = load_key_ring(installed, KeySettings())
     database = Database(
@@ -49,8 +57,6 @@ async def load_city(*, households: int, seed: int) -> None:
     )
     started = wall_time.monotonic()
     try:
-        async with database.connection() as connection:
-            await ensure_partitions(connection, around=local_date(wall_now()))
         async with database.transaction() as session:
             mark = await find_mark(session)
             if mark is None:

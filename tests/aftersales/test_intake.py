@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.aftersales.models import Ticket, TicketMessage
 from app.core.db import Database
 from app.core.ids import public_pair, public_single
+from app.core.pagination import cursor_of
 from app.customers.models import CustomerKind
 from app.identity.models import Role
 from app.notifications.models import SmsMessage
@@ -242,3 +243,13 @@ async def test_staff_of_other_roles_do_not_file(desk: Desk) -> None:
             "/tickets", json=desk.complaint, headers=desk.world.staff[role].headers | once()
         )
         assert answer.status_code == 403, role
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_instants_beyond_the_calendar_are_refused(desk: Desk, at: str) -> None:
+    filtered = await desk.client.get("/tickets", params={"due_before": at}, headers=desk.headers)
+    assert (filtered.status_code, filtered.json()["code"]) == (422, "validation_failed")
+    someone = "00000000-0000-0000-0000-000000000000"
+    cursor = cursor_of(0, at, someone, someone)
+    paged = await desk.client.get("/tickets", params={"cursor": cursor}, headers=desk.headers)
+    assert (paged.status_code, paged.json()["code"]) == (400, "bad_cursor")

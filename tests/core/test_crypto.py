@@ -182,5 +182,6 @@ def test_a_real_start_needs_its_own_keys_and_a_demo_has_its_own(tmp_path: Path) 
         load_key_ring(real, KeySettings(keys_file=None))
     with pytest.raises(SetupError, match="demo's generated key"):
         load_key_ring(real, KeySettings(keys_file=tmp_path / "demo" / ".." / "demo" / "keys.json"))
-    assert load_key_ring(real, KeySettings(keys_file=own))
-    assert load_key_ring(demo, KeySettings(keys_file=None))
+    own_id, demo_id = (json.loads(path.read_text())["current"] for path in (own, demo_file))
+    assert load_key_ring(real, KeySettings(keys_file=own)).current_key_id == own_id
+    assert load_key_ring(demo, KeySettings(keys_file=None)).current_key_id == demo_id

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id, public_single
+from app.core.pagination import cursor_of
 from app.identity.models import Role
 from app.kpi.models import KpiTarget
 from tests.factories.history import DAY, History
@@ -361,3 +362,18 @@ async def test_targets_that_are_refused(
     )
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert await session.scalar(select(func.count()).select_from(KpiTarget)) == 0
+
+
+@pytest.mark.parametrize("key", ["response_time", "cold_store_temp_rate"])
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_cursors_beyond_the_calendar(
+    client: httpx.AsyncClient, world: World, key: str, at: str
+) -> None:
+    someone = "00000000-0000-0000-0000-000000000000"
+    places = {
+        "response_time": (at, someone, someone),
+        "cold_store_temp_rate": ("2026-03-15", someone, at),
+    }
+    cursor = cursor_of(0, *places[key])
+    refused = await ask(client, world, path=f"/kpi/{key}/rows", status=400, cursor=cursor)
+    assert refused["code"] == "bad_cursor"

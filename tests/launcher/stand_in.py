@@ -17,7 +17,7 @@ import asyncpg
 from tools.run import Commands, Supervisor
 from tools.run_settings import Settings
 
-PARTS = ("keys", "migrate", "load_city", "serve", "worker", "channels")
+PARTS = ("migrate", "load_city", "serve", "worker", "channels")
 LOGINS = [
     {"role": "customer", "login": "13900000001", "password": None, "name": "张丽"},
     {"role": "admin", "login": "admin", "password": "red-cow", "name": "王强"},
@@ -94,6 +94,7 @@ def play(part: str, var: Path) -> None:
     if part == "migrate":
         asyncio.run(migrate())
     elif part == "load_city":
+        asyncio.run(migrate())
         (var / "demo").mkdir(exist_ok=True)
         (var / "demo" / "logins.json").write_text(json.dumps(LOGINS))
     elif part == "serve":

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def start(
 
     def run(**wanted: Any) -> Worker:
         log = tmp_path / f"worker-{len(workers)}.log"
-        settings = Settings(**({"url": real.url, "log": log} | wanted))
+        settings = replace(Settings(url=real.url, log=log), **wanted)
         process = forks.Process(target=run_worker_process, args=(settings,))
         process.start()
         workers.append(Worker(process, log))
