@@ -16,14 +16,15 @@ pytest_plugins = [
 ]
 
 SOAK = os.environ.get("DOSE") == "soak"
-_COMMON = {
-    "deadline": None,
-    "derandomize": not SOAK,
-    "database": None,
-    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-}
-settings.register_profile("test", max_examples=50, **_COMMON)
-settings.register_profile("soak", max_examples=2000, **_COMMON)
+for name, examples in (("test", 50), ("soak", 2000)):
+    settings.register_profile(
+        name,
+        max_examples=examples,
+        deadline=None,
+        derandomize=name == "test",
+        database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
 settings.load_profile("soak" if SOAK else "test")
 
 

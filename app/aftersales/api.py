@@ -1,6 +1,6 @@
 """JSON endpoints of aftersales (S1 4.5)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -47,6 +47,9 @@ from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
 from app.customers import service as customers
 from app.identity.access import ClockDep, Principal
 from app.identity.models import Role
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+Instant = Annotated[AwareDatetime, Query(ge=EARLIEST, le=LATEST)]
 
 router = APIRouter(tags=["aftersales"])
 router.include_router(desk_api.router)
@@ -107,7 +110,7 @@ async def list_tickets(
     status: Annotated[list[TicketStatus] | None, Query(max_length=5)] = None,
     kind: TicketKind | None = None,
     severity: TicketClass | None = None,
-    due_before: AwareDatetime | None = None,
+    due_before: Instant | None = None,
     station: Annotated[str | None, Query(max_length=80)] = None,
 ) -> Page[TicketOut]:
     """Tickets, urgent and food safety first, then by due time.
@@ -156,7 +159,7 @@ def _read_cursor(page: PageRequest) -> QueueKey | None:
                 key = rank, due, UUID(customer_id), UUID(ticket_id)
             except ValueError as error:
                 raise BadCursor from error
-            if 0 <= rank < 10 and due.tzinfo is not None:
+            if 0 <= rank < 10 and due.tzinfo is not None and EARLIEST <= due <= LATEST:
                 return key
     raise BadCursor
 

@@ -36,9 +36,9 @@ from app.core.db import Database
 log = structlog.get_logger()
 
 Payload = dict[str, Any]
-MAX_DEATHS_ALONE = 2
+MAX_DEATHS_ALONE = 3
 """A job whose worker has died is run alone, apart from those that died with it; when its worker
-dies again, and again, it is held."""
+dies so three times more, it is held."""
 HEARTBEAT = timedelta(seconds=30)
 POLL = timedelta(seconds=5)
 PATIENCE_SECONDS = 10.0

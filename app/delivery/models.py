@@ -202,9 +202,7 @@ class SyncEvent(DeviceOwned):
     """One event of a deliverer's phone, accepted once, with the answer it got."""
 
     __tablename__ = "sync_events"
-    __table_args__ = (
-        Index("ix_sync_events_received_at", "received_at", postgresql_using="brin"),
-    )
+    __table_args__ = (Index("ix_sync_events_received_at", "received_at", postgresql_using="brin"),)
 
     deliverer_id: Mapped[UUID] = mapped_column(primary_key=True)
     event_id: Mapped[UUID] = mapped_column(primary_key=True)

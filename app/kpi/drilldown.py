@@ -18,7 +18,7 @@ from app.kpi.repository import rows
 from app.kpi.repository.rows import KpiRow, SortKey, Source
 from app.kpi.rules import Period
 from app.kpi.scopes import Scope
-from app.kpi.service import require_scope
+from app.kpi.service import FIRST_DATE, LAST_DATE, require_scope
 
 Place = list[str]
 """Where a section's next page goes on: the sort key of its last row, as texts."""
@@ -121,13 +121,17 @@ def _table(session: AsyncSession, source: Source, *, only_missed: bool) -> Fetch
 def _read_key(place: Place, *, by_date: bool) -> SortKey:
     try:
         at, customer_id, row_id = place
-        when = date.fromisoformat(at) if by_date else datetime.fromisoformat(at)
-        key = when, UUID(customer_id), UUID(row_id)
+        when = date.fromisoformat(at) if by_date else _read_instant(at)
+        return when, UUID(customer_id), UUID(row_id)
     except ValueError as error:
         raise BadCursor from error
-    if isinstance(when, datetime) and when.tzinfo is None:
+
+
+def _read_instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None or not FIRST_DATE.year <= at.year <= LAST_DATE.year:
         raise BadCursor
-    return key
+    return at
 
 
 def _trip_checks(question: Question, *, only_missed: bool) -> Fetch:
@@ -235,13 +239,9 @@ async def _slots_of_device(
 def _read_slot_place(place: Place) -> tuple[date, str, datetime]:
     try:
         day, device_id, start = place
-        start_at = datetime.fromisoformat(start)
-        read = date.fromisoformat(day), str(UUID(device_id)), start_at
+        return date.fromisoformat(day), str(UUID(device_id)), _read_instant(start)
     except ValueError as error:
         raise BadCursor from error
-    if start_at.tzinfo is None:
-        raise BadCursor
-    return read
 
 
 def _present_slot(count: coldchain.DeviceSlotCount, slot: Slot) -> KpiRow:

@@ -17,12 +17,10 @@ from app.customers.service import get_address
 from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, DelivererCaller, Principal
 from app.identity.models import Role
 from app.orders import presenting, repository, service
+from app.orders.change_schemas import ChangeApplyIn, ChangeIn, ChangeOut, PreviewOut
 from app.orders.schemas import (
     AgreementIn,
     AgreementOut,
-    ChangeApplyIn,
-    ChangeIn,
-    ChangeOut,
     DoorOrderIn,
     DoorOrderOut,
     LineIn,
@@ -31,7 +29,6 @@ from app.orders.schemas import (
     OrderOut,
     PaymentIn,
     PaymentStarted,
-    PreviewOut,
     QuoteIn,
     QuoteOut,
     ReviewIn,

@@ -8,28 +8,30 @@ from uuid import UUID
 from app.billing.models import Payment, PaymentChannel
 from app.core.ids import public_pair, public_single, read_single
 from app.core.pagination import BadCursor
-from app.orders.models import Order, OrderAgreement, OrderChange, OrderHistory, OrderLine
-from app.orders.repository import pattern_of
-from app.orders.rules import end_date
-from app.orders.schemas import (
+from app.orders.change_schemas import (
     CancelIn,
     ChangedDayOut,
     ChangeIn,
     ChangeOut,
+    LineEffectOut,
+    PauseIn,
+    PreviewOut,
+    ResumeIn,
+)
+from app.orders.models import Order, OrderAgreement, OrderChange, OrderHistory, OrderLine
+from app.orders.repository import pattern_of
+from app.orders.rules import end_date
+from app.orders.schemas import (
     ChangeRecordOut,
     DayOut,
     DoorOrderIn,
     HistoryOut,
-    LineEffectOut,
     LineOut,
     OrderHistoryOut,
     OrderOut,
-    PauseIn,
     PaymentStarted,
-    PreviewOut,
     QuotedLineOut,
     QuoteOut,
-    ResumeIn,
     ReviewOut,
     WarningOut,
 )

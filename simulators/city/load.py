@@ -153,9 +153,16 @@ async def _blocks(session: AsyncSession, plan: CityPlan) -> None:
     await copy_rows(
         session,
         "deliverers",
-        ("id", "employee_no", "name", "is_active", "created_at"),
+        ("id", "employee_no", "name", "station_id", "is_active", "created_at"),
         [
-            (one.deliverer_id, f"D{i:04}", f"送奶员{i:03}", True, OPENED)
+            (
+                one.deliverer_id,
+                f"D{i:04}",
+                f"送奶员{i:03}",
+                plan.stations[one.station].station_id,
+                True,
+                OPENED,
+            )
             for i, one in enumerate(plan.blocks, 1)
         ],
     )

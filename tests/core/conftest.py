@@ -12,11 +12,4 @@ __all__ = ["context", "foundation", "plain_tracebacks", "real"]
 def plain_tracebacks() -> None:
     """Short tracebacks: drawing boxes around every local variable takes seconds."""
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.set_exc_info,
-            console,
-        ]
-    )
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], console])

@@ -246,17 +246,17 @@ async def test_a_job_that_keeps_killing_its_worker_is_held(
     async def handler(_: JobContext, __: Payload) -> None:
         await put(real, "ran")
 
-    await deaths(real, 3, alone=2)
+    await deaths(real, 4, alone=3)
     async with running(context, JobSpec("test.job", handler)):
         job = await held_job(real)
-        assert job.reason == "PoisonJob: its worker died 2 times while it ran alone"
+        assert job.reason == "PoisonJob: its worker died 3 times while it ran alone"
         assert await effects(real, "ran") == 0
         async with real.transaction() as session:
             assert await requeue_held(session, job.id)
         await eventually(happened(real, "ran"))
 
 
-@pytest.mark.parametrize(("count", "alone"), [(10, 0), (2, 1)])
+@pytest.mark.parametrize(("count", "alone"), [(10, 0), (3, 2)])
 async def test_a_job_that_died_along_with_another_still_works(
     real: Database, context: JobContext, count: int, alone: int
 ) -> None:

@@ -22,7 +22,7 @@ from app.delivery.models import (
     Stop,
     StopState,
 )
-from app.delivery.repository.planning import bottles_called
+from app.delivery.repository.calendar import bottles_called
 from app.delivery.service import mark_withdrawn, plan_day
 from app.network.models import AddressBlock, Block, BlockDeliverer, Station
 from app.orders.models import Order, OrderTerm

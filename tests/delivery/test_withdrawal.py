@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.core.db import Database
 from app.core.ids import public_single, read_pair
 from app.core.jobs import JobContext
-from app.delivery.jobs import freeze_and_plan
+from app.delivery.jobs import run_freeze_and_plan
 from app.delivery.models import Delivery, Stop
 from app.identity.models import Role
 from app.notifications.models import SmsMessage
@@ -58,7 +58,7 @@ async def test_a_withdrawn_day_rolls_to_the_end_and_is_told(
     history = await client.get(f"/orders/{order['id']}/history", headers=world.household.headers)
     assert [change["kind"] for change in history.json()["changes"]] == ["day_withdrawn"]
     clock.set(MORNING + timedelta(hours=7))
-    await freeze_and_plan(JobContext(database=database, clock=clock), {})
+    await run_freeze_and_plan(JobContext(database=database, clock=clock), {})
     async with database.transaction() as session:
         assert list(await session.scalars(select(Delivery))) == []
 
@@ -72,7 +72,7 @@ async def test_a_frozen_day_cannot_be_withdrawn(
 ) -> None:
     await paid_order(bottles=3)
     clock.set(MORNING + timedelta(hours=7))
-    await freeze_and_plan(JobContext(database=database, clock=clock), {})
+    await run_freeze_and_plan(JobContext(database=database, clock=clock), {})
     refused = await withdraw(client, world)
     assert (refused.status_code, refused.json()["code"]) == (409, "day_closed")
     async with database.transaction() as session:

@@ -16,7 +16,7 @@ async def sms(
     runtime: Runtime, payments: Payments, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Stage]:
     """SMS that really leave, and the outbox they arrive in; beside WeChat Pay."""
-    assert payments
+    assert payments is not None
     made = await make_stage(runtime, demo_credentials())
     for name in ("base_url", "access_key_id", "access_key_secret", "sign_name", "receipt_secret"):
         monkeypatch.setenv(f"ALIYUN_SMS_{name.upper()}", getattr(SETTINGS, name))

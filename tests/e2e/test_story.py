@@ -11,7 +11,7 @@ from app.core.clock import wall_now
 from app.core.db import Database
 from app.core.ids import new_id, public_single
 from app.core.jobs import JobContext
-from app.delivery.jobs import freeze_and_plan
+from app.delivery.jobs import run_freeze_and_plan
 from app.identity.models import Role
 from tests.factories import orders
 from tests.factories.notifications import Stage
@@ -126,7 +126,7 @@ async def test_from_an_order_to_the_doorstep(
 
     # At the cut-off tomorrow is frozen and planned; the sheet and the picking list come out.
     clock.set(MORNING + timedelta(hours=7))
-    await freeze_and_plan(JobContext(database=database, clock=clock), {})
+    await run_freeze_and_plan(JobContext(database=database, clock=clock), {})
     block = public_single("blk", world.blocks[0])
     station = public_single("stn", world.station_id)
     manager = world.staff[Role.MANAGER].headers

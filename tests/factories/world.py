@@ -165,6 +165,10 @@ class World:
                     id=new_id(), block_id=block_id, deliverer_id=deliverer_id, valid=ALWAYS
                 )
             )
+        self._coverage(session)
+        await session.flush()
+
+    def _coverage(self, session: AsyncSession) -> None:
         session.add(
             CoverageRule(
                 id=new_id(),
@@ -203,7 +207,6 @@ class World:
                     cutoff_at=local_instant(day - timedelta(days=1), CUTOFF),
                 )
             )
-        await session.flush()
 
     async def _catalogue(self, session: AsyncSession) -> None:
         for product_id, code, name, price in (
@@ -272,6 +275,38 @@ class World:
         await session.flush()
         return token
 
+    def _version(
+        self,
+        session: AsyncSession,
+        customer_id: UUID,
+        address_id: UUID,
+        version_id: UUID,
+        phone: str,
+        building: tuple[str, str, str],
+    ) -> None:
+        street, house_no, compound = building
+
+        def sealed(column: str, plain: str) -> bytes:
+            return self.keys.seal(plain, Cell("address_versions", column, version_id))
+
+        session.add(
+            AddressVersion(
+                customer_id=customer_id,
+                address_version_id=version_id,
+                address_id=address_id,
+                city_code="310000",
+                district="徐汇区",
+                street=street,
+                house_no=house_no,
+                compound=compound,
+                door_sealed=sealed("door", "301室"),
+                recipient_sealed=sealed("recipient", "王女士"),
+                phone_sealed=sealed("phone", phone),
+                note_sealed=None,
+                created_at=MORNING,
+            )
+        )
+
     async def add_household(
         self,
         session: AsyncSession,
@@ -311,25 +346,8 @@ class World:
         )
         await session.flush()
 
-        def sealed(column: str, plain: str) -> bytes:
-            return self.keys.seal(plain, Cell("address_versions", column, version_id))
-
-        session.add(
-            AddressVersion(
-                customer_id=customer_id,
-                address_version_id=version_id,
-                address_id=address_id,
-                city_code="310000",
-                district="徐汇区",
-                street=street,
-                house_no=house_no,
-                compound=compound,
-                door_sealed=sealed("door", "301室"),
-                recipient_sealed=sealed("recipient", "王女士"),
-                phone_sealed=sealed("phone", phone),
-                note_sealed=None,
-                created_at=MORNING,
-            )
+        self._version(
+            session, customer_id, address_id, version_id, phone, (street, house_no, compound)
         )
         if block is not None:
             session.add(

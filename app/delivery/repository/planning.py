@@ -1,63 +1,19 @@
-"""SQL of the daily plan: a query over terms, set-based from end to end.
+"""SQL of the daily plan: a query over terms, set-based from end to end."""
 
-What a term brings on a date (`due_quantity`) is defined here once, for the plan and any calendar:
-a weekday pattern brings `weekday_quantities[isodow]`, an interval pattern its quantity on each
-date that lies a whole number of intervals from its anchor, every other date 0.
-"""
-
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.elements import TextClause
 
-from app.delivery.models import ExceptionReason
+from app.delivery.repository.calendar import due_quantity
+from app.delivery.repository.scope import DayScope
 from app.network.models import PlanDay, PlanDayState
 
 PLAN_LOCK = 7_300_702
 """First key of the advisory lock that lets one transaction at a time plan a date."""
 WORK_MEMORY = "64MB"
-
-
-def due_quantity(term: str, on: str) -> str:
-    """SQL for the bottles of a term (alias `term`) on a date that lies in it.
-
-    NULL for a pattern that cannot be read (a missing weekday).
-    """
-    return (
-        f"(CASE WHEN {term}.weekday_quantities IS NOT NULL"
-        f" THEN {term}.weekday_quantities[extract(isodow FROM {on})::int]"
-        f" WHEN ({on} - {term}.anchor_date) % {term}.interval_days = 0 THEN {term}.quantity"
-        " ELSE 0 END)"
-    )
-
-
-def _times(first: str, step: str, until: str) -> str:
-    """How many of `first`, `first + step`, … lie before `until`."""
-    return f"greatest(0, ({until} - ({first}) + {step} - 1) / {step})"
-
-
-def bottles_called(term: str, until: str) -> str:
-    """SQL for the bottles of a term (alias `term`) from its first date to before `until`.
-
-    `until` must not lie before the term. Closed form: nothing is counted day by day.
-    """
-    start = f"{term}.first_date"
-    end = f"least(upper({term}.valid), {until})"
-    step = f"{term}.interval_days"
-    first = f"{start} + (({term}.anchor_date - {start}) % {step} + {step}) % {step}"
-    weekdays = " + ".join(
-        f"coalesce({term}.weekday_quantities[{day}], 0)"
-        f" * {_times(f'{start} + ({day} - extract(isodow FROM {start})::int + 7) % 7', '7', end)}"
-        for day in range(1, 8)
-    )
-    return (
-        f"(CASE WHEN {term}.weekday_quantities IS NOT NULL THEN {weekdays}"
-        f" ELSE {term}.quantity * {_times(first, step, end)} END)"
-    )
 
 
 _DATE = "CAST(:service_date AS date)"
@@ -69,77 +25,8 @@ _SERVED = f"""
     JOIN stations s ON s.id = b.station_id AND s.is_active
 """
 _STOP_NO = "least(greatest(a.stop_no, 0), 2147483647)::int"
-_ONE_LINE = " AND t.customer_id = :customer_id AND t.order_line_id = :order_line_id"
 
-_SET_ASIDE = (
-    f"""
-WITH due AS (
-    SELECT t.customer_id, t.order_line_id, b.station_id, {_QUANTITY} AS quantity,
-           {bottles_called("t", _DATE)} + coalesce(p.bottles, 0) AS called,
-           l.bottles_bought + l.gift_bottles + coalesce(e.bottles, 0) AS entitled,
-           CASE WHEN o.status NOT IN ('delivering', 'cancelled') THEN 'order_not_running'
-                WHEN b.id IS NULL THEN 'no_block'
-                WHEN NOT (b.is_active AND s.is_active) THEN 'block_inactive' END AS hindrance
-    FROM order_terms t
-    JOIN order_lines l ON l.customer_id = t.customer_id AND l.order_line_id = t.order_line_id
-    JOIN orders o ON o.customer_id = l.customer_id AND o.order_id = l.order_id
-    LEFT JOIN address_blocks a ON a.customer_id = t.customer_id AND a.address_id = t.address_id
-        AND a.valid @> {_DATE}
-    LEFT JOIN blocks b ON b.id = a.block_id
-    LEFT JOIN stations s ON s.id = b.station_id
-    LEFT JOIN (
-        SELECT p.customer_id, p.order_line_id,
-               sum({bottles_called("p", _DATE)})::bigint AS bottles
-        FROM order_terms p
-        JOIN order_terms r ON r.customer_id = p.customer_id
-            AND r.order_line_id = p.order_line_id AND r.valid @> {_DATE}
-        WHERE upper(p.valid) <= {_DATE}
-        GROUP BY p.customer_id, p.order_line_id
-    ) p ON p.customer_id = t.customer_id AND p.order_line_id = t.order_line_id
-    LEFT JOIN (
-        SELECT customer_id, order_line_id, sum(CASE
-            WHEN kind IN ('swapped_in', 'transferred_in', 'restored') THEN bottles
-            ELSE -bottles END)::bigint AS bottles
-        FROM entitlement_entries WHERE kind NOT IN ('bought', 'gift', 'opening')
-        GROUP BY customer_id, order_line_id
-    ) e ON e.customer_id = t.customer_id AND e.order_line_id = t.order_line_id
-    WHERE t.valid @> {_DATE} AND {_QUANTITY} IS DISTINCT FROM 0
-      AND (b.id IS NULL OR b.station_id = ANY(:stations))"""
-    "{one_line}"
-    f"""
-), judged AS (
-    SELECT customer_id, order_line_id, station_id,
-        CASE WHEN quantity BETWEEN 1 AND 99 IS NOT TRUE THEN 'bad_pattern'
-             WHEN hindrance IS NOT NULL THEN hindrance
-             WHEN called + quantity <= entitled THEN NULL
-             WHEN quantity + (
-                     SELECT coalesce(sum(d.quantity - least(d.restored_bottles,
-                            d.quantity - d.quantity_delivered)), 0) FROM deliveries d
-                     WHERE d.customer_id = due.customer_id
-                       AND d.order_line_id = due.order_line_id AND d.delivery_no = 0
-                       AND d.status <> 'cancelled' AND d.service_date <> {_DATE}
-                 ) > entitled THEN 'more_bottles_than_left'
-        END AS reason
-    FROM due
-), set_aside AS (
-    INSERT INTO plan_exceptions
-        (customer_id, service_date, order_line_id, station_id, reason, noticed_at)
-    SELECT customer_id, {_DATE}, order_line_id, station_id, reason, :now
-    FROM judged WHERE reason IS NOT NULL
-    ON CONFLICT DO NOTHING
-    RETURNING station_id, reason
-)
-SELECT station_id, reason, count(*) AS lines FROM set_aside GROUP BY station_id, reason
-"""
-)
-"""Lines that are due and cannot be planned.
-
-Bottles left are first judged by what the line's terms have called for so far, which no delivery can
-exceed; only where that is more than the line is entitled to are its deliveries read.
-"""
-
-_DELIVERIES = (
-    f"""
+_DELIVERIES = f"""
 INSERT INTO deliveries
     (customer_id, service_date, order_line_id, delivery_no, product_id, quantity,
      quantity_delivered, address_id, address_version_id, station_id, block_id, deliverer_id,
@@ -153,12 +40,10 @@ WHERE t.valid @> {_DATE} AND {_QUANTITY} IS DISTINCT FROM 0
   AND NOT EXISTS (
       SELECT FROM plan_exceptions x
       WHERE x.customer_id = t.customer_id AND x.order_line_id = t.order_line_id
-        AND x.service_date = {_DATE} AND x.resolution IS DISTINCT FROM 'planned')"""
-    "{one_line}"
-    """
+        AND x.service_date = {_DATE} AND x.resolution IS DISTINCT FROM 'planned')
+  {{only t}}
 ORDER BY b.id, a.stop_no
 """
-)
 
 _OF_THE_DAY = f"""
     JOIN blocks b ON b.id = d.block_id AND b.station_id = ANY(:stations)
@@ -175,7 +60,7 @@ FROM (
     SELECT d.customer_id, d.address_id, any_value(d.station_id) AS station_id,
            any_value(d.block_id) AS block_id, any_value(d.deliverer_id) AS deliverer_id,
            min(d.stop_no) AS stop_no, sum(d.quantity) AS bottles
-    FROM deliveries d {_OF_THE_DAY} AND d.status <> 'cancelled'
+    FROM deliveries d {_OF_THE_DAY} AND d.status <> 'cancelled' {{customer d}}
     GROUP BY d.customer_id, d.address_id
 ) p
 JOIN customers c ON c.customer_id = p.customer_id
@@ -234,37 +119,6 @@ ON CONFLICT (block_id, service_date, product_id) DO UPDATE SET bottles = EXCLUDE
 """
 
 
-@dataclass(frozen=True, slots=True)
-class DayScope:
-    """What is planned: a date, some stations, or of these one line only."""
-
-    service_date: date
-    stations: Collection[UUID]
-    line: tuple[UUID, UUID] | None = None
-
-    def bind(self, sql: str, **more: object) -> tuple[str, dict[str, object]]:
-        """The statement for this scope, and its values."""
-        values: dict[str, object] = {
-            "service_date": self.service_date,
-            "stations": list(self.stations),
-            **more,
-        }
-        if self.line is None:
-            return sql.replace("{one_line}", ""), values
-        if "{one_line}" in sql:
-            values["customer_id"], values["order_line_id"] = self.line
-        return sql.replace("{one_line}", _ONE_LINE), values
-
-
-@dataclass(frozen=True, slots=True)
-class SetAside:
-    """How many lines were newly set aside at a station, and why."""
-
-    station_id: UUID | None
-    reason: ExceptionReason
-    lines: int
-
-
 async def lock_plan(session: AsyncSession, service_date: date) -> None:
     """Wait until nobody else plans this date; held until the transaction ends."""
     await session.execute(
@@ -302,32 +156,26 @@ async def end_bulk_work(session: AsyncSession) -> None:
     await session.execute(text("SELECT set_config('enable_nestloop', 'on', true)"))
 
 
-async def set_aside(session: AsyncSession, scope: DayScope, *, now: datetime) -> list[SetAside]:
-    """Write down the lines that are due and cannot be planned; answers the new ones."""
-    rows = await session.execute(*_text(scope.bind(_SET_ASIDE, now=now)))
-    return [SetAside(row.station_id, ExceptionReason(row.reason), row.lines) for row in rows]
-
-
 async def insert_deliveries(session: AsyncSession, scope: DayScope, *, again: bool) -> int:
     """Plan what is due and not set aside; `again` leaves alone what is planned already."""
     sql = f"{_DELIVERIES} ON CONFLICT DO NOTHING" if again else _DELIVERIES
-    return await _count(session, scope.bind(sql))
+    return await _count(session, scope, sql)
 
 
 async def insert_stops(session: AsyncSession, scope: DayScope, *, again: bool) -> int:
     """One stop per address with deliveries; `again` brings those that exist up to date."""
-    return await _count(session, scope.bind(_STOPS_AGAIN if again else _STOPS))
+    return await _count(session, scope, _STOPS_AGAIN if again else _STOPS)
 
 
 async def insert_withdrawn_stops(session: AsyncSession, scope: DayScope) -> int:
     """Stops that would have been due on a day the operator withdraws."""
-    return await _count(session, scope.bind(_WITHDRAWN_STOPS))
+    return await _count(session, scope, _WITHDRAWN_STOPS)
 
 
 async def rebuild_totals(session: AsyncSession, scope: DayScope, *, now: datetime) -> None:
     """Route sheets from the stops, picking totals from the deliveries."""
-    await session.execute(*_text(scope.bind(_ROUTE_SHEETS, now=now)))
-    await session.execute(*_text(scope.bind(_PICKING_TOTALS)))
+    await session.execute(*scope.bind(_ROUTE_SHEETS, now=now))
+    await session.execute(*scope.bind(_PICKING_TOTALS))
 
 
 async def list_unplanned(session: AsyncSession) -> list[tuple[date, UUID]]:
@@ -361,14 +209,47 @@ async def list_blocks_without_deliverer(session: AsyncSession, scope: DayScope) 
           AND deliverer_id IS NULL
         ORDER BY block_id
     """
-    return list(await session.scalars(*_text(scope.bind(sql))))
+    return list(await session.scalars(*scope.bind(sql)))
 
 
-def _text(bound: tuple[str, dict[str, object]]) -> tuple[TextClause, dict[str, object]]:
-    sql, values = bound
-    return text(sql), values
+async def is_planned(session: AsyncSession, scope: DayScope) -> bool:
+    """Whether the days of all stations of the scope have their plan."""
+    planned = await session.scalars(
+        select(PlanDay.planned_at).where(
+            PlanDay.service_date == scope.service_date, PlanDay.station_id.in_(scope.stations)
+        )
+    )
+    found = list(planned)
+    return len(found) == len(scope.stations) and None not in found
 
 
-async def _count(session: AsyncSession, bound: tuple[str, dict[str, object]]) -> int:
-    result = await session.execute(*_text(bound))
+@dataclass(frozen=True, slots=True)
+class DueLine:
+    """Where a line goes on a date, by whom, and with how many bottles."""
+
+    address_id: UUID
+    station_id: UUID | None
+    bottles: int | None
+
+
+async def find_line(
+    session: AsyncSession, *, line: tuple[UUID, UUID], service_date: date
+) -> DueLine | None:
+    """What a line calls for on a date; None when it has no term on it."""
+    sql = f"""
+        SELECT t.address_id, b.station_id, {_QUANTITY} AS bottles
+        FROM order_terms t
+        LEFT JOIN address_blocks a ON a.customer_id = t.customer_id
+            AND a.address_id = t.address_id AND a.valid @> {_DATE}
+        LEFT JOIN blocks b ON b.id = a.block_id
+        WHERE t.customer_id = :customer_id AND t.order_line_id = :order_line_id
+          AND t.valid @> {_DATE}
+    """
+    values = {"customer_id": line[0], "order_line_id": line[1], "service_date": service_date}
+    row = (await session.execute(text(sql), values)).one_or_none()
+    return None if row is None else DueLine(row.address_id, row.station_id, row.bottles)
+
+
+async def _count(session: AsyncSession, scope: DayScope, sql: str) -> int:
+    result = await session.execute(*scope.bind(sql))
     return int(getattr(result, "rowcount", 0))

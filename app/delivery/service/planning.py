@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.alerts import raise_alert
 from app.core.clock import local_date
 from app.core.db import Database
-from app.delivery.repository import planning
-from app.delivery.repository.planning import DayScope, SetAside
+from app.delivery.repository import planning, setting_aside
+from app.delivery.repository.scope import DayScope
+from app.delivery.repository.setting_aside import SetAside
 from app.network.service import freeze_days
 
 STATIONS_AT_ONCE = 100
@@ -45,8 +46,9 @@ async def plan_day(
     """
     await planning.lock_plan(session, service_date)
     scope = DayScope(service_date, sorted(stations))
+    await setting_aside.mend(session, scope, now=now)
     await planning.prepare_bulk_work(session)
-    put_aside = await planning.set_aside(session, scope, now=now)
+    put_aside = await setting_aside.set_aside(session, scope, now=now)
     deliveries, stops = await _insert(session, scope)
     await planning.rebuild_totals(session, scope, now=now)
     await planning.end_bulk_work(session)
