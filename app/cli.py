@@ -15,6 +15,7 @@ import uvicorn
 from sqlalchemy import text
 
 from app import registry
+from app.billing.channels.accounts import check_payment_settings
 from app.core import backup as backups
 from app.core import migrate as migrations
 from app.core.clock import wall_now
@@ -30,6 +31,7 @@ from app.core.runtime import Runtime
 from app.identity.models import Role
 from app.identity.service import create_staff
 from app.main import create_app, make_runtime, openapi_document
+from app.notifications.channels.choice import check_sms_settings
 from app.worker import run_worker
 
 app = typer.Typer(
@@ -82,6 +84,13 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(work)
 
 
+def _check_channels() -> None:
+    """Refuse to start with half an account, or with a simulator's outside of a demo."""
+    installed = InstallationSettings()
+    check_payment_settings(installed)
+    check_sms_settings(installed)
+
+
 async def _checked_runtime(application: str, *, bulk: bool = False) -> Runtime:
     settings = DatabaseSettings()
     if bulk:
@@ -104,6 +113,8 @@ async def _checked_runtime(application: str, *, bulk: bool = False) -> Runtime:
 def serve() -> None:
     """Run the HTTP process on HOST and PORT."""
     set_up_logging()
+
+    _check_channels()
 
     async def run() -> None:
         runtime = await _checked_runtime("suixinding-web")
@@ -128,6 +139,8 @@ def serve() -> None:
 def worker() -> None:
     """Run jobs and the clock."""
     set_up_logging()
+
+    _check_channels()
 
     async def run() -> None:
         await run_worker(await _checked_runtime("suixinding-worker"))

@@ -12,7 +12,7 @@ from app.catalog import api as catalog_api
 from app.catalog import models as catalog_models
 from app.coldchain import api as coldchain_api
 from app.coldchain import models as coldchain_models
-from app.core import alerts, clock, demo, idempotency, jobs, schedule
+from app.core import alerts, clock, demo, housekeeping, idempotency, jobs, schedule
 from app.core.base import Base
 from app.core.jobs import JobSpec
 from app.core.placement import Placement, placement_map
@@ -47,6 +47,7 @@ from app.workforce import api as workforce_api
 from app.workforce import models as workforce_models
 
 DOMAINS: tuple[Domain, ...] = (
+    Domain("core", jobs=housekeeping.JOBS, schedules=housekeeping.SCHEDULES),
     Domain(
         "identity",
         routers=[identity_api.router],

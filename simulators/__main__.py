@@ -24,11 +24,25 @@ app.add_typer(city, name="city")
 @app.command()
 def channels() -> None:
     """Serve the simulated WeChat Pay and Aliyun SMS on SIM_PORT."""
-    from simulators.channels.server import serve  # noqa: PLC0415  # the city does not need it
+    # The city needs none of these.
+    from app.notifications.templates import provider_texts  # noqa: PLC0415
+    from simulators.channels.config import SimulatorConfig  # noqa: PLC0415
+    from simulators.channels.credentials import ensure_credentials  # noqa: PLC0415
+    from simulators.channels.server import serve  # noqa: PLC0415
 
     exit_with_parent()
     installed = InstallationSettings()
-    serve(installed.sim_port, var=installed.var_dir)
+    accounts = ensure_credentials(installed.var_dir, f"http://127.0.0.1:{installed.sim_port}")
+    secret = accounts["aliyun_sms"]["receipt_secret"]
+    serve(
+        installed.sim_port,
+        var=installed.var_dir,
+        config=SimulatorConfig(
+            var=installed.var_dir,
+            templates=provider_texts(),
+            receipt_url=f"{installed.base_url}/api/v1/sms/aliyun/receipts/{secret}",
+        ),
+    )
 
 
 @city.command()

@@ -11,7 +11,7 @@ from app.core.schedule import Schedule
 log = structlog.get_logger()
 
 
-async def watch_tickets(context: JobContext, payload: Payload) -> None:  # noqa: ARG001  # a job's signature
+async def watch_tickets(context: JobContext, _payload: Payload) -> None:
     """Escalate before the due time, record what ran over it; by the clock, whatever the slot."""
     async with context.database.transaction() as session:
         escalated, breached = await service.watch_tickets(session, now=context.clock.now())

@@ -75,5 +75,5 @@ def set_up_logging(*, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpcore", "apscheduler", "pgqueuer", "wechatpayv3"):
+    for noisy in ("alembic", "httpx", "httpcore", "apscheduler", "pgqueuer", "wechatpayv3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

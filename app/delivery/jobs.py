@@ -37,7 +37,7 @@ async def run_tell_withdrawn(context: JobContext, payload: Payload) -> None:
 
 
 JOBS: list[JobSpec] = [
-    JobSpec(PLAN_JOB, run_freeze_and_plan),
+    JobSpec(PLAN_JOB, run_freeze_and_plan, concurrency=1),
     JobSpec(TELL_JOB, run_tell_withdrawn),
 ]
 SCHEDULES: list[Schedule] = [

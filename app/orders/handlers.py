@@ -1,7 +1,84 @@
 """Reactions of orders to events from below."""
 
-from app.billing.events import PaymentCaptured
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.billing.events import PaymentCaptured, RefundSucceeded
+from app.core.clock import local_date
+from app.core.money import yuan_text
 from app.core.registration import Reaction
+from app.customers.errors import AddressInUse
+from app.customers.events import (
+    AddressChanged,
+    AddressRemovalAsked,
+    CustomerErasureAsked,
+    CustomerExportAsked,
+)
+from app.customers.service import contact_phone
+from app.notifications.service import send_sms
+from app.orders import repository
+from app.orders.errors import OrdersRunning, OrderUnknown
 from app.orders.service import receive_payment
 
-REACTIONS: list[Reaction] = [(PaymentCaptured, receive_payment)]
+
+async def tell_refund(session: AsyncSession, event: RefundSucceeded) -> None:
+    """Tell the customer that the channel has given the money back."""
+    try:
+        order = await repository.get_order(session, event.customer_id, event.reference_id)
+    except OrderUnknown:
+        return
+    await send_sms(
+        session,
+        customer_id=event.customer_id,
+        phone=await contact_phone(session, customer_id=event.customer_id),
+        template="refund_done",
+        parameters={"order": order.order_no, "amount": yuan_text(event.amount_fen)},
+        cause=f"refund_done:{event.refund_id}",
+        now=event.at,
+    )
+
+
+async def refuse_erasure(session: AsyncSession, event: CustomerErasureAsked) -> None:
+    """An account with running orders stays; raises OrdersRunning."""
+    if await repository.count_running(session, event.customer_id):
+        raise OrdersRunning
+
+
+async def refuse_removal(session: AsyncSession, event: AddressRemovalAsked) -> None:
+    """An address that orders are brought to stays; raises AddressInUse."""
+    if await repository.count_running(session, event.customer_id, address_id=event.address_id):
+        raise AddressInUse
+
+
+async def follow_address(session: AsyncSession, event: AddressChanged) -> None:
+    """What is written for the door reaches the terms that still run."""
+    await repository.follow_address(
+        session,
+        customer_id=event.customer_id,
+        address_id=event.address_id,
+        address_version_id=event.new_version_id,
+        today=local_date(event.at),
+    )
+
+
+async def export_orders(session: AsyncSession, event: CustomerExportAsked) -> None:
+    """The orders' part of a customer's own data."""
+    orders = await repository.list_orders(session, event.customer_id, limit=1000)
+    event.parts["orders"] = [
+        {
+            "order_no": order.order_no,
+            "status": order.status.value,
+            "placed_at": order.placed_at.isoformat(),
+            "price_fen": order.price_fen,
+        }
+        for order in orders
+    ]
+
+
+REACTIONS: list[Reaction] = [
+    (PaymentCaptured, receive_payment),
+    (RefundSucceeded, tell_refund),
+    (CustomerErasureAsked, refuse_erasure),
+    (AddressRemovalAsked, refuse_removal),
+    (AddressChanged, follow_address),
+    (CustomerExportAsked, export_orders),
+]

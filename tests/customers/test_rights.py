@@ -1,12 +1,11 @@
 """A copy of the own data, and being forgotten."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import events
@@ -26,7 +25,7 @@ from app.identity.models import AccountKind, PhoneAccount, RefreshToken, Role, S
 from app.notifications.models import SmsMessage
 from app.notifications.service import send_sms
 from tests.factories.customers import publish_text
-from tests.factories.identity import log_in_customer
+from tests.factories.identity import log_in_customer, until_someone_waits
 from tests.factories.world import MORNING, World, bearer, once
 from tests.fixtures.application import SetClock, make_test_runtime
 
@@ -200,20 +199,9 @@ async def test_a_login_under_way_does_not_survive_the_erasure(
         )
         assert (found, opened) == (customer_id, False)
         erasing = asyncio.create_task(erase())
-        await _until_someone_waits(live_database)
+        await until_someone_waits(live_database)
         await identity.issue_tokens(session, account_id=found, kind=AccountKind.CUSTOMER)
     await erasing
     async with live_database.transaction() as session:
         assert await session.scalar(select(func.count()).select_from(SessionRow)) == 0
         assert await session.scalar(select(func.count()).select_from(RefreshToken)) == 0
-
-
-async def _until_someone_waits(database: Database) -> None:
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    async with asyncio.timeout(timedelta(seconds=5).total_seconds()):
-        async with database.statement() as connection:
-            while not await connection.scalar(waiting):
-                pass

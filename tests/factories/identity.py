@@ -1,5 +1,6 @@
 """Logging in, as tests do it."""
 
+import asyncio
 import json
 from datetime import timedelta
 from uuid import UUID
@@ -88,3 +89,14 @@ async def counts_age(database: Database, by: timedelta) -> None:
             for step in (by + _AWAY, -_AWAY):
                 moved = ", ".join(f"{name} = {name} - CAST(:step AS interval)" for name in columns)
                 await session.execute(text(f"UPDATE {table} SET {moved}"), {"step": step})
+
+
+async def until_someone_waits(database: Database) -> None:
+    """Return as soon as another transaction waits for a lock; fails after ten seconds."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(10), database.statement() as connection:
+        while not await connection.scalar(waiting):
+            pass

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 
 from app.core.clock import wall_now
 from app.core.db import Database
@@ -15,7 +15,7 @@ from app.identity import service
 from app.identity.access import token_hash
 from app.identity.models import AccountKind, RefreshToken, Role, SecurityEvent, SessionRow
 from app.identity.service import Tokens
-from tests.factories.identity import counts_age
+from tests.factories.identity import counts_age, until_someone_waits
 from tests.factories.world import World, bearer
 from tests.fixtures.application import SetClock, make_test_runtime
 
@@ -162,23 +162,16 @@ async def test_a_refresh_under_way_does_not_survive_a_logout(
             await service.end_sessions(session, account_id=account_id)
 
     async with live_database.transaction() as session:
-        assert await service.rotate_tokens(session, refresh_token=first.refresh_token) is not None
+        second = await service.rotate_tokens(session, refresh_token=first.refresh_token)
+    assert second is not None
+    async with live_database.transaction() as session:
+        assert await service.rotate_tokens(session, refresh_token=second.refresh_token) is not None
         leaving = asyncio.create_task(log_out())
-        await _until_someone_waits(live_database)
+        await until_someone_waits(live_database)
     await leaving
     async with live_database.transaction() as session:
         assert await session.scalar(select(func.count()).select_from(SessionRow)) == 0
-
-
-async def _until_someone_waits(database: Database) -> None:
-    async with asyncio.timeout(5), database.statement() as connection:
-        while not await connection.scalar(
-            text(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-        ):
-            pass
+        assert await session.scalar(select(func.count()).select_from(RefreshToken)) == 0
 
 
 async def test_ended_sessions_are_forgotten(

@@ -55,13 +55,19 @@ async def test_a_report_ends_the_message_and_a_repeat_changes_nothing(
     assert PHONE not in str(kept.facts)
 
 
-async def test_a_failed_delivery_is_shown_with_its_reason(stage: Stage) -> None:
+async def test_a_failed_delivery_is_shown_with_its_reason(
+    client: httpx.AsyncClient, stage: Stage
+) -> None:
     stage.arm(FaultKind.SMS_RECEIPT_FAILED)
     await stage.write()
     await stage.work()
     await stage.simulator.advance(5)
     message = await stage.message()
     assert (message.status, message.failure) == ("failed", "MOBILE_NOT_ON_SERVICE")
+    # the first word about a number stands
+    contrary = _report(biz_id=message.provider_message_id)
+    assert (await client.post(RECEIPTS, json=[contrary])).json() == ACCEPTED
+    assert (await stage.message()).status == "failed"
 
 
 async def test_a_report_may_be_faster_than_the_answer(

@@ -26,7 +26,7 @@ from tests.processes.worker_entry import run as run_worker_process
 pytestmark = pytest.mark.processes
 
 SOAK = os.environ.get("DOSE") == "soak"
-JOBS, KILLS = 3000, 25
+JOBS, KILLS = (30_000, 100) if SOAK else (300, 4)
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +163,7 @@ async def test_random_kills_lose_and_double_nothing(real: Database, start: Start
         await worker.ended()
     start()
     start()
-    await eventually(queue_is_empty(real), within_seconds=240)
+    await eventually(queue_is_empty(real), within_seconds=600 if SOAK else 60)
     done = "SELECT count(*) || '/' || count(DISTINCT name) FROM probe WHERE name LIKE 'done %'"
     assert await scalar(real, done) == f"{JOBS}/{JOBS}"
 

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from app.core.schemas import Answer, Request, ShortText
+from app.delivery.models import ExceptionResolution
 
 
 class RouteOut(Answer):
@@ -104,6 +105,28 @@ class SetAsides(Answer):
     """Lines that wait for a person."""
 
     items: list[SetAsideOut]
+
+
+class ResolveIn(Request):
+    """What becomes of a line that was set aside.
+
+    `planned`: its cause is mended, it joins the day's plan. `day_added`: its bottles come after the
+    line's last day. `dismissed`: nothing is owed.
+    """
+
+    resolution: ExceptionResolution
+
+
+class MorningOut(Answer):
+    """A deliverer's day; money in fen."""
+
+    service_date: date
+    stops: int
+    made: int
+    partly: int
+    failed: int
+    bottles: int
+    cash_held_fen: int
 
 
 class DeliveryOut(Answer):

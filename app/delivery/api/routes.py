@@ -13,9 +13,11 @@ from app.core.ids import public_pair, public_single, read_pair, read_single
 from app.delivery.api.route_schemas import (
     Deliveries,
     DeliveryOut,
+    MorningOut,
     PickingLineOut,
     PickingOut,
     ProductTotalOut,
+    ResolveIn,
     RouteDeliveryOut,
     RouteOut,
     Routes,
@@ -25,18 +27,20 @@ from app.delivery.api.route_schemas import (
     SetAsides,
     StandInIn,
 )
-from app.delivery.models import Delivery, PlanException, RouteSheet
+from app.delivery.models import Delivery, PlanException, RouteSheet, StopState
 from app.delivery.repository import reading
+from app.delivery.rules import door_details_are_open
+from app.delivery.service import list_deliveries, resolve_exception
 from app.delivery.service.reading import (
     RouteStop,
-    dismiss_exception,
     hand_over_route,
+    view_morning,
     view_route,
 )
 from app.identity.access import Allow, ClockDep, Principal
 from app.identity.models import Role
+from app.identity.rules import mask_phone
 from app.orders.repository import get_order, list_lines
-from app.workforce.service import get_deliverer
 
 router = APIRouter()
 
@@ -44,11 +48,10 @@ WATCHES = (Role.STATION_MANAGER, Role.MANAGER, Role.AUDITOR, Role.ADMIN)
 RouteReader = Annotated[Principal, Depends(Allow(Role.DELIVERER, *WATCHES))]
 Watcher = Annotated[Principal, Depends(Allow(*WATCHES))]
 Dispatcher = Annotated[Principal, Depends(Allow(Role.STATION_MANAGER, Role.MANAGER))]
+Rounder = Annotated[Principal, Depends(Allow(Role.DELIVERER))]
 DeliveryReader = Annotated[
     Principal, Depends(Allow(Role.CUSTOMER, Role.SERVICE_AGENT, Role.QUALITY, Role.MANAGER))
 ]
-OWN_ROUTE_DAYS = timedelta(days=1)
-"""A deliverer sees doors today and tomorrow only."""
 MOST_DAYS = 400
 
 
@@ -84,14 +87,15 @@ async def read_route(
 ) -> RouteSheetOut:
     """A round in stop order; doors only for its own deliverer, today and tomorrow."""
     own = _deliverer(caller)
-    today = clock.today()
+    opened = own is not None and door_details_are_open(service_date, today=clock.today())
     sheet, stops = await view_route(
         session,
         block_id=read_single("blk", block),
         service_date=service_date,
         station_id=_station(caller),
         deliverer_id=own,
-        with_doors=own is not None and today <= service_date <= today + OWN_ROUTE_DAYS,
+        doors_for=caller if opened else None,
+        now=clock.now(),
     )
     return RouteSheetOut(**_sheet(sheet), items=[_stop(stop) for stop in stops])
 
@@ -101,12 +105,11 @@ async def hand_over(
     block: str, service_date: date, body: StandInIn, caller: Dispatcher, session: SessionDep
 ) -> RouteOut:
     """Give a round of one day to a stand-in; confirmed stops keep their deliverer."""
-    deliverer = await get_deliverer(session, deliverer_id=read_single("dlv", body.deliverer_id))
     sheet = await hand_over_route(
         session,
         block_id=read_single("blk", block),
         service_date=service_date,
-        deliverer_id=deliverer.id,
+        deliverer_id=read_single("dlv", body.deliverer_id),
         station_id=_station(caller),
     )
     return RouteOut(**_sheet(sheet))
@@ -158,22 +161,43 @@ async def list_set_aside(
     return SetAsides(items=[_set_aside(row) for row in rows])
 
 
-@router.post("/plan-exceptions/{line}/{service_date}/dismiss")
-async def dismiss(
-    line: str, service_date: date, caller: Dispatcher, session: SessionDep, clock: ClockDep
+@router.post("/plan-exceptions/{line}/{service_date}/resolve")
+async def resolve_set_aside(
+    line: str,
+    service_date: date,
+    body: ResolveIn,
+    caller: Dispatcher,
+    session: SessionDep,
+    clock: ClockDep,
 ) -> SetAsideOut:
-    """Mark a line that was set aside as dealt with."""
+    """Let a mended line join the plan, add its day at the end, or dismiss it."""
     customer_id, line_id = read_pair("lin", line)
-    done = await dismiss_exception(
+    done = await resolve_exception(
         session,
         customer_id=customer_id,
-        service_date=service_date,
         order_line_id=line_id,
+        service_date=service_date,
+        resolution=body.resolution,
         station_id=_station(caller),
-        resolved_by=caller.account_id,
+        account_id=caller.account_id,
         now=clock.now(),
     )
     return _set_aside(done)
+
+
+@router.get("/me/morning")
+async def read_morning(caller: Rounder, session: SessionDep, clock: ClockDep) -> MorningOut:
+    """A deliverer's day in numbers, and the cash in hand."""
+    morning = await view_morning(session, deliverer_id=caller.own_deliverer_id, now=clock.now())
+    return MorningOut(
+        service_date=morning.service_date,
+        stops=sum(morning.stops.values()) - morning.stops.get(StopState.WITHDRAWN, 0),
+        made=morning.stops.get(StopState.MADE, 0),
+        partly=morning.stops.get(StopState.PARTLY, 0),
+        failed=morning.stops.get(StopState.FAILED, 0),
+        bottles=morning.bottles,
+        cash_held_fen=morning.cash_held_fen,
+    )
 
 
 @router.get("/orders/{order_id}/deliveries")
@@ -194,10 +218,10 @@ async def list_order_deliveries(
     today = clock.today()
     last = to_date or today + timedelta(days=1)
     first = max(from_date or last - timedelta(days=61), last - timedelta(days=MOST_DAYS))
-    rows = await reading.list_deliveries(
+    rows = await list_deliveries(
         session,
         customer_id=customer_id,
-        order_line_ids=[line.order_line_id for line in lines],
+        line_ids=[line.order_line_id for line in lines],
         from_date=first,
         to_date=last,
     )
@@ -228,7 +252,7 @@ def _stop(stop: RouteStop) -> RouteStopOut:
         compound=stop.building.compound,
         door=details and details.door,
         recipient=details and details.recipient,
-        phone=details and details.phone,
+        phone=details and mask_phone(details.phone),
         note=details and details.note,
         deliveries=[
             RouteDeliveryOut(

@@ -11,6 +11,24 @@ from app.delivery.repository.calendar import due_quantity
 from app.delivery.repository.scope import DayScope
 from app.network.models import PlanDay, PlanDayState
 
+__all__ = [
+    "DayScope",
+    "DueLine",
+    "end_bulk_work",
+    "find_line",
+    "insert_deliveries",
+    "insert_stops",
+    "insert_withdrawn_stops",
+    "is_planned",
+    "list_blocks_without_deliverer",
+    "list_unplanned",
+    "lock_plan",
+    "mark_planned",
+    "prepare_bulk_work",
+    "rebuild_totals",
+    "try_lock_plan",
+]
+
 PLAN_LOCK = 7_300_702
 """First key of the advisory lock that lets one transaction at a time plan a date."""
 WORK_MEMORY = "64MB"

@@ -1,5 +1,6 @@
 """The use cases of delivery, cut by noun; other packages import from here."""
 
+from app.delivery.service.exceptions import resolve_exception
 from app.delivery.service.phone import (
     BroughtLine,
     Confirmation,
@@ -16,6 +17,7 @@ from app.delivery.service.planning import (
     plan_day,
     plan_frozen_days,
 )
+from app.delivery.service.reading import list_deliveries
 from app.delivery.service.syncing import Batch, sync
 
 __all__ = [
@@ -29,8 +31,10 @@ __all__ = [
     "PlanResult",
     "TemperatureNote",
     "freeze_and_plan",
+    "list_deliveries",
     "mark_withdrawn",
     "plan_day",
     "plan_frozen_days",
+    "resolve_exception",
     "sync",
 ]

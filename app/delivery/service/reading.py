@@ -1,6 +1,6 @@
-"""Route sheets with their stops, and handing a round to a stand-in."""
+"""Route sheets with their stops, handing a round to a stand-in, a deliverer's morning."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -9,19 +9,17 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.billing.service import list_cash_held
+from app.core.clock import local_date
 from app.customers.models import AddressVersion
 from app.customers.service import DoorDetails, open_door_details
-from app.delivery.errors import PlanExceptionUnknown, RouteUnknown
-from app.delivery.models import (
-    Delivery,
-    DeliveryStatus,
-    ExceptionResolution,
-    PlanException,
-    RouteSheet,
-    Stop,
-    StopState,
-)
-from app.delivery.repository import reading
+from app.delivery.errors import RouteUnknown
+from app.delivery.models import Delivery, DeliveryStatus, RouteSheet, Stop, StopState
+from app.delivery.repository import confirming, reading
+from app.identity.access import Principal
+from app.identity.service import log_accesses
+from app.workforce.errors import DelivererUnknown
+from app.workforce.service import get_deliverer
 
 
 @dataclass(frozen=True)
@@ -43,12 +41,13 @@ async def view_route(
     service_date: date,
     station_id: UUID | None = None,
     deliverer_id: UUID | None = None,
-    with_doors: bool = False,
+    doors_for: Principal | None = None,
+    now: datetime,
 ) -> tuple[RouteSheet, list[RouteStop]]:
     """A route sheet in stop order; raises RouteUnknown for one the caller does not see.
 
-    `station_id` and `deliverer_id` narrow what is seen; `with_doors` opens doors and recipients in
-    one statement.
+    `station_id` and `deliverer_id` narrow what is seen; `doors_for` opens doors and recipients in
+    one statement, and the look is in the access log.
     """
     sheet = await reading.find_sheet(session, block_id=block_id, service_date=service_date)
     if sheet is None or (station_id is not None and sheet.station_id != station_id):
@@ -57,9 +56,17 @@ async def view_route(
         raise RouteUnknown
     rows = await reading.list_stops(session, block_id=block_id, service_date=service_date)
     details: dict[UUID, DoorDetails] = {}
-    if with_doors:
+    if doors_for is not None:
         pairs = {(one.customer_id, one.address_version_id) for one, _ in rows}
         details = await open_door_details(session, pairs=sorted(pairs))
+        await log_accesses(
+            session,
+            caller=doors_for,
+            customer_ids=sorted({customer_id for customer_id, _ in pairs}),
+            subject="door",
+            reason=f"route {service_date.isoformat()}",
+            now=now,
+        )
     return sheet, _stops(rows, details)
 
 
@@ -95,12 +102,18 @@ async def hand_over_route(
 ) -> RouteSheet:
     """Give a round of one day to a stand-in; what is confirmed keeps its deliverer.
 
-    Raises RouteUnknown.
+    `station_id` narrows to one station's rounds and deliverers. Raises RouteUnknown,
+    DelivererUnknown (also for one who has left).
     """
+    stand_in = await get_deliverer(session, deliverer_id=deliverer_id)
+    if not stand_in.is_active or station_id not in {None, stand_in.station_id}:
+        raise DelivererUnknown
+    keys = await reading.list_stop_keys(session, block_id=block_id, service_date=service_date)
+    await confirming.lock_stops(session, keys)
     sheet = await reading.find_sheet(
         session, block_id=block_id, service_date=service_date, lock=True
     )
-    if sheet is None or (station_id is not None and sheet.station_id != station_id):
+    if sheet is None or station_id not in {None, sheet.station_id}:
         raise RouteUnknown
     sheet.deliverer_id = deliverer_id
     await session.execute(
@@ -127,24 +140,42 @@ async def hand_over_route(
     return sheet
 
 
-async def dismiss_exception(
+@dataclass(frozen=True)
+class Morning:
+    """A deliverer's day in numbers; money in fen."""
+
+    service_date: date
+    stops: dict[StopState, int]
+    bottles: int
+    cash_held_fen: int
+
+
+async def view_morning(session: AsyncSession, *, deliverer_id: UUID, now: datetime) -> Morning:
+    """Today's stops of a deliverer by state, their bottles, and the cash in hand."""
+    today = local_date(now)
+    counted = await reading.count_stops(session, deliverer_id=deliverer_id, service_date=today)
+    held = await list_cash_held(session, station_id=None, today=today)
+    return Morning(
+        service_date=today,
+        stops={state: stops for state, stops, _ in counted},
+        bottles=sum(bottles for state, _, bottles in counted if state is not StopState.WITHDRAWN),
+        cash_held_fen=sum(cash.held_fen for cash in held if cash.collector_id == deliverer_id),
+    )
+
+
+async def list_deliveries(
     session: AsyncSession,
     *,
     customer_id: UUID,
-    service_date: date,
-    order_line_id: UUID,
-    station_id: UUID | None,
-    resolved_by: UUID,
-    now: datetime,
-) -> PlanException:
-    """Mark a line that was set aside as dealt with; raises PlanExceptionUnknown."""
-    found = await session.get(
-        PlanException, (customer_id, service_date, order_line_id), with_for_update=True
+    line_ids: Collection[UUID],
+    from_date: date,
+    to_date: date,
+) -> list[Delivery]:
+    """A customer's deliveries of some lines, both dates included, newest first."""
+    return await reading.list_deliveries(
+        session,
+        customer_id=customer_id,
+        order_line_ids=line_ids,
+        from_date=from_date,
+        to_date=to_date,
     )
-    if found is None or (station_id is not None and found.station_id != station_id):
-        raise PlanExceptionUnknown
-    if found.resolved_at is None:
-        found.resolved_at, found.resolved_by = now, resolved_by
-        found.resolution = ExceptionResolution.DISMISSED
-        await session.flush()
-    return found

@@ -81,7 +81,14 @@ async def preview_change(
     """
     order = await repository.get_order(session, customer_id, order_id)
     computed = await _compute(session, order, wanted, now=now)
-    return computed.effect, make_token(keys, order, computed.effect, station_id=computed.station_id)
+    hold = computed.effect.effective_date
+    if computed.station_id is not None:
+        # The effective day may be one the operator withdrew: the next open one is held instead.
+        hold = await first_open_date(
+            session, station_id=computed.station_id, now=now, lead_days=0, wished=hold
+        )
+    token = make_token(keys, order, computed.effect, station_id=computed.station_id, hold_date=hold)
+    return computed.effect, token
 
 
 async def apply_change(
@@ -105,7 +112,7 @@ async def apply_change(
             await hold_open_day(
                 session,
                 station_id=UUID(said["station"]),
-                service_date=date.fromisoformat(said["effective"]),
+                service_date=date.fromisoformat(said["hold"]),
                 now=now,
             )
         order = await repository.lock_order(session, customer_id, order_id)

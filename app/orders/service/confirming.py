@@ -1,5 +1,6 @@
 """Putting an order into delivery: block, terms, entitlement, history (S1 4.3)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -10,7 +11,12 @@ from app.catalog.service import get_lead_days
 from app.core.events import publish
 from app.core.ids import new_id
 from app.customers.service import get_address
-from app.network.service import assign_address, first_open_date, hold_open_day
+from app.network.service import (
+    assign_address,
+    first_open_date,
+    hold_open_day,
+    list_closed_dates,
+)
 from app.orders import repository
 from app.orders.events import OrderConfirmed
 from app.orders.models import EntitlementEntry, Order, OrderLine
@@ -64,6 +70,9 @@ async def confirm_order(
         stop_no=served_by.stop_no,
         valid_from=min(starts),
     )
+    closed = await list_closed_dates(
+        session, station_id=served_by.station_id, from_date=min(starts), now=now
+    )
     for line, start in zip(lines, starts, strict=True):
         await _lay_out_line(
             session,
@@ -71,6 +80,7 @@ async def confirm_order(
             start,
             address_version_id=address.address_version_id,
             address_id=order.address_id,
+            blocked=closed,
             now=now,
         )
     order.confirmed_at = now
@@ -90,13 +100,15 @@ async def _lay_out_line(
     *,
     address_id: UUID,
     address_version_id: UUID,
+    blocked: Collection[date],
     now: datetime,
 ) -> None:
     line.anchor_date = start
     placement = Placement(
         repository.pattern_of(line), start, line.product_id, address_id, address_version_id
     )
-    terms = lay_out(placement, start=start, bottles=line.bottles_bought + line.gift_bottles)
+    bottles = line.bottles_bought + line.gift_bottles
+    terms = lay_out(placement, start=start, bottles=bottles, blocked=blocked)
     await repository.insert_terms(session, line.customer_id, line.order_line_id, terms)
     entitle(
         session, line, kind="bought", bottles=line.bottles_bought, value_fen=line.paid_fen, now=now

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.billing.service import close_open_payments
 from app.core.clock import local_date
 from app.orders import repository
 from app.orders.states import OrderStatus
@@ -23,6 +24,9 @@ async def expire_unpaid(session: AsyncSession, *, now: datetime) -> int:
         order = await repository.lock_order(session, customer_id, order_id)
         if order.status is OrderStatus.PENDING_PAYMENT:
             order.ended_at = now
+            await close_open_payments(
+                session, customer_id=customer_id, reference_id=order_id, now=now
+            )
             await repository.change_status(
                 session, order, OrderStatus.EXPIRED, at=now, actor="system"
             )

@@ -1,6 +1,6 @@
 """Quote and order: what will come on which days, for how much (S1 4.2.2, 4.2.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -12,7 +12,7 @@ from app.core.clock import local_date
 from app.core.ids import new_id, speakable_number
 from app.core.money import MAX_FEN
 from app.customers.service import Building
-from app.network.service import Coverage, check_coverage, first_open_date
+from app.network.service import Coverage, check_coverage, first_open_date, list_closed_dates
 from app.orders import repository
 from app.orders.errors import (
     AgreementMissing,
@@ -95,8 +95,10 @@ async def quote(
         lead: await _first_date(session, coverage, lead_days=lead, now=now)
         for lead in {offers[line.product_id].lead_days for line in lines}
     }
+    blocked = await _closed_dates(session, coverage, min(first_dates.values()), now=now)
     quoted = [
-        _quote_line(line, offers[line.product_id], first_dates, today=today) for line in lines
+        _quote_line(line, offers[line.product_id], first_dates, blocked=blocked, today=today)
+        for line in lines
     ]
     price = sum(line.price_fen for line in quoted)
     if price > MAX_FEN:
@@ -121,7 +123,12 @@ async def _first_date(
 
 
 def _quote_line(
-    line: WantedLine, offer: Offer, first_dates: dict[int, date], *, today: date
+    line: WantedLine,
+    offer: Offer,
+    first_dates: dict[int, date],
+    *,
+    blocked: Collection[date],
+    today: date,
 ) -> QuotedLine:
     first_possible = first_dates[offer.lead_days]
     start = line.start_date or first_possible
@@ -134,7 +141,9 @@ def _quote_line(
     )
     if not 0 < bottles <= MAX_BOTTLES:
         raise AmountTooLarge(bottles=bottles, most=MAX_BOTTLES)
-    terms = terms_for(line.pattern, product_id=line.product_id, start=start, bottles=bottles)
+    terms = terms_for(
+        line.pattern, product_id=line.product_id, start=start, bottles=bottles, blocked=blocked
+    )
     return QuotedLine(
         wanted=line,
         offer=offer,
@@ -146,11 +155,29 @@ def _quote_line(
     )
 
 
-def terms_for(pattern: Pattern, *, product_id: UUID, start: date, bottles: int) -> list[Term]:
+async def _closed_dates(
+    session: AsyncSession, coverage: Coverage, first: date, *, now: datetime
+) -> Collection[date]:
+    """Days the station brings nothing."""
+    if coverage.station_id is None:
+        return ()
+    return await list_closed_dates(
+        session, station_id=coverage.station_id, from_date=first, now=now
+    )
+
+
+def terms_for(
+    pattern: Pattern,
+    *,
+    product_id: UUID,
+    start: date,
+    bottles: int,
+    blocked: Collection[date] = (),
+) -> list[Term]:
     """Terms of a line whose address is not known yet; raises AmountTooLarge."""
     placement = Placement(pattern, start, product_id, NIL, NIL)
     try:
-        return lay_out(placement, start=start, bottles=bottles)
+        return lay_out(placement, start=start, bottles=bottles, blocked=blocked)
     except ValueError as error:
         raise AmountTooLarge from error
 

@@ -97,7 +97,14 @@ class Effect:
         return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
 
 
-def make_token(keys: KeyRing, order: Order, effect: Effect, *, station_id: UUID | None) -> str:
+def make_token(
+    keys: KeyRing,
+    order: Order,
+    effect: Effect,
+    *,
+    station_id: UUID | None,
+    hold_date: date,
+) -> str:
     """The preview's token: order, version, the change and a digest of what was shown."""
     body = json.dumps(
         {
@@ -106,7 +113,7 @@ def make_token(keys: KeyRing, order: Order, effect: Effect, *, station_id: UUID 
             "version": order.version,
             "wanted": effect.wanted.as_json(),
             "station": None if station_id is None else str(station_id),
-            "effective": effect.effective_date.isoformat(),
+            "hold": hold_date.isoformat(),
             "digest": effect.digest(),
             "until": int((wall_now() + TOKEN_LIFE).timestamp()),
         },

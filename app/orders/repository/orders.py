@@ -1,12 +1,11 @@
-"""All SQL of orders."""
+"""Orders, their lines, history, reviews and entitlements."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select, tuple_, update
-from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy import Table, bindparam, func, insert, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,9 +20,7 @@ from app.orders.models import (
     OrderLine,
     OrderNumber,
     OrderReview,
-    OrderTerm,
 )
-from app.orders.rules import Pattern, Rebuilt, Term
 from app.orders.states import ORDER_MOVES, OrderStatus
 
 _NUMBERS: Final = cast("Table", OrderNumber.__table__)
@@ -84,104 +81,6 @@ async def list_lines(
         .order_by(OrderLine.order_line_id)
     )
     return list(found)
-
-
-async def list_terms(
-    session: AsyncSession, keys: Collection[tuple[UUID, UUID]]
-) -> dict[UUID, list[Term]]:
-    """Terms of lines, by line and in order of days; `keys` are (customer_id, order_line_id)."""
-    if not keys:
-        return {}
-    rows = await session.scalars(
-        select(OrderTerm)
-        .where(tuple_(OrderTerm.customer_id, OrderTerm.order_line_id).in_(keys))
-        .order_by(OrderTerm.order_line_id, OrderTerm.first_date)
-        .execution_options(populate_existing=True)
-    )
-    terms: dict[UUID, list[Term]] = {line_id: [] for _, line_id in keys}
-    for row in rows:
-        terms[row.order_line_id].append(_term(row))
-    return terms
-
-
-def _term(row: OrderTerm) -> Term:
-    if row.valid.lower is None or row.valid.upper is None:
-        raise ValueError("a term has both ends")
-    return Term(
-        first=row.valid.lower,
-        until=row.valid.upper,
-        pattern=pattern_of(row),
-        anchor=row.anchor_date,
-        product_id=row.product_id,
-        address_id=row.address_id,
-        address_version_id=row.address_version_id,
-    )
-
-
-def pattern_of(row: OrderTerm | OrderLine) -> Pattern:
-    """The pattern in a row's three columns."""
-    weekdays = row.weekday_quantities
-    return Pattern(
-        quantity=row.quantity,
-        interval_days=row.interval_days,
-        weekday_quantities=None if weekdays is None else tuple(weekdays),
-    )
-
-
-def term_values(customer_id: UUID, line_id: UUID, term: Term) -> dict[str, object]:
-    """Column values of a term."""
-    weekdays = term.pattern.weekday_quantities
-    return {
-        "customer_id": customer_id,
-        "order_line_id": line_id,
-        "first_date": term.first,
-        "valid": Range(term.first, term.until, bounds="[)"),
-        "product_id": term.product_id,
-        "quantity": term.pattern.quantity,
-        "interval_days": term.pattern.interval_days,
-        "anchor_date": term.anchor,
-        "weekday_quantities": None if weekdays is None else list(weekdays),
-        "address_id": term.address_id,
-        "address_version_id": term.address_version_id,
-    }
-
-
-async def insert_terms(
-    session: AsyncSession, customer_id: UUID, line_id: UUID, terms: Iterable[Term]
-) -> None:
-    """Add terms of one line."""
-    values = [term_values(customer_id, line_id, term) for term in terms]
-    if values:
-        await session.execute(insert(OrderTerm), values)
-
-
-async def replace_terms(
-    session: AsyncSession,
-    *,
-    from_date: date,
-    rebuilt: Sequence[tuple[UUID, UUID, Rebuilt]],
-) -> None:
-    """Shrink, drop and insert terms of lines from a date on: (customer, line, rebuilt)."""
-    keys = [(customer_id, line_id) for customer_id, line_id, _ in rebuilt]
-    mine = tuple_(OrderTerm.customer_id, OrderTerm.order_line_id).in_(keys)
-    await session.execute(
-        delete(OrderTerm)
-        .where(mine, OrderTerm.first_date >= from_date)
-        .execution_options(synchronize_session=False)
-    )
-    await session.execute(
-        update(OrderTerm)
-        .where(mine, func.upper(OrderTerm.valid) > from_date)
-        .values(valid=func.daterange(OrderTerm.first_date, from_date, "[)"))
-        .execution_options(synchronize_session=False)
-    )
-    values = [
-        term_values(customer_id, line_id, term)
-        for customer_id, line_id, result in rebuilt
-        for term in result.fresh
-    ]
-    if values:
-        await session.execute(insert(OrderTerm), values)
 
 
 async def change_status(
@@ -287,42 +186,9 @@ async def list_changes(
     return list(found)
 
 
-async def claim_number(
-    session: AsyncSession, number: str, *, customer_id: UUID, order_id: UUID
-) -> bool:
-    """Take a globally unique number for an order; false when it is taken."""
-    claimed = await session.scalar(
-        _CLAIM_NUMBER, {"number": number, "customer_id": customer_id, "order_id": order_id}
-    )
-    return claimed is not None
-
-
-async def find_number(session: AsyncSession, number: str) -> tuple[UUID, UUID] | None:
-    """(customer_id, order_id) of a number."""
-    row = await session.get(OrderNumber, number)
-    return None if row is None else (row.customer_id, row.order_id)
-
-
-async def known_numbers(session: AsyncSession, numbers: Collection[str]) -> set[str]:
-    """Those of the numbers that are taken."""
-    found = await session.scalars(select(OrderNumber.number).where(OrderNumber.number.in_(numbers)))
-    return set(found)
-
-
 async def current_version(session: AsyncSession, *, on: date) -> str | None:
     """The version of the agreement in force on a date."""
     found: str | None = await session.scalar(_CURRENT_VERSION, {"on": on})
-    return found
-
-
-async def current_agreement(session: AsyncSession, *, on: date) -> OrderAgreement | None:
-    """The agreement in force on a date."""
-    found: OrderAgreement | None = await session.scalar(
-        select(OrderAgreement)
-        .where(OrderAgreement.effective_date <= on)
-        .order_by(OrderAgreement.effective_date.desc(), OrderAgreement.version.desc())
-        .limit(1)
-    )
     return found
 
 
@@ -392,3 +258,18 @@ async def stuck_in_review(
         .limit(limit)
     )
     return [(row.customer_id, row.order_id) for row in rows]
+
+
+async def count_running(
+    session: AsyncSession, customer_id: UUID, *, address_id: UUID | None = None
+) -> int:
+    """Orders of a customer (for an address) that are not over."""
+    running = (OrderStatus.PENDING_PAYMENT, OrderStatus.UNDER_REVIEW, OrderStatus.DELIVERING)
+    query = (
+        select(func.count())
+        .select_from(Order)
+        .where(Order.customer_id == customer_id, Order.status.in_(running))
+    )
+    if address_id is not None:
+        query = query.where(Order.address_id == address_id)
+    return await session.scalar(query) or 0

@@ -1,0 +1,61 @@
+"""All SQL of orders, cut by noun."""
+
+from app.orders.repository.numbers import (
+    claim_number,
+    current_agreement,
+    find_number,
+    known_numbers,
+)
+from app.orders.repository.orders import (
+    add_history,
+    change_status,
+    count_running,
+    current_version,
+    due_to_expire,
+    entitled,
+    get_order,
+    insert_order,
+    list_changes,
+    list_history,
+    list_lines,
+    list_orders,
+    lock_order,
+    stuck_in_review,
+    waiting_reviews,
+)
+from app.orders.repository.terms import (
+    follow_address,
+    insert_terms,
+    list_terms,
+    pattern_of,
+    replace_terms,
+    term_values,
+)
+
+__all__ = [
+    "add_history",
+    "change_status",
+    "claim_number",
+    "count_running",
+    "current_agreement",
+    "current_version",
+    "due_to_expire",
+    "entitled",
+    "find_number",
+    "follow_address",
+    "get_order",
+    "insert_order",
+    "insert_terms",
+    "known_numbers",
+    "list_changes",
+    "list_history",
+    "list_lines",
+    "list_orders",
+    "list_terms",
+    "lock_order",
+    "pattern_of",
+    "replace_terms",
+    "stuck_in_review",
+    "term_values",
+    "waiting_reviews",
+]

@@ -1,0 +1,154 @@
+"""Terms of lines: one row per range of days."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+from typing import Final, cast
+from uuid import UUID
+
+from sqlalchemy import Table, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.orders.models import (
+    Order,
+    OrderAgreement,
+    OrderHistory,
+    OrderLine,
+    OrderNumber,
+    OrderTerm,
+)
+from app.orders.rules import Pattern, Rebuilt, Term
+
+_NUMBERS: Final = cast("Table", OrderNumber.__table__)
+_AGREEMENTS: Final = cast("Table", OrderAgreement.__table__)
+# What every order runs is built once, on tables: building it costs more than running it.
+_CLAIM_NUMBER: Final = upsert(_NUMBERS).on_conflict_do_nothing().returning(_NUMBERS.c.number)
+_CURRENT_VERSION: Final = (
+    select(_AGREEMENTS.c.version)
+    .where(_AGREEMENTS.c.effective_date <= bindparam("on"))
+    .order_by(_AGREEMENTS.c.effective_date.desc(), _AGREEMENTS.c.version.desc())
+    .limit(1)
+)
+_INSERT_ORDER: Final = insert(cast("Table", Order.__table__))
+_INSERT_HISTORY: Final = insert(cast("Table", OrderHistory.__table__))
+_INSERT_LINE: Final = insert(cast("Table", OrderLine.__table__))
+
+
+async def list_terms(
+    session: AsyncSession, keys: Collection[tuple[UUID, UUID]]
+) -> dict[UUID, list[Term]]:
+    """Terms of lines, by line and in order of days; `keys` are (customer_id, order_line_id)."""
+    if not keys:
+        return {}
+    rows = await session.scalars(
+        select(OrderTerm)
+        .where(tuple_(OrderTerm.customer_id, OrderTerm.order_line_id).in_(keys))
+        .order_by(OrderTerm.order_line_id, OrderTerm.first_date)
+        .execution_options(populate_existing=True)
+    )
+    terms: dict[UUID, list[Term]] = {line_id: [] for _, line_id in keys}
+    for row in rows:
+        terms[row.order_line_id].append(_term(row))
+    return terms
+
+
+def _term(row: OrderTerm) -> Term:
+    if row.valid.lower is None or row.valid.upper is None:
+        raise ValueError("a term has both ends")
+    return Term(
+        first=row.valid.lower,
+        until=row.valid.upper,
+        pattern=pattern_of(row),
+        anchor=row.anchor_date,
+        product_id=row.product_id,
+        address_id=row.address_id,
+        address_version_id=row.address_version_id,
+    )
+
+
+def pattern_of(row: OrderTerm | OrderLine) -> Pattern:
+    """The pattern in a row's three columns."""
+    weekdays = row.weekday_quantities
+    return Pattern(
+        quantity=row.quantity,
+        interval_days=row.interval_days,
+        weekday_quantities=None if weekdays is None else tuple(weekdays),
+    )
+
+
+def term_values(customer_id: UUID, line_id: UUID, term: Term) -> dict[str, object]:
+    """Column values of a term."""
+    weekdays = term.pattern.weekday_quantities
+    return {
+        "customer_id": customer_id,
+        "order_line_id": line_id,
+        "first_date": term.first,
+        "valid": Range(term.first, term.until, bounds="[)"),
+        "product_id": term.product_id,
+        "quantity": term.pattern.quantity,
+        "interval_days": term.pattern.interval_days,
+        "anchor_date": term.anchor,
+        "weekday_quantities": None if weekdays is None else list(weekdays),
+        "address_id": term.address_id,
+        "address_version_id": term.address_version_id,
+    }
+
+
+async def insert_terms(
+    session: AsyncSession, customer_id: UUID, line_id: UUID, terms: Iterable[Term]
+) -> None:
+    """Add terms of one line."""
+    values = [term_values(customer_id, line_id, term) for term in terms]
+    if values:
+        await session.execute(insert(OrderTerm), values)
+
+
+async def replace_terms(
+    session: AsyncSession,
+    *,
+    from_date: date,
+    rebuilt: Sequence[tuple[UUID, UUID, Rebuilt]],
+) -> None:
+    """Shrink, drop and insert terms of lines from a date on: (customer, line, rebuilt)."""
+    keys = [(customer_id, line_id) for customer_id, line_id, _ in rebuilt]
+    mine = tuple_(OrderTerm.customer_id, OrderTerm.order_line_id).in_(keys)
+    await session.execute(
+        delete(OrderTerm)
+        .where(mine, OrderTerm.first_date >= from_date)
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(
+        update(OrderTerm)
+        .where(mine, func.upper(OrderTerm.valid) > from_date)
+        .values(valid=func.daterange(OrderTerm.first_date, from_date, "[)"))
+        .execution_options(synchronize_session=False)
+    )
+    values = [
+        term_values(customer_id, line_id, term)
+        for customer_id, line_id, result in rebuilt
+        for term in result.fresh
+    ]
+    if values:
+        await session.execute(insert(OrderTerm), values)
+
+
+async def follow_address(
+    session: AsyncSession,
+    *,
+    customer_id: UUID,
+    address_id: UUID,
+    address_version_id: UUID,
+    today: date,
+) -> None:
+    """Let terms that end after today name an address's new version."""
+    await session.execute(
+        update(OrderTerm)
+        .where(
+            OrderTerm.customer_id == customer_id,
+            OrderTerm.address_id == address_id,
+            func.upper(OrderTerm.valid) > today,
+        )
+        .values(address_version_id=address_version_id)
+        .execution_options(synchronize_session=False)
+    )
