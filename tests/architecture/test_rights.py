@@ -82,7 +82,8 @@ async def test_only_the_named_roles_pass(
         headers = (world.household if role is Role.CUSTOMER else world.staff[role]).headers
         answer = await client.request(method, url, headers=headers | once())
         if role.value in allowed:
+            code = answer.json().get("code") if answer.content else None
             assert answer.status_code != 401, role
-            assert answer.json().get("code") != "forbidden", role
+            assert code != "forbidden", role
         else:
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), role

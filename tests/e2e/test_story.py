@@ -87,16 +87,10 @@ async def tap(
     return found
 
 
-async def test_from_an_order_to_the_doorstep(
-    client: httpx.AsyncClient,
-    world: World,
-    payments: Payments,
-    sms: Stage,
-    clock: SetClock,
-    database: Database,
-    drain_jobs: Drain,
-) -> None:
-    # A household asks whether it is served, gets a quote, logs in, orders, pays by WeChat.
+async def order_and_pay(
+    client: httpx.AsyncClient, world: World, payments: Payments, sms: Stage, drain_jobs: Drain
+) -> tuple[dict[str, Any], Household]:
+    """Is it served? A quote, a login by SMS, an order, a payment by WeChat; the review approves."""
     served = await client.post("/coverage/check", json=orders.ADDRESS)
     assert served.json()["verdict"] == "covered", served.text
     quoted = await client.post(
@@ -115,48 +109,44 @@ async def test_from_an_order_to_the_doorstep(
     }
     placed = await client.post("/orders", json=body, headers=headers | once())
     assert placed.status_code == 201, placed.text
-    order_id = placed.json()["id"]
     household = Household(new_id(), new_id(), new_id(), PHONE, headers["Authorization"][7:])
-    await pay(client, payments, order_id, household)
+    await pay(client, payments, placed.json()["id"], household)
     await payments.deliver_notifications()
     await drain_jobs()
-    order = await orders.read(client, order_id, household)
+    order = await orders.read(client, placed.json()["id"], household)
     assert order["status"] == "delivering"
     assert order["order_no"] in sms.outbox(PHONE)[0].text
+    return order, household
 
-    # At the cut-off tomorrow is frozen and planned; the sheet and the picking list come out.
-    clock.set(MORNING + timedelta(hours=7))
-    await run_freeze_and_plan(JobContext(database=database, clock=clock), {})
-    block = public_single("blk", world.blocks[0])
+
+async def read_the_sheet(client: httpx.AsyncClient, world: World) -> dict[str, Any]:
+    """Picking totals for the station, the round for its deliverer and for nobody else."""
     station = public_single("stn", world.station_id)
-    manager = world.staff[Role.MANAGER].headers
     picking = await client.get(
-        f"/stations/{station}/picking", params={"date": TOMORROW.isoformat()}, headers=manager
+        f"/stations/{station}/picking",
+        params={"date": TOMORROW.isoformat()},
+        headers=world.staff[Role.MANAGER].headers,
     )
     assert picking.json()["totals"] == [
         {"product_id": public_single("prd", world.milk_id), "bottles": 1}
     ]
-    await drive_the_van(client, world, clock)
-
-    # The deliverer reads his sheet, taps without network at 4:30, takes a new order for cash.
-    clock.set(MORNING + timedelta(hours=18, minutes=30))
-    sheet = await client.get(
-        f"/routes/{block}/{TOMORROW}", headers=world.deliverer_staff[0].headers
-    )
-    assert sheet.status_code == 200, sheet.text
-    stop = sheet.json()["items"][0]
-    assert (stop["door"], stop["recipient"]) == ("301室", "周女士")
-    foreign = await client.get(
-        f"/routes/{block}/{TOMORROW}", headers=world.deliverer_staff[1].headers
-    )
+    path = f"/routes/{public_single('blk', world.blocks[0])}/{TOMORROW}"
+    foreign = await client.get(path, headers=world.deliverer_staff[1].headers)
     assert foreign.status_code == 404
-    tapped_ago = timedelta(hours=1, minutes=40)
-    clock.set(MORNING + timedelta(hours=20, minutes=10))
-    now = wall_now()
+    sheet = await client.get(path, headers=world.deliverer_staff[0].headers)
+    assert sheet.status_code == 200, sheet.text
+    stop: dict[str, Any] = sheet.json()["items"][0]
+    assert (stop["door"], stop["recipient"]) == ("301室", "周女士")
+    return stop
+
+
+async def work_the_morning(client: httpx.AsyncClient, world: World, stop: dict[str, Any]) -> None:
+    """Taps without network at 4:30, a new order for cash; the phone syncs at 6:10, twice."""
+    tapped_at = (wall_now() - timedelta(hours=1, minutes=40)).isoformat()
     done = {
         "event_id": str(new_id()),
         "kind": "stop_done",
-        "device_at": (now - tapped_ago).isoformat(),
+        "device_at": tapped_at,
         "stop": stop["stop"],
         "service_date": TOMORROW.isoformat(),
         "outcome": "delivered",
@@ -165,50 +155,54 @@ async def test_from_an_order_to_the_doorstep(
     sale = {
         "event_id": str(new_id()),
         "kind": "offline_order",
-        "device_at": (now - tapped_ago).isoformat(),
+        "device_at": tapped_at,
         "order": door_order(world),
     }
-    answers = await tap(client, world, [done, sale], now)
+    answers = await tap(client, world, [done, sale], wall_now())
     assert [one["status"] for one in answers] == ["accepted", "accepted"], answers
     repeated = await tap(client, world, [sale, done], wall_now())
     assert [one["status"] for one in repeated] == ["duplicate", "duplicate"], repeated
 
-    # A household complains of a leaking bottle: answered, compensated, called back.
-    clock.set(MORNING + timedelta(hours=22))
-    ticket = await client.post(
-        "/tickets",
-        json={
-            "kind": "complaint",
-            "category": "leaking",
-            "body": "瓶子漏了",
-            "order_id": order_id,
-            "service_date": TOMORROW.isoformat(),
-        },
-        headers=headers | once(),
-    )
+
+async def complain(
+    client: httpx.AsyncClient, world: World, order: dict[str, Any], headers: dict[str, str]
+) -> None:
+    """A leaking bottle: answered, compensated, resolved, called back."""
+    said = {
+        "kind": "complaint",
+        "category": "leaking",
+        "body": "瓶子漏了",
+        "order_id": order["id"],
+        "service_date": TOMORROW.isoformat(),
+    }
+    ticket = await client.post("/tickets", json=said, headers=headers | once())
     assert ticket.status_code == 201, ticket.text
     path = f"/tickets/{ticket.json()['id']}"
+    make_up = {
+        "service_date": str(TOMORROW + timedelta(days=1)),
+        "bottles": 1,
+        "order_line_id": order["lines"][0]["id"],
+    }
     agent = world.staff[Role.SERVICE_AGENT].headers
-    for step, said in (
+    for step, body in (
         ("reply", {"body": "非常抱歉，明早为您补送"}),
-        (
-            "compensate",
-            {
-                "make_up": {
-                    "service_date": str(TOMORROW + timedelta(days=1)),
-                    "bottles": 1,
-                    "order_line_id": order["lines"][0]["id"],
-                }
-            },
-        ),
+        ("compensate", {"make_up": make_up}),
         ("resolve", {"result": "已补送"}),
         ("return-visit", {"reached": True, "score": 5}),
     ):
-        answer = await client.post(f"{path}/{step}", json=said, headers=agent | once())
+        answer = await client.post(f"{path}/{step}", json=body, headers=agent | once())
         assert answer.status_code in {200, 201}, (step, answer.text)
     assert (await client.get(path, headers=headers)).json()["status"] == "closed"
 
-    # Another one is outside the area: rejected, told, refunded to WeChat.
+
+async def order_from_outside(
+    client: httpx.AsyncClient,
+    world: World,
+    payments: Payments,
+    database: Database,
+    drain_jobs: Drain,
+) -> None:
+    """Rejected, told, refunded to WeChat."""
     async with database.transaction() as session:
         far = await world.add_household(session, compound="无人小区", street="不通路", block=None)
     distant = await orders.place(client, world, far)
@@ -220,22 +214,44 @@ async def test_from_an_order_to_the_doorstep(
     assert (await orders.read(client, distant["id"], far))["status"] == "rejected"
     assert [status for _, _, status in payments.refunds(number)] == ["SUCCESS"]
 
-    # At the end the KPIs stand there, each open down to its rows, and all promises hold.
-    clock.set(MORNING + timedelta(days=2))
-    shown = await client.get(
-        "/kpi", params={"from": TODAY.isoformat(), "to": TOMORROW.isoformat()}, headers=manager
-    )
+
+async def read_the_kpis(client: httpx.AsyncClient, world: World) -> None:
+    """The eight stand there, each open down to its rows."""
+    manager = world.staff[Role.MANAGER].headers
+    period = {"from": TODAY.isoformat(), "to": TOMORROW.isoformat()}
+    shown = await client.get("/kpi", params=period, headers=manager)
     assert shown.status_code == 200, shown.text
     kpis = {item["key"]: item for item in shown.json()["items"]}
+    assert len(kpis) == 8
     assert (kpis["on_time_rate"]["numerator"], kpis["on_time_rate"]["denominator"]) == (1, 1)
     assert kpis["satisfaction"]["numerator"] == 1
     assert kpis["complaint_handled_rate"]["status"] == "met"
     assert kpis["internet_rate"]["denominator"] == 2
-    rows = await client.get(
-        "/kpi/on_time_rate/rows",
-        params={"from": TODAY.isoformat(), "to": TOMORROW.isoformat()},
-        headers=manager,
-    )
+    rows = await client.get("/kpi/on_time_rate/rows", params=period, headers=manager)
     assert len(rows.json()["items"]) == 1
+
+
+async def test_from_an_order_to_the_doorstep(
+    client: httpx.AsyncClient,
+    world: World,
+    payments: Payments,
+    sms: Stage,
+    clock: SetClock,
+    database: Database,
+    drain_jobs: Drain,
+) -> None:
+    order, household = await order_and_pay(client, world, payments, sms, drain_jobs)
+    clock.set(MORNING + timedelta(hours=7))
+    await run_freeze_and_plan(JobContext(database=database, clock=clock), {})
+    await drive_the_van(client, world, clock)
+    clock.set(MORNING + timedelta(hours=18, minutes=30))
+    stop = await read_the_sheet(client, world)
+    clock.set(MORNING + timedelta(hours=20, minutes=10))
+    await work_the_morning(client, world, stop)
+    clock.set(MORNING + timedelta(hours=22))
+    await complain(client, world, order, household.headers)
+    await order_from_outside(client, world, payments, database, drain_jobs)
+    clock.set(MORNING + timedelta(days=2))
+    await read_the_kpis(client, world)
     async with database.transaction() as session:
         await assert_invariants(session, clock.now())

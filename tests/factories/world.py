@@ -361,11 +361,4 @@ class World:
                 )
             )
         token = await self._log_in(session, customer_id, AccountKind.CUSTOMER)
-        await session.flush()
-        return Household(
-            customer_id=customer_id,
-            address_id=address_id,
-            address_version_id=version_id,
-            phone=phone,
-            token=token,
-        )
+        return Household(customer_id, address_id, version_id, phone, token)

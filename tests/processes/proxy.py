@@ -8,8 +8,10 @@ from typing import Self
 class Proxy:
     """Passes bytes on until it is frozen; connections stay open all the same."""
 
-    def __init__(self, socket: str) -> None:
-        self._socket = socket
+    def __init__(self, host: str, port: int) -> None:
+        """`host` may be the directory of a socket."""
+        self._host = host
+        self._port = port
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._server: asyncio.Server | None = None
@@ -38,7 +40,11 @@ class Proxy:
         self._flowing.clear()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream_reader, upstream_writer = await asyncio.open_unix_connection(self._socket)
+        if self._host.startswith("/"):
+            upstream = asyncio.open_unix_connection(f"{self._host}/.s.PGSQL.{self._port}")
+        else:
+            upstream = asyncio.open_connection(self._host, self._port)
+        upstream_reader, upstream_writer = await upstream
         for source, sink in ((reader, upstream_writer), (upstream_reader, writer)):
             task = asyncio.create_task(self._pass_on(source, sink))
             self._tasks.add(task)

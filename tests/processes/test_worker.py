@@ -282,19 +282,10 @@ async def test_cut_connections_end_the_worker_and_lose_nothing(
 @asynccontextmanager
 async def proxied(database: Database) -> AsyncIterator[tuple[Proxy, str]]:
     """The database behind a listener of ours that can fall silent."""
-    found = await database_socket(database)
-    async with Proxy(found) as proxy:
-        name = database.engine.url.database
-        yield proxy, f"postgresql://app@127.0.0.1:{proxy.port}/{name}?ssl=disable"
-
-
-async def database_socket(database: Database) -> str:
-    found = await scalar(
-        database,
-        "SELECT split_part(setting, ',', 1) || '/.s.PGSQL.' || current_setting('port')"
-        " FROM pg_settings WHERE name = 'unix_socket_directories'",
-    )
-    return str(found).strip()
+    url = database.engine.url
+    async with Proxy(str(url.query.get("host") or url.host), url.port or 5432) as proxy:
+        beyond = url.set(host="127.0.0.1", port=proxy.port, query={"ssl": "disable"})
+        yield proxy, beyond.render_as_string(hide_password=False)
 
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
