@@ -44,6 +44,41 @@ class RunningLine:
         return public_pair("adr", self.customer_id, self.address_id)
 
 
+async def _add_order(
+    session: AsyncSession, line: RunningLine, *, bottles: int, status: OrderStatus
+) -> None:
+    session.add(
+        Order(
+            customer_id=line.customer_id,
+            order_id=line.order_id,
+            order_no=line.order_id.hex[-10:],
+            status=status,
+            confirmation=ConfirmationKind.ONLINE,
+            source=OrderSource.WEB,
+            address_id=line.address_id,
+            price_fen=350 * bottles,
+            placed_at=MORNING,
+            paid_at=MORNING,
+            confirmed_at=MORNING,
+        )
+    )
+    await session.flush()
+
+
+def _entitle(session: AsyncSession, line: RunningLine, *, bottles: int) -> None:
+    session.add(
+        EntitlementEntry(
+            customer_id=line.customer_id,
+            entry_id=new_id(),
+            order_line_id=line.order_line_id,
+            kind="bought",
+            bottles=bottles,
+            value_fen=350 * bottles,
+            at=MORNING,
+        )
+    )
+
+
 async def add_line(
     session: AsyncSession,
     household: Household,
@@ -68,22 +103,7 @@ async def add_line(
         address_version_id=household.address_version_id,
         product_id=product_id,
     )
-    session.add(
-        Order(
-            customer_id=line.customer_id,
-            order_id=line.order_id,
-            order_no=line.order_id.hex[-10:],
-            status=status,
-            confirmation=ConfirmationKind.ONLINE,
-            source=OrderSource.WEB,
-            address_id=line.address_id,
-            price_fen=350 * bottles,
-            placed_at=MORNING,
-            paid_at=MORNING,
-            confirmed_at=MORNING,
-        )
-    )
-    await session.flush()
+    await _add_order(session, line, bottles=bottles, status=status)
     session.add(
         OrderLine(
             customer_id=line.customer_id,
@@ -101,17 +121,7 @@ async def add_line(
         )
     )
     await session.flush()
-    session.add(
-        EntitlementEntry(
-            customer_id=line.customer_id,
-            entry_id=new_id(),
-            order_line_id=line.order_line_id,
-            kind="bought",
-            bottles=bottles,
-            value_fen=350 * bottles,
-            at=MORNING,
-        )
-    )
+    _entitle(session, line, bottles=bottles)
     if with_term:
         await add_term(
             session,
