@@ -1,6 +1,6 @@
 """JSON endpoints of billing."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -33,7 +33,7 @@ from app.core.errors import AppError, NotFound
 from app.core.http import status_of
 from app.core.idempotency import IdempotentDep
 from app.core.ids import read_pair, read_single
-from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.pagination import Page, PageDep, cursor_of
 from app.identity.access import OPEN, Allow, ClockDep, Principal
 from app.identity.models import AccountKind, Role
 
@@ -120,7 +120,7 @@ async def list_refunds(
     """Refunds, newest first: the customer's own, or all for finance and managers."""
     own = caller.account_id if caller.kind is AccountKind.CUSTOMER else None
     found = await service.list_refunds(
-        session, customer_id=own, status=status, after=_after(page), limit=page.limit
+        session, customer_id=own, status=status, after=page.after_instant(), limit=page.limit
     )
     return Page(
         items=[
@@ -237,7 +237,7 @@ async def list_transfers(
         session,
         customer_id=customer_id,
         reference_id=reference_id,
-        after=_after(page),
+        after=page.after_instant(),
         limit=page.limit,
     )
     return Page(
@@ -266,7 +266,7 @@ async def list_receipts(
         on=on,
         station_id=_own_station(caller),
         today=local_date(clock.now()),
-        after=_after(page),
+        after=page.after_instant(),
         limit=page.limit,
     )
     last = found[-1].receipt if len(found) == page.limit else None
@@ -300,16 +300,3 @@ def _own_station(caller: Principal) -> UUID | None:
     if caller.station_id is None:
         raise NotFound
     return caller.station_id
-
-
-def _after(page: PageRequest) -> tuple[datetime, UUID] | None:
-    if page.after is None:
-        return None
-    try:
-        at, row_id = page.after
-        instant = datetime.fromisoformat(str(at))
-        if instant.tzinfo is None or not FIRST_DATE <= instant.date() <= LAST_DATE:
-            raise BadCursor
-        return instant, UUID(str(row_id))
-    except ValueError as error:
-        raise BadCursor from error

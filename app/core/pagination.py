@@ -3,7 +3,9 @@
 import base64
 import binascii
 import json
+from datetime import datetime
 from typing import Annotated, Generic, TypeVar
+from uuid import UUID
 
 from fastapi import Depends, Query
 from pydantic import BaseModel
@@ -13,6 +15,7 @@ from app.core.errors import InvalidInput
 Item = TypeVar("Item")
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 
 
 class BadCursor(InvalidInput):
@@ -39,6 +42,22 @@ class PageRequest:
     ) -> None:
         self.limit = limit
         self.after = None if cursor is None else _read(cursor)
+
+    def after_instant(self) -> tuple[datetime, UUID] | None:
+        """`(instant, id)` of a cursor made by `cursor_of(instant.isoformat(), id)`.
+
+        Raises BadCursor for anything else, and for instants no row can have.
+        """
+        if self.after is None:
+            return None
+        try:
+            said, row_id = self.after
+            instant = datetime.fromisoformat(str(said))
+            if instant.tzinfo is None or not FIRST_YEAR <= instant.year <= LAST_YEAR:
+                raise BadCursor
+            return instant, UUID(str(row_id))
+        except ValueError as error:
+            raise BadCursor from error
 
 
 PageDep = Annotated[PageRequest, Depends()]

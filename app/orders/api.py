@@ -131,7 +131,7 @@ async def list_orders(
         session,
         customer_id=caller.customer_id,
         limit=page.limit + 1,
-        before=presenting.read_instant_cursor(page.after),
+        before=page.after_instant(),
         today=clock.today(),
     )
     more = len(views) > page.limit
@@ -240,7 +240,7 @@ async def list_reviews(
     waiting = await service.list_waiting(
         session,
         limit=page.limit + 1,
-        after=presenting.read_instant_cursor(page.after),
+        after=page.after_instant(),
         today=clock.today(),
     )
     shown = waiting[: page.limit]

@@ -1,13 +1,11 @@
 """Between the domain's values and the JSON shapes of orders."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from app.billing.models import Payment, PaymentChannel
 from app.core.ids import public_pair, public_single, read_single
-from app.core.pagination import BadCursor
 from app.orders.change_schemas import (
     CancelIn,
     ChangedDayOut,
@@ -267,14 +265,3 @@ def door_order(body: DoorOrderIn, *, deliverer_id: UUID) -> DoorOrder:
         agreement_version=body.agreement_version,
         taken_at=body.taken_at,
     )
-
-
-def read_instant_cursor(after: Sequence[str | int] | None) -> tuple[datetime, UUID] | None:
-    """`(instant, id)` of a cursor; raises BadCursor."""
-    if after is None:
-        return None
-    try:
-        instant, row_id = after
-        return datetime.fromisoformat(str(instant)), UUID(str(row_id))
-    except ValueError as error:
-        raise BadCursor from error

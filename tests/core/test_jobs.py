@@ -329,6 +329,31 @@ async def test_a_thousand_waiting_jobs_do_not_run_all_at_once(
     assert await scalar(real, "SELECT count(*) FROM pgqueuer") == 0
 
 
+async def test_a_kind_of_job_keeps_to_its_own_limit(real: Database, context: JobContext) -> None:
+    now = most = done = 0
+
+    async def handler(_: JobContext, __: Payload) -> None:
+        nonlocal now, most, done
+        now += 1
+        most = max(most, now)
+        await put(real, "sms")
+        now -= 1
+        done += 1
+
+    async def other(_: JobContext, __: Payload) -> None:
+        await put(real, "other")
+
+    async with real.transaction() as session:
+        await enqueue_many(session, "test.sms", [{}] * 40)
+        await enqueue_many(session, "test.other", [{}] * 40)
+    async with running(
+        context, JobSpec("test.sms", handler, concurrency=3), JobSpec("test.other", other)
+    ):
+        await eventually(happened(real, "sms", times=40))
+        await eventually(happened(real, "other", times=40))
+    assert most <= 3
+
+
 async def test_the_queue_s_own_log_is_pruned_but_not_of_living_jobs(
     real: Database, context: JobContext
 ) -> None:

@@ -107,7 +107,7 @@ async def _judge_all(
     session: AsyncSession, batch: Batch, events: Sequence[PhoneEvent]
 ) -> list[Judged]:
     number_of: dict[StopKey, int] = {}
-    refusals = [refuse_time(device_at=event.device_at, sent_at=batch.sent_at) for event in events]
+    refusals = [_refuse_early(batch, event) for event in events]
     for event, refusal in zip(events, refusals, strict=True):
         if refusal is None and not isinstance(event, DoorOrderTaken):
             number_of.setdefault(event.stop, len(number_of))
