@@ -11,20 +11,19 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
-from sqlalchemy import LargeBinary, Table, bindparam, delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import LargeBinary, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.base import Registry
 from app.core.clock import wall_now
-from app.core.db import Database
+from app.core.db import Database, fetch
 from app.core.errors import Conflict, InvalidInput, NotAuthenticated, Unprocessable
 
 LEASE = timedelta(seconds=30)
@@ -75,17 +74,13 @@ class IdempotencyKey(Registry):
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
-_KEYS: Final = cast("Table", IdempotencyKey.__table__)
-_OWN_CLAIM: Final = (
-    _KEYS.c.caller == bindparam("of_caller"),
-    _KEYS.c.key == bindparam("of_key"),
-    _KEYS.c.started_at == bindparam("claimed_at"),
-    _KEYS.c.status.is_(None),
-)
-# Built once, on the table: every order and payment runs them.
-_CLAIM: Final = insert(_KEYS).on_conflict_do_nothing().returning(_KEYS.c.key)
-_STORE: Final = update(_KEYS).where(*_OWN_CLAIM).returning(_KEYS.c.key)
-_FREE: Final = delete(_KEYS).where(*_OWN_CLAIM)
+_CLAIM: Final = """
+INSERT INTO idempotency_keys (caller, key, fingerprint, started_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING RETURNING key
+"""
+_OWN: Final = "WHERE caller = $1 AND key = $2 AND started_at = $3 AND status IS NULL"
+_STORE: Final = f"UPDATE idempotency_keys SET status = $4, body = $5 {_OWN} RETURNING key"
+_FREE: Final = f"DELETE FROM idempotency_keys {_OWN}"
 
 
 @dataclass(frozen=True)
@@ -99,14 +94,9 @@ class IdempotentCall:
     async def remember(self, session: AsyncSession, status: int, answer: BaseModel) -> Response:
         """Store the answer in the effect's transaction and build it; raises StillRunning."""
         body = answer.model_dump_json().encode()
-        stored = await session.scalar(_STORE, {**_claim_of(self), "status": status, "body": body})
-        if stored is None:
+        if not await fetch(session, _STORE, self.caller, self.key, self.claimed_at, status, body):
             raise StillRunning
         return Response(body, status_code=status, media_type="application/json")
-
-
-def _claim_of(call: IdempotentCall) -> dict[str, Any]:
-    return {"of_caller": call.caller, "of_key": call.key, "claimed_at": call.claimed_at}
 
 
 async def claim_key(
@@ -115,12 +105,8 @@ async def claim_key(
     """Take the key, or raise StoredAnswer, StillRunning or IdempotencyKeyReused."""
     now = wall_now()
     call = IdempotentCall(caller=caller, key=key, claimed_at=now)
-    async with database.statement() as connection:
-        claimed = await connection.scalar(
-            _CLAIM, {"caller": caller, "key": key, "fingerprint": fingerprint, "started_at": now}
-        )
-        if claimed is not None:
-            return call
+    if await database.fetch_row(_CLAIM, caller, key, fingerprint, now) is not None:
+        return call
     async with database.transaction() as session:
         row = await session.scalar(
             select(IdempotencyKey)
@@ -142,7 +128,7 @@ async def claim_key(
 async def free_key(database: Database, call: IdempotentCall) -> None:
     """Let a failed request be tried again under the same key."""
     async with database.transaction() as session:
-        await session.execute(_FREE, _claim_of(call))
+        await fetch(session, _FREE, call.caller, call.key, call.claimed_at)
 
 
 async def prune_keys(session: AsyncSession) -> None:

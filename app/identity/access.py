@@ -5,18 +5,17 @@ Every route names its rights by `Allow(...)` or `OPEN`; a test reads them off th
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 from uuid import UUID
 
 import structlog
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import Table, bindparam, select
 
 from app.core.clock import BusinessClock, wall_now
 from app.core.db import Database
 from app.core.errors import Forbidden, NotAuthenticated
-from app.identity.models import AccountKind, Role, SessionRow, StaffAccount
+from app.identity.models import AccountKind, Role
 
 log = structlog.get_logger()
 
@@ -67,47 +66,32 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-_SESSIONS: Final = cast("Table", SessionRow.__table__)
-_STAFF: Final = cast("Table", StaffAccount.__table__)
-# Every request asks this: built once, on tables, as building it costs more than running it.
-_CALLER: Final = (
-    select(
-        _SESSIONS.c.session_id,
-        _SESSIONS.c.account_id,
-        _SESSIONS.c.kind,
-        _STAFF.c.roles,
-        _STAFF.c.station_id,
-        _STAFF.c.deliverer_id,
-        _STAFF.c.is_active,
-    )
-    .select_from(_SESSIONS.outerjoin(_STAFF, _STAFF.c.id == _SESSIONS.c.account_id))
-    .where(
-        _SESSIONS.c.access_hash == bindparam("access_hash"),
-        _SESSIONS.c.access_expires_at > bindparam("now"),
-    )
-)
+_CALLER: Final = """
+SELECT s.session_id, s.account_id, s.kind, a.roles, a.station_id, a.deliverer_id, a.is_active
+FROM sessions s LEFT JOIN staff_accounts a ON a.id = s.account_id
+WHERE s.access_hash = $1 AND s.access_expires_at > $2
+"""
 
 
 async def find_principal(database: Database, token: str) -> Principal | None:
     """The caller behind an access token that is valid now."""
-    asked = {"access_hash": token_hash(token), "now": wall_now()}
-    async with database.statement() as connection:
-        row = (await connection.execute(_CALLER, asked)).one_or_none()
+    row = await database.fetch_row(_CALLER, token_hash(token), wall_now())
     if row is None:
         return None
-    if row.kind == AccountKind.CUSTOMER:
+    kind = AccountKind(row["kind"])
+    if kind is AccountKind.CUSTOMER:
         roles = frozenset({Role.CUSTOMER})
-    elif row.is_active:
-        roles = frozenset(Role(role) for role in row.roles)
+    elif row["is_active"]:
+        roles = frozenset(Role(role) for role in row["roles"])
     else:
         return None
     return Principal(
-        account_id=row.account_id,
-        kind=AccountKind(row.kind),
+        account_id=row["account_id"],
+        kind=kind,
         roles=roles,
-        session_id=row.session_id,
-        station_id=row.station_id,
-        deliverer_id=row.deliverer_id,
+        session_id=row["session_id"],
+        station_id=row["station_id"],
+        deliverer_id=row["deliverer_id"],
     )
 
 

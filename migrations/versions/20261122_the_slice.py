@@ -539,7 +539,13 @@ def upgrade() -> None:
         sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("deliverer_id", "event_id", name=op.f("pk_sync_events")),
     )
-    op.create_index("ix_sync_events_received_at", "sync_events", ["received_at"], unique=False)
+    op.create_index(
+        "ix_sync_events_received_at",
+        "sync_events",
+        ["received_at"],
+        unique=False,
+        postgresql_using="brin",
+    )
     op.create_table(
         "temperature_readings",
         sa.Column("device_id", sa.Uuid(), nullable=False),
@@ -1632,7 +1638,7 @@ def downgrade() -> None:
     op.drop_table("ticket_numbers")
     op.drop_table("throttles")
     op.drop_table("temperature_readings")
-    op.drop_index("ix_sync_events_received_at", table_name="sync_events")
+    op.drop_index("ix_sync_events_received_at", table_name="sync_events", postgresql_using="brin")
     op.drop_table("sync_events")
     op.drop_index("ix_stops_service_date", table_name="stops")
     op.drop_index("ix_stops_block", table_name="stops")

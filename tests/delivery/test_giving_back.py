@@ -188,4 +188,3 @@ async def test_a_failure_of_an_ended_order_waits_for_a_person(morning: Round) ->
     assert await bottles_called(morning, morning.neighbour) == before
     assert (await morning.delivery(morning.neighbour)).restored_bottles == 0
     assert await conflicts(morning) == ["failed_after_order_ended"]
-    assert (await morning.delivery(morning.neighbour)).service_date == TOMORROW

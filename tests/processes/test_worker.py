@@ -343,6 +343,11 @@ async def test_two_clocks_and_a_kill_give_each_slot_one_job(real: Database, star
         " FROM clock_slots) s WHERE step <> interval '1 second'",
     )
     assert gaps == 0
+    asked = (
+        "SELECT count(*) = (SELECT count(*) FROM clock_slots) FROM pgqueuer_log"
+        " WHERE entrypoint = 'test.slot' AND status = 'queued' AND traceback IS NULL"
+    )
+    assert await scalar(real, asked) is True
     doubled = await scalar(
         real,
         "SELECT count(*) FROM (SELECT name FROM probe WHERE name LIKE 'slot %'"

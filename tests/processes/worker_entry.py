@@ -67,8 +67,11 @@ async def sleep_in_database(context: JobContext, payload: Payload) -> None:
 
 
 async def note_slot(context: JobContext, payload: Payload) -> None:
-    """One effect per run of a slot's job."""
-    await put(context.database, f"slot {payload['slot']}")
+    """One effect per slot."""
+    name = f"slot {payload['slot']}"
+    async with context.database.transaction() as session:
+        if await first_time(session, name):
+            await session.execute(text("INSERT INTO probe VALUES (:name)"), {"name": name})
 
 
 SPECS = [
