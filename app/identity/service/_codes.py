@@ -127,9 +127,10 @@ async def log_in_by_code(
         await security_event(database, kind="login_code_wrong", facts=f"request={request_id}")
         raise LoginCodeRefused
     async with database.transaction() as session:
+        # Throttles before the code, as the try above locks them.
+        await give_back(session, allowances=allowances, wall=wall)
         if not await repository.use_code(session, request_id=request_id, wall=wall_now()):
             raise LoginCodeRefused
-        await give_back(session, allowances=allowances, wall=wall)
         account_id, _ = await find_or_open_account(session, phone=number, now=now)
         tokens = await issue_tokens(session, account_id=account_id, kind=AccountKind.CUSTOMER)
         await record_security_event(session, kind="login", facts=f"account={account_id}")
