@@ -11,8 +11,13 @@ from typing import Annotated, Any
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import (
+    DBAPIError,
+    EmulatedDBAPIException,
+    InterfaceError,
+    OperationalError,
+)
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -26,7 +31,7 @@ from app.core.errors import SetupError
 
 OLDEST_SERVER = 180000
 _DRIVER = "driver"
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, EmulatedDBAPIException)
 Session = AsyncSession
 
 
@@ -140,17 +145,28 @@ async def fetch(session: AsyncSession, query: str, *arguments: object) -> list[a
     not seen. Raises DBAPIError, whose `orig` has the `sqlstate`.
     """
     driver = session.info.get(_DRIVER)
-    if driver is None:
-        connection = await session.connection()
-        driver = session.info[_DRIVER] = await _driver_of(connection)
-        if not driver.is_in_transaction():
-            # SQLAlchemy sends BEGIN with the first statement of its own, and only then COMMIT.
-            await connection.exec_driver_sql("SELECT 1")
     try:
+        if driver is None:
+            connection = await session.connection()
+            driver = session.info[_DRIVER] = await _driver_of(connection)
+            if not driver.is_in_transaction():
+                return await connection.run_sync(_begin_with, query, arguments)
         rows: list[asyncpg.Record] = await driver.fetch(query, *arguments)
     except _DRIVER_ERRORS as error:
         raise _as_sqlalchemy(query, error, driver) from error
     return rows
+
+
+def _begin_with(
+    connection: Connection, query: str, arguments: tuple[object, ...]
+) -> list[asyncpg.Record]:
+    # A cursor sends BEGIN first, and without that the session would not send COMMIT.
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(query, arguments)
+        return list(cursor.fetchall()) if cursor.description else []
+    finally:
+        cursor.close()
 
 
 async def _driver_of(connection: AsyncConnection) -> asyncpg.Connection:
