@@ -115,6 +115,8 @@ class Delivery(CustomerOwned):
     restored_bottles: Mapped[int] = mapped_column(SmallInteger, default=0)
     """Bottles given back to the line because our fault kept them from the door; never taken back."""
     cause_id: Mapped[UUID | None]
+    order_ended_at: Mapped[datetime | None]
+    """When its order was cancelled, if it was while this was planned or might still be corrected."""
 
 
 class Stop(CustomerOwned):

@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.core.alerts import Alert
+from app.core.events import publish
 from app.delivery.models import Delivery, DeliveryStatus, PlanException
 from app.delivery.service import plan_day
+from app.orders.events import OrderCancelled
 from app.orders.models import Order, OrderLine
 from app.orders.repository import list_terms
 from app.orders.states import OrderStatus
@@ -158,12 +160,15 @@ def _set_bottles(line: RunningLine, bottles: int) -> Any:
 
 
 async def cancel(morning: Round, line: RunningLine, *, minutes_after: int) -> None:
+    """As orders do it: the status, and the fact for whom it concerns."""
+    at = AT_THE_DOOR + minutes_after * MINUTE
     async with morning.database.transaction() as session:
         await session.execute(
             update(Order)
             .where(Order.order_id == line.order_id)
-            .values(status=OrderStatus.CANCELLED, ended_at=AT_THE_DOOR + minutes_after * MINUTE)
+            .values(status=OrderStatus.CANCELLED, ended_at=at)
         )
+        await publish(session, OrderCancelled(line.customer_id, line.order_id, at))
 
 
 async def test_a_tap_from_before_a_cancelling_is_recorded_and_shown(morning: Round) -> None:

@@ -79,8 +79,13 @@ async def test_a_refused_order_leaves_the_rest_of_the_batch(morning: Round) -> N
 async def test_an_order_the_database_refuses_is_shown_to_a_person(
     morning: Round, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    class Refused(Exception):
+        """What the driver says of a broken constraint."""
+
+        sqlstate = "23514"
+
     async def break_down(*_: object, **__: object) -> None:
-        raise IntegrityError("INSERT", {}, ValueError("a bug"))
+        raise IntegrityError("INSERT", {}, Refused())
 
     monkeypatch.setattr(syncing, "place_door_order", break_down)
     tapped = stop_done(morning.milk, device_at=morning.phone_time(AT_THE_DOOR))

@@ -110,15 +110,18 @@ class StopDoneIn(_EventIn):
             service_date=self.service_date,
             outcome=self.outcome,
             reason=self.reason,
-            lines=tuple(
-                BroughtLine(*read_owned_id(line.line), line.delivery_no, line.delivered_quantity)
-                for line in self.deliveries
-            ),
+            lines=self._lines() if self.deliveries else (),
             bottles=self.bottles,
             celsius=self.celsius,
             bulk=self.bulk,
             corrects=corrects,
             content=said,
+        )
+
+    def _lines(self) -> tuple[BroughtLine, ...]:
+        return tuple(
+            BroughtLine(*read_owned_id(line.line), line.delivery_no, line.delivered_quantity)
+            for line in self.deliveries
         )
 
 

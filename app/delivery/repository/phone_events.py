@@ -2,52 +2,59 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-_ACCEPT = text("""
+from app.core.db import fetch
+
+
+class PhoneEvent(Protocol):
+    """What is kept of every kind of event; `content` names no person."""
+
+    @property
+    def event_id(self) -> UUID:
+        """Made on the phone."""
+
+    @property
+    def kind(self) -> str:
+        """As the phone names it."""
+
+    @property
+    def device_at(self) -> datetime:
+        """By the phone's clock."""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What was said."""
+
+
+_ACCEPT = """
 INSERT INTO sync_events (deliverer_id, event_id, kind, device_at, clock_offset_ms, received_at,
                          content, answer)
-SELECT :deliverer, e.id, e.kind, e.device_at, :clock_offset, :received_at, e.content, e.answer
+SELECT $1, e.id, e.kind, e.device_at, $2, $3, e.content,
+       coalesce(nullif(e.answer, 'null'), '{"status": "accepted"}')
 FROM ROWS FROM (
-         unnest(CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:device_times AS timestamptz[])),
-         jsonb_array_elements(CAST(CAST(:contents AS text) AS jsonb)),
-         jsonb_array_elements(CAST(CAST(:answers AS text) AS jsonb))
+         unnest($4::uuid[], $5::text[], $6::timestamptz[]),
+         jsonb_array_elements($7::jsonb), jsonb_array_elements($8::jsonb)
      ) AS e(id, kind, device_at, content, answer)
 ORDER BY e.id
 ON CONFLICT DO NOTHING
 RETURNING event_id
-""")
+"""
 
-_STORED = text("""
-SELECT event_id, content, answer FROM sync_events
-WHERE deliverer_id = :deliverer AND event_id = ANY(CAST(:ids AS uuid[]))
-""")
+_STORED = """
+SELECT event_id, content::text, answer::text FROM sync_events
+WHERE deliverer_id = $1 AND event_id = ANY($2::uuid[])
+"""
 
-_STORE_ANSWERS = text("""
+_STORE_ANSWERS = """
 UPDATE sync_events s SET answer = e.answer
-FROM ROWS FROM (
-         unnest(CAST(:ids AS uuid[])),
-         jsonb_array_elements(CAST(CAST(:answers AS text) AS jsonb))
-     ) AS e(id, answer)
-WHERE s.deliverer_id = :deliverer AND s.event_id = e.id
-""")
-
-
-@dataclass(frozen=True, slots=True)
-class NewEvent:
-    """An event to be kept, with the answer it gets."""
-
-    event_id: UUID
-    kind: str
-    device_at: datetime
-    content: dict[str, Any]
-    answer: dict[str, Any]
+FROM ROWS FROM (unnest($2::uuid[]), jsonb_array_elements($3::jsonb)) AS e(id, answer)
+WHERE s.deliverer_id = $1 AND s.event_id = e.id
+"""
 
 
 async def accept_events(
@@ -56,25 +63,28 @@ async def accept_events(
     deliverer_id: UUID,
     clock_offset: int,
     received_at: datetime,
-    events: Sequence[NewEvent],
+    events: Sequence[PhoneEvent],
+    answers: Sequence[dict[str, Any] | None],
 ) -> set[UUID]:
-    """Keep the events that have not been kept before; answers their ids."""
+    """Keep the events that have not been kept before; answers their ids.
+
+    An answer of None says that the event is simply accepted.
+    """
     if not events:
         return set()
-    fresh = await session.scalars(
+    fresh = await fetch(
+        session,
         _ACCEPT,
-        {
-            "deliverer": deliverer_id,
-            "clock_offset": clock_offset,
-            "received_at": received_at,
-            "ids": [event.event_id for event in events],
-            "kinds": [event.kind for event in events],
-            "device_times": [event.device_at for event in events],
-            "contents": json.dumps([event.content for event in events]),
-            "answers": json.dumps([event.answer for event in events]),
-        },
+        deliverer_id,
+        clock_offset,
+        received_at,
+        [event.event_id for event in events],
+        [event.kind for event in events],
+        [event.device_at for event in events],
+        json.dumps([event.content for event in events]),
+        json.dumps(answers),
     )
-    return set(fresh)
+    return {row["event_id"] for row in fresh}
 
 
 async def read_events(
@@ -83,8 +93,10 @@ async def read_events(
     """Content and answer of events kept before."""
     if not event_ids:
         return {}
-    rows = await session.execute(_STORED, {"deliverer": deliverer_id, "ids": list(event_ids)})
-    return {row.event_id: (row.content, row.answer) for row in rows}
+    rows = await fetch(session, _STORED, deliverer_id, list(event_ids))
+    return {
+        row["event_id"]: (json.loads(row["content"]), json.loads(row["answer"])) for row in rows
+    }
 
 
 async def store_answers(
@@ -92,11 +104,5 @@ async def store_answers(
 ) -> None:
     """Replace the answers of events of this transaction."""
     if answers:
-        await session.execute(
-            _STORE_ANSWERS,
-            {
-                "deliverer": deliverer_id,
-                "ids": list(answers),
-                "answers": json.dumps(list(answers.values())),
-            },
-        )
+        kept = json.dumps(list(answers.values()))
+        await fetch(session, _STORE_ANSWERS, deliverer_id, list(answers), kept)

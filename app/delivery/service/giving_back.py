@@ -10,52 +10,71 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.alerts import raise_alert, resolve_alert
+from app.core.clock import local_date
 from app.core.errors import AppError
 from app.delivery.repository import confirming
 from app.delivery.repository.confirming import DeliveryKey, DueDelivery, DueStop
+from app.delivery.rules import OLDEST_SERVICE_DATE
+from app.orders.events import OrderCancelled
 from app.orders.service import RestoreItem, restore_failed
-from app.orders.states import OrderStatus
 
 LATE_CONFLICT = "late_conflict"
 
 
+async def note_cancelled_order(session: AsyncSession, event: OrderCancelled) -> None:
+    """Remember on an order's deliveries when it was cancelled: a tap may come to light later."""
+    await confirming.note_order_end(
+        session,
+        customer_id=event.customer_id,
+        order_id=event.order_id,
+        at=event.at,
+        since=local_date(event.at) - OLDEST_SERVICE_DATE,
+    )
+
+
 async def settle(session: AsyncSession, stops: Sequence[DueStop], *, now: datetime) -> None:
     """After a batch: give back what is owed and not yet given back, show each contradiction."""
-    to_restore: dict[DeliveryKey, tuple[int, int]] = {}
+    missing: dict[DeliveryKey, DueDelivery] = {}
     for stop in stops:
         for delivery in stop.deliveries:
             if not delivery.changed:
                 continue
-            if delivery.order_status is OrderStatus.CANCELLED:
-                await _show_late_delivery(session, stop, delivery)
-            if delivery.owed or delivery.restored:
-                await _settle_one(session, stop, delivery, to_restore)
+            key = stop.delivery_key(delivery)
+            if delivery.order_ended_at is not None:
+                await _show_late_delivery(session, key, delivery)
+            if delivery.owed > delivery.restored:
+                missing[key] = delivery
+            elif delivery.restored:
+                await _compare(session, key, delivery)
+    if missing:
+        await _give_back(session, missing, now=now)
+
+
+async def _compare(session: AsyncSession, key: DeliveryKey, delivery: DueDelivery) -> None:
+    if delivery.owed == delivery.restored:
+        await resolve_alert(session, LATE_CONFLICT, _subject(key))
+    else:
+        # The bottle was given back and then brought after all: the plan sets the surplus day
+        # aside when it comes, and a person decides.
+        await _show(session, key, what="brought_after_given_back", owed=delivery.owed)
+
+
+async def _give_back(
+    session: AsyncSession, missing: Mapping[DeliveryKey, DueDelivery], *, now: datetime
+) -> None:
+    running = await confirming.list_running(session, {(key[0], key[2]) for key in missing})
+    to_restore: dict[DeliveryKey, DueDelivery] = {}
+    for key, delivery in missing.items():
+        if (key[0], key[2]) in running:
+            to_restore[key] = delivery
+        else:
+            await _show(session, key, what="failed_after_order_ended", owed=delivery.owed)
     if to_restore:
         await _restore(session, to_restore, now=now)
 
 
-async def _settle_one(
-    session: AsyncSession,
-    stop: DueStop,
-    delivery: DueDelivery,
-    to_restore: dict[DeliveryKey, tuple[int, int]],
-) -> None:
-    key = stop.delivery_key(delivery)
-    missing = delivery.owed - delivery.restored
-    if missing < 0:
-        # The bottle was given back and then brought after all: the plan sets the surplus day
-        # aside when it comes, and a person decides.
-        await _show(session, key, what="brought_after_given_back", owed=delivery.owed)
-    elif missing == 0:
-        await resolve_alert(session, LATE_CONFLICT, _subject(key))
-    elif delivery.order_status is OrderStatus.DELIVERING:
-        to_restore[key] = (delivery.owed, missing)
-    else:
-        await _show(session, key, what="failed_after_order_ended", owed=delivery.owed)
-
-
 async def _restore(
-    session: AsyncSession, to_restore: Mapping[DeliveryKey, tuple[int, int]], *, now: datetime
+    session: AsyncSession, to_restore: Mapping[DeliveryKey, DueDelivery], *, now: datetime
 ) -> None:
     items = [
         RestoreItem(
@@ -63,26 +82,27 @@ async def _restore(
             order_line_id=line_id,
             service_date=service_date,
             delivery_no=number,
-            bottles=missing,
+            bottles=delivery.owed - delivery.restored,
         )
-        for (customer_id, service_date, line_id, number), (_, missing) in to_restore.items()
+        for (customer_id, service_date, line_id, number), delivery in to_restore.items()
     ]
     try:
         async with session.begin_nested():
             await restore_failed(session, items=items, now=now)
     except AppError as error:
-        for key, (bottles, _) in to_restore.items():
-            await _show(session, key, what=f"not_given_back:{error.code}", owed=bottles)
+        for key, delivery in to_restore.items():
+            await _show(session, key, what=f"not_given_back:{error.code}", owed=delivery.owed)
         return
     await confirming.set_restored(
-        session, {key: bottles for key, (bottles, _) in to_restore.items()}
+        session, {key: delivery.owed for key, delivery in to_restore.items()}
     )
 
 
-async def _show_late_delivery(session: AsyncSession, stop: DueStop, delivery: DueDelivery) -> None:
+async def _show_late_delivery(
+    session: AsyncSession, key: DeliveryKey, delivery: DueDelivery
+) -> None:
     ended_at, done_at = delivery.order_ended_at, delivery.done_at
     if delivery.delivered and ended_at is not None and done_at is not None and done_at <= ended_at:
-        key = stop.delivery_key(delivery)
         await _show(session, key, what="brought_before_cancelling_reported_after")
 
 

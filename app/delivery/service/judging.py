@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
+from functools import cache
 from uuid import UUID
 
-from app.core.clock import local_date
+from app.core.clock import local_instant
 from app.delivery.models import DeliveryStatus, StopState
 from app.delivery.repository.confirming import DueDelivery, DueStop, Outcome
 from app.delivery.rules import OUR_FAULT, Refusal, stop_state
@@ -24,6 +25,11 @@ class Judged:
     brought: tuple[int, ...] = ()
 
 
+@cache
+def _begins_at(service_date: date) -> datetime:
+    return local_instant(service_date, time())
+
+
 def refuse_place(
     event: AtStop, stop: DueStop, *, deliverer_id: UUID, rounds: Rounds, done_at: datetime
 ) -> Refusal | None:
@@ -35,7 +41,7 @@ def refuse_place(
         for block_id, first, last in rounds
     ):
         return Refusal.NOT_YOUR_ROUTE
-    if event.service_date > local_date(done_at):
+    if done_at < _begins_at(event.service_date):
         return Refusal.NOT_DUE_YET
     return None
 

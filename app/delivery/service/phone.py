@@ -129,8 +129,6 @@ class EventAnswer:
 
     def stored(self) -> dict[str, Any]:
         """What is kept of it."""
-        if self is ACCEPTED:
-            return _STORED_ACCEPTED
         kept = {"status": self.status, "code": self.code, "title": self.title, "facts": self.facts}
         return {key: value for key, value in kept.items() if value}
 
@@ -147,4 +145,3 @@ class EventAnswer:
 
 
 ACCEPTED = EventAnswer("accepted")
-_STORED_ACCEPTED: dict[str, Any] = {"status": "accepted"}

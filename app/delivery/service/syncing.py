@@ -12,7 +12,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.alerts import raise_alert
@@ -20,7 +20,6 @@ from app.core.clock import local_date
 from app.core.errors import AppError
 from app.delivery.repository import confirming, phone_events
 from app.delivery.repository.confirming import DueStop, StopKey
-from app.delivery.repository.phone_events import NewEvent
 from app.delivery.rules import (
     Refusal,
     can_be_confirmed,
@@ -44,6 +43,9 @@ from app.orders.service import place_door_order
 
 log = structlog.get_logger()
 
+_OUR_DATA = ("22", "23")
+"""Classes of SQLSTATE that say the same data will be refused again: data and integrity."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -54,11 +56,6 @@ class Batch:
     received_at: datetime
     now: datetime
     events: Sequence[PhoneEvent | Malformed]
-
-    @property
-    def today(self) -> date:
-        """Business date."""
-        return local_date(self.now)
 
     def done_at(self, event: PhoneEvent) -> datetime:
         """Business instant of the tap."""
@@ -78,27 +75,21 @@ async def sync(session: AsyncSession, batch: Batch) -> list[EventAnswer]:
         deliverer_id=batch.deliverer_id,
         clock_offset=clock_offset_ms(sent_at=batch.sent_at, received_at=batch.received_at),
         received_at=batch.now,
-        events=[
-            NewEvent(
-                event.event_id, event.kind, event.device_at, event.content, one.answer.stored()
-            )
-            for event, one in zip(events, judged, strict=True)
-        ],
+        events=events,
+        answers=[None if one.answer is ACCEPTED else one.answer.stored() for one in judged],
     )
-    is_fresh = [event.event_id in fresh for event in events]
-    accepted = [
-        (event, one)
-        for event, one, new in zip(events, judged, is_fresh, strict=True)
-        if new and one.answer is ACCEPTED
-    ]
+    answers: dict[UUID, EventAnswer] = {}
+    accepted: list[tuple[PhoneEvent, Judged]] = []
+    repeated: list[PhoneEvent] = []
+    for event, one in zip(events, judged, strict=True):
+        if event.event_id not in fresh:
+            repeated.append(event)
+            continue
+        answers[event.event_id] = one.answer
+        if one.answer is ACCEPTED:
+            accepted.append((event, one))
     await _confirm(session, batch, accepted)
-    answers = {
-        event.event_id: one.answer
-        for event, one, new in zip(events, judged, is_fresh, strict=True)
-        if new
-    }
     answers |= await _place_orders(session, batch, accepted)
-    repeated = [event for event, new in zip(events, is_fresh, strict=True) if not new]
     answers |= await _answers_given_before(session, batch, repeated)
     return list(_in_order(batch.events, first_of, answers))
 
@@ -107,7 +98,8 @@ async def _judge_all(
     session: AsyncSession, batch: Batch, events: Sequence[PhoneEvent]
 ) -> list[Judged]:
     number_of: dict[StopKey, int] = {}
-    refusals = [_refuse_early(batch, event) for event in events]
+    today = local_date(batch.now)
+    refusals = [_refuse_early(event, sent_at=batch.sent_at, today=today) for event in events]
     for event, refusal in zip(events, refusals, strict=True):
         if refusal is None and not isinstance(event, DoorOrderTaken):
             number_of.setdefault(event.stop, len(number_of))
@@ -124,11 +116,11 @@ async def _judge_all(
     return judged
 
 
-def _refuse_early(batch: Batch, event: PhoneEvent) -> Refusal | None:
-    refusal = refuse_time(device_at=event.device_at, sent_at=batch.sent_at)
+def _refuse_early(event: PhoneEvent, *, sent_at: datetime, today: date) -> Refusal | None:
+    refusal = refuse_time(device_at=event.device_at, sent_at=sent_at)
     if refusal is not None or isinstance(event, DoorOrderTaken):
         return refusal
-    if not can_be_confirmed(event.service_date, today=batch.today):
+    if not can_be_confirmed(event.service_date, today=today):
         return Refusal.UNKNOWN_STOP
     return None
 
@@ -172,12 +164,12 @@ async def _confirm(
         elif isinstance(event, Confirmation) and one.stop is not None and apply(event, one):
             touched[id(one.stop)] = one.stop
     stops = list(touched.values())
-    await confirming.confirm(
+    await confirming.confirm(session, deliverer_id=batch.deliverer_id, stops=stops, now=batch.now)
+    await confirming.set_stops(
         session,
         deliverer_id=batch.deliverer_id,
         stops=stops,
         outcomes=[outcome_of(stop) for stop in stops],
-        now=batch.now,
     )
     await confirming.note_temperatures(session, temperatures)
     await settle(session, stops, now=batch.now)
@@ -207,8 +199,10 @@ async def _place_order(session: AsyncSession, batch: Batch, event: DoorOrderTake
             )
     except AppError as error:
         return EventAnswer.refused_by(error)
-    except (DataError, IntegrityError) as error:
-        sqlstate = getattr(error.orig, "sqlstate", None)
+    except DBAPIError as error:
+        sqlstate = getattr(error.orig, "sqlstate", None) or ""
+        if not sqlstate.startswith(_OUR_DATA):
+            raise
         log.warning("sync.event_not_storable", event_id=str(event.event_id), sqlstate=sqlstate)
         await raise_alert(
             session,
