@@ -3,6 +3,7 @@
 from app.orders.repository.numbers import (
     claim_number,
     current_agreement,
+    current_version,
     find_number,
     known_numbers,
 )
@@ -10,7 +11,6 @@ from app.orders.repository.orders import (
     add_history,
     change_status,
     count_running,
-    current_version,
     due_to_expire,
     entitled,
     get_order,

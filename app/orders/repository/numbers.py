@@ -2,44 +2,30 @@
 
 from collections.abc import Collection
 from datetime import date
-from typing import Final, cast
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, insert, select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.orders.models import (
-    Order,
-    OrderAgreement,
-    OrderHistory,
-    OrderLine,
-    OrderNumber,
-)
+from app.core.db import fetch
+from app.orders.models import OrderAgreement, OrderNumber
 
-_NUMBERS: Final = cast("Table", OrderNumber.__table__)
-_AGREEMENTS: Final = cast("Table", OrderAgreement.__table__)
-# What every order runs is built once, on tables: building it costs more than running it.
-_CLAIM_NUMBER: Final = upsert(_NUMBERS).on_conflict_do_nothing().returning(_NUMBERS.c.number)
-_CURRENT_VERSION: Final = (
-    select(_AGREEMENTS.c.version)
-    .where(_AGREEMENTS.c.effective_date <= bindparam("on"))
-    .order_by(_AGREEMENTS.c.effective_date.desc(), _AGREEMENTS.c.version.desc())
-    .limit(1)
-)
-_INSERT_ORDER: Final = insert(cast("Table", Order.__table__))
-_INSERT_HISTORY: Final = insert(cast("Table", OrderHistory.__table__))
-_INSERT_LINE: Final = insert(cast("Table", OrderLine.__table__))
+_CLAIM_NUMBER: Final = """
+INSERT INTO order_numbers (number, customer_id, order_id) VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING RETURNING number
+"""
+_CURRENT_VERSION: Final = """
+SELECT version FROM order_agreements WHERE effective_date <= $1
+ORDER BY effective_date DESC, version DESC LIMIT 1
+"""
 
 
 async def claim_number(
     session: AsyncSession, number: str, *, customer_id: UUID, order_id: UUID
 ) -> bool:
     """Take a globally unique number for an order; false when it is taken."""
-    claimed = await session.scalar(
-        _CLAIM_NUMBER, {"number": number, "customer_id": customer_id, "order_id": order_id}
-    )
-    return claimed is not None
+    return bool(await fetch(session, _CLAIM_NUMBER, number, customer_id, order_id))
 
 
 async def find_number(session: AsyncSession, number: str) -> tuple[UUID, UUID] | None:
@@ -52,6 +38,12 @@ async def known_numbers(session: AsyncSession, numbers: Collection[str]) -> set[
     """Those of the numbers that are taken."""
     found = await session.scalars(select(OrderNumber.number).where(OrderNumber.number.in_(numbers)))
     return set(found)
+
+
+async def current_version(session: AsyncSession, *, on: date) -> str | None:
+    """The version of the agreement in force on a date."""
+    found = await fetch(session, _CURRENT_VERSION, on)
+    return found[0]["version"] if found else None
 
 
 async def current_agreement(session: AsyncSession, *, on: date) -> OrderAgreement | None:

@@ -1,41 +1,26 @@
 """Orders, their lines, history, reviews and entitlements."""
 
-from collections.abc import Collection, Sequence
-from datetime import date, datetime
-from typing import Any, Final, cast
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, func, insert, select, tuple_
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.base import Base
+from app.core.db import fetch
 from app.core.ids import new_id
 from app.orders.errors import OrderUnknown
 from app.orders.models import (
     EntitlementEntry,
     Order,
-    OrderAgreement,
     OrderChange,
     OrderHistory,
     OrderLine,
-    OrderNumber,
     OrderReview,
 )
 from app.orders.states import ORDER_MOVES, OrderStatus
-
-_NUMBERS: Final = cast("Table", OrderNumber.__table__)
-_AGREEMENTS: Final = cast("Table", OrderAgreement.__table__)
-# What every order runs is built once, on tables: building it costs more than running it.
-_CLAIM_NUMBER: Final = upsert(_NUMBERS).on_conflict_do_nothing().returning(_NUMBERS.c.number)
-_CURRENT_VERSION: Final = (
-    select(_AGREEMENTS.c.version)
-    .where(_AGREEMENTS.c.effective_date <= bindparam("on"))
-    .order_by(_AGREEMENTS.c.effective_date.desc(), _AGREEMENTS.c.version.desc())
-    .limit(1)
-)
-_INSERT_ORDER: Final = insert(cast("Table", Order.__table__))
-_INSERT_HISTORY: Final = insert(cast("Table", OrderHistory.__table__))
-_INSERT_LINE: Final = insert(cast("Table", OrderLine.__table__))
 
 
 async def get_order(session: AsyncSession, customer_id: UUID, order_id: UUID) -> Order:
@@ -113,53 +98,52 @@ def add_history(
     reason: str | None = None,
 ) -> None:
     """One entry: who, when, why."""
-    session.add(
-        OrderHistory(
-            **_history_values(
-                order, from_status=from_status, to=to, at=at, actor=actor, reason=reason
-            )
-        )
-    )
+    session.add(_move(order, from_status=from_status, to=to, at=at, actor=actor, reason=reason))
 
 
-def _history_values(
+def _move(
     order: Order,
     *,
     from_status: OrderStatus | None,
     to: OrderStatus,
     at: datetime,
     actor: str,
-    reason: str | None,
-) -> dict[str, Any]:
-    return {
-        "customer_id": order.customer_id,
-        "entry_id": new_id(),
-        "order_id": order.order_id,
-        "from_status": None if from_status is None else from_status.value,
-        "to_status": to.value,
-        "at": at,
-        "actor": actor,
-        "reason": reason,
-    }
+    reason: str | None = None,
+) -> OrderHistory:
+    return OrderHistory(
+        customer_id=order.customer_id,
+        entry_id=new_id(),
+        order_id=order.order_id,
+        from_status=None if from_status is None else from_status.value,
+        to_status=to.value,
+        at=at,
+        actor=actor,
+        reason=reason,
+    )
 
 
 async def insert_order(
     session: AsyncSession, order: Order, lines: Sequence[OrderLine], *, at: datetime, actor: str
 ) -> None:
-    """Write a new order, its first history entry and its lines, past the session.
+    """Write a new order, its first move and its lines, past the session.
 
     The rows do not belong to the session afterwards: whoever changes them reads them again.
     """
-    history = _history_values(
-        order, from_status=None, to=order.status, at=at, actor=actor, reason=None
-    )
-    await session.execute(_INSERT_ORDER, _values_of(order))
-    await session.execute(_INSERT_HISTORY, history)
-    await session.execute(_INSERT_LINE, [_values_of(line) for line in lines])
+    move = _move(order, from_status=None, to=order.status, at=at, actor=actor)
+    for row in (order, move, *lines):
+        query, columns = _INSERT[type(row)]
+        await fetch(session, query, *(getattr(row, column) for column in columns))
 
 
-def _values_of(row: Order | OrderLine) -> dict[str, Any]:
-    return {name: value for name, value in vars(row).items() if name != "_sa_instance_state"}
+def _insert_of(model: type[Base]) -> tuple[str, list[str]]:
+    columns = [column.key for column in model.__table__.columns]
+    places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    return f"INSERT INTO {model.__tablename__} ({', '.join(columns)}) VALUES ({places})", columns
+
+
+_INSERT: Final[Mapping[type[Base], tuple[str, list[str]]]] = {
+    model: _insert_of(model) for model in (Order, OrderHistory, OrderLine)
+}
 
 
 async def list_history(
@@ -184,12 +168,6 @@ async def list_changes(
         .order_by(OrderChange.change_id)
     )
     return list(found)
-
-
-async def current_version(session: AsyncSession, *, on: date) -> str | None:
-    """The version of the agreement in force on a date."""
-    found: str | None = await session.scalar(_CURRENT_VERSION, {"on": on})
-    return found
 
 
 async def waiting_reviews(

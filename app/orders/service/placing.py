@@ -270,6 +270,7 @@ def line_row(order: Order, line: QuotedLine) -> OrderLine:
         cycle_days=line.wanted.cycle_days,
         bottles_bought=line.bottles,
         gift_bottles=0,
+        unscheduled_bottles=0,
         paid_fen=line.price_fen,
         unit_price_fen=line.offer.price_fen,
         vat_permille=line.offer.vat_permille,
