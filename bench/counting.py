@@ -1,12 +1,14 @@
 """What a request asks of the database: its transactions and their statements, by kind."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
-from sqlalchemy import Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine
+import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
+from asyncpg.transaction import Transaction as DriverTransaction
 
 KINDS = ("select", "insert", "update", "delete")
 
@@ -31,42 +33,64 @@ class Recorder:
         taken, self.transactions = self.transactions, []
         return taken
 
-    def on_statement(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        """Note a statement under its connection's transaction."""
-        if id(connection) not in self._open:
-            options = connection.get_execution_options()
-            begun = Transaction(is_bare=options.get("isolation_level") == "AUTOCOMMIT")
-            self._open[id(connection)] = begun
-            self.transactions.append(begun)
-        self._open[id(connection)].statements.append(_kind(statement))
+    def begin(self, driver: asyncpg.Connection) -> None:
+        """BEGIN was sent."""
+        self._open[id(driver)] = Transaction(is_bare=False)
+        self.transactions.append(self._open[id(driver)])
 
-    def on_end(self, connection: Connection) -> None:
-        """Note the end of a connection's transaction."""
-        self._open.pop(id(connection), None)
+    def end(self, driver: asyncpg.Connection) -> None:
+        """COMMIT or ROLLBACK was sent."""
+        del self._open[id(driver)]
+
+    def note(self, driver: asyncpg.Connection, statement: str) -> None:
+        """A statement was sent."""
+        current = self._open.get(id(driver))
+        if current is None:
+            current = Transaction(is_bare=True)
+            self.transactions.append(current)
+        current.statements.append(_kind(statement))
 
 
 def _kind(statement: str) -> str:
-    words = statement.split(maxsplit=1)[0].lower() if statement.strip() else ""
-    if words == "with":
+    word = statement.split(maxsplit=1)[0].lower()
+    if word == "with":
         return "insert" if "insert into" in statement.lower() else "select"
-    if words not in KINDS:
+    if word not in KINDS:
         raise ValueError(f"a statement that is not counted: {statement[:80]}")
-    return words
+    return word
 
 
-@asynccontextmanager
-async def recorded(engine: AsyncEngine) -> AsyncIterator[Recorder]:
-    """Record everything the engine runs."""
+@contextmanager
+def recorded() -> Iterator[Recorder]:
+    """Record what goes to the database through asyncpg, by whatever road it comes there."""
     recorder = Recorder()
-    listeners = (
-        ("before_cursor_execute", recorder.on_statement),
-        ("commit", recorder.on_end),
-        ("rollback", recorder.on_end),
-    )
-    for name, listener in listeners:
-        event.listen(engine.sync_engine, name, listener)
-    try:
+    with ExitStack() as stack:
+        for owner, name, spy in (
+            (asyncpg.Connection, "fetch", lambda it, query, *_: recorder.note(it, query)),
+            (asyncpg.Connection, "fetchrow", lambda it, query, *_: recorder.note(it, query)),
+            (PreparedStatement, "fetch", lambda it, *_: recorder.note(*_origin(it))),
+            (PreparedStatement, "executemany", lambda it, *_: recorder.note(*_origin(it))),
+            (DriverTransaction, "start", lambda it: recorder.begin(_driver(it))),
+            (DriverTransaction, "commit", lambda it: recorder.end(_driver(it))),
+            (DriverTransaction, "rollback", lambda it: recorder.end(_driver(it))),
+        ):
+            stack.enter_context(mock.patch.object(owner, name, _spied(getattr(owner, name), spy)))
         yield recorder
-    finally:
-        for name, listener in listeners:
-            event.remove(engine.sync_engine, name, listener)
+
+
+def _driver(part: Any) -> asyncpg.Connection:
+    return part._connection  # noqa: SLF001  # asyncpg tells it by no other name
+
+
+def _origin(statement: Any) -> tuple[asyncpg.Connection, str]:
+    return _driver(statement), statement.get_query()
+
+
+def _spied(
+    plain: Callable[..., Awaitable[Any]], spy: Callable[..., None]
+) -> Callable[..., Awaitable[Any]]:
+    async def noted(it: Any, *arguments: Any, **how: Any) -> Any:
+        spy(it, *arguments)
+        return await plain(it, *arguments, **how)
+
+    return noted

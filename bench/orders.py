@@ -35,6 +35,9 @@ ROUNDS = 5
 CLIENTS = 16
 STEPS = 3
 """Requests of one placement."""
+RECORDED = 1
+"""An order of one line: the bare side does the least that an order asks for."""
+ORDERS = "/api/v1/orders"
 
 
 async def run(database: Database, *, scale: float) -> list[Figure]:
@@ -100,15 +103,14 @@ class Placing:
     async def place(self, client: Client, number: int) -> None:
         """Quote, order and open the payment."""
         shop, token = self._shop, self._shop.household(number).token
-        api = "/api/v1/orders"
 
         async def post(path: str, body: bytes) -> bytes:
             key = f"placement-{number}-{len(path)}"
             return await client.send("POST", path, token=token, key=key, body=body)
 
-        await post(f"{api}/quote", shop.quote_body(number))
-        order = json.loads(await post(api, shop.order_body(number)))
-        await post(f"{api}/{order['id']}/payments", b"{}")
+        await post(f"{ORDERS}/quote", shop.quote_body(number))
+        order = json.loads(await post(ORDERS, shop.order_body(number)))
+        await post(f"{ORDERS}/{order['id']}/payments", b"{}")
 
     async def place_bare(self, client: Client, number: int) -> None:
         """The same bodies to the bare endpoints."""
@@ -128,24 +130,22 @@ async def record_placement(database: Database, shop: Shop, keys: Path) -> list[l
         http=httpx.AsyncClient(),
         installation=InstallationSettings(demo=False),
     )
-    token = shop.household(0).token
-    headers = {"Authorization": f"Bearer {token}", "content-type": "application/json"}
     steps: list[list[Transaction]] = []
-    with without_channel():
+    with without_channel(), recorded() as recorder:
         transport = httpx.ASGITransport(app=create_app(runtime))
-        async with (
-            runtime.http,
-            httpx.AsyncClient(transport=transport, base_url="http://bench/api/v1") as client,
-            recorded(database.engine) as recorder,
-        ):
-            path, body = "/orders/quote", shop.quote_body(0)
+        async with runtime.http, httpx.AsyncClient(transport=transport) as client:
+            path, body = f"{ORDERS}/quote", shop.quote_body(RECORDED)
             for number in range(STEPS):
-                keyed = headers | {"Idempotency-Key": f"recorded-{number}"}
-                answer = await client.post(path, content=body, headers=keyed)
+                headers = {
+                    "Authorization": f"Bearer {shop.household(RECORDED).token}",
+                    "Content-Type": "application/json",
+                    "Idempotency-Key": f"recorded-{number}",
+                }
+                answer = await client.post(f"http://bench{path}", content=body, headers=headers)
                 answer.raise_for_status()
                 steps.append(recorder.take())
                 if number == 0:
-                    path, body = "/orders", shop.order_body(0)
+                    path, body = ORDERS, shop.order_body(RECORDED)
                 else:
-                    path, body = f"/orders/{answer.json()['id']}/payments", b"{}"
+                    path, body = f"{ORDERS}/{answer.json()['id']}/payments", b"{}"
     return steps

@@ -20,7 +20,6 @@ from fastapi import FastAPI
 from app.billing.channels.accounts import use_gateway
 from app.billing.channels.protocol import PaymentGateway
 from app.billing.models import Payment
-from app.billing.repository.payments import get_payment
 from app.core.config import DatabaseSettings
 from app.core.db import Database
 from app.core.logging import set_up_logging
@@ -42,8 +41,14 @@ class NoChannel:
 async def _attempt_only(
     database: Database, *, customer_id: UUID, payment_id: UUID, **_: object
 ) -> Payment:
-    async with database.transaction() as session:
-        return await get_payment(session, customer_id, payment_id)
+    row = await database.fetch_row(
+        "SELECT * FROM payments WHERE customer_id = $1 AND payment_id = $2",
+        customer_id,
+        payment_id,
+    )
+    if row is None:
+        raise LookupError(payment_id)
+    return Payment(**row)
 
 
 @contextmanager
