@@ -31,6 +31,7 @@ from app.identity import jobs as identity_jobs
 from app.identity import models as identity_models
 from app.kpi import api as kpi_api
 from app.kpi import models as kpi_models
+from app.links import models as links_models
 from app.network import api as network_api
 from app.network import handlers as network_handlers
 from app.network import jobs as network_jobs
@@ -114,6 +115,7 @@ MODEL_MODULES = (
     customers_models,
     catalog_models,
     notifications_models,
+    links_models,
     workforce_models,
     network_models,
     coldchain_models,
