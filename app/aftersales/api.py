@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.aftersales import catalogue_api, desk_api, ratings, reading, service
+from app.aftersales import catalogue_api, desk_api, link_api, ratings, reading, service
 from app.aftersales.desk_schemas import DeskPageOut, SearchIn, present_desk_page
 from app.aftersales.errors import AssigneeUnknown, ChannelNotYours, CustomerNotNamed
 from app.aftersales.handling import DESK
@@ -60,6 +60,7 @@ Instant = Annotated[AwareDatetime, Query(ge=EARLIEST, le=LATEST)]
 router = APIRouter(tags=["aftersales"])
 router.include_router(desk_api.router)
 router.include_router(catalogue_api.router)
+router.include_router(link_api.router)
 
 
 async def _customer_named(session: AsyncSession, body: TicketIn, now: datetime) -> UUID:

@@ -24,6 +24,8 @@ from app.core.crypto import Cell
 from app.core.ids import new_id
 from app.core.runtime import keys
 from app.core.states import MoveNotAllowed
+from app.links import service as links
+from app.links.states import LinkPurpose
 
 
 async def resolve(
@@ -60,11 +62,19 @@ async def resolve(
         session, ticket, TicketStatus.RESOLVED, author=author, reason=late_reason, now=now
     )
     await resolve_alert(session, ESCALATION_ALERT, public_id(ticket))
+    token = await links.make_link(
+        session,
+        purpose=LinkPurpose.TICKET_RESULT,
+        customer_id=customer_id,
+        subject_id=ticket_id,
+        round_no=ticket.reopened_count,
+    )
     await text_customer(
         session,
         ticket,
         template="ticket_resolved",
         cause=f"ticket_resolved:{ticket_id}:{ticket.reopened_count}",
+        parameters=links.sms_parameters(token),
         now=now,
     )
     await session.flush()
