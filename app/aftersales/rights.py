@@ -20,6 +20,11 @@ Customer = Annotated[Principal, Depends(Allow(Role.CUSTOMER))]
 Filer = Annotated[Principal, Depends(Allow(Role.CUSTOMER, *DESK))]
 Desk = Annotated[Principal, Depends(Allow(*DESK))]
 Reader = Annotated[Principal, Depends(Allow(Role.CUSTOMER, *READERS))]
+StaffReader = Annotated[Principal, Depends(Allow(*READERS))]
+Watcher = Annotated[Principal, Depends(Allow(*DESK, Role.AUDITOR, Role.ADMIN))]
+"""Who sees how the desk is set up."""
+Keeper = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.ADMIN))]
+"""Who sets the desk up."""
 TicketId = Annotated[str, Path(max_length=80)]
 
 

@@ -16,7 +16,7 @@ from app.core.runtime import keys
 from app.customers.service import get_address
 from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, DelivererCaller, Principal
 from app.identity.models import Role
-from app.orders import presenting, repository, service
+from app.orders import phone_api, presenting, repository, service
 from app.orders.change_schemas import ChangeApplyIn, ChangeIn, ChangeOut, PreviewOut
 from app.orders.schemas import (
     AgreementIn,
@@ -38,6 +38,7 @@ from app.orders.service.placing import WantedLine
 from app.orders.states import OrderSource
 
 router = APIRouter(tags=["orders"])
+router.include_router(phone_api.router)
 
 SEES_ORDERS = (Role.CUSTOMER, Role.SERVICE_AGENT, Role.REVIEWER, Role.FINANCE, Role.MANAGER)
 OrderReader = Annotated[Principal, Depends(Allow(*SEES_ORDERS))]

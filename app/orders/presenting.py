@@ -79,7 +79,7 @@ def placed_out(placed: Placed) -> OrderOut:
     """An order that has just been placed: its days are those of the quote."""
     lines = []
     for line in placed.lines:
-        pattern = _pattern(line)
+        pattern = pattern_out(line)
         terms = terms_for(
             pattern_of(line),
             product_id=line.product_id,
@@ -94,7 +94,7 @@ def placed_out(placed: Placed) -> OrderOut:
 def order_out(view: OrderView) -> OrderOut:
     """An order as it stands."""
     lines = [
-        _line(item.line, _pattern(item.line), end=item.end_date, left=item.bottles_left)
+        _line(item.line, pattern_out(item.line), end=item.end_date, left=item.bottles_left)
         for item in view.lines
     ]
     return _order(view.order, lines, shown=view.shown_status, label=view.label)
@@ -138,7 +138,8 @@ def _line(line: OrderLine, pattern: dict[str, Any], *, end: Any, left: int) -> L
     )
 
 
-def _pattern(line: OrderLine) -> dict[str, Any]:
+def pattern_out(line: OrderLine) -> dict[str, Any]:
+    """The pattern of a line as it was ordered."""
     if line.weekday_quantities is not None:
         return {"kind": "weekdays", "quantities": list(line.weekday_quantities)}
     return {

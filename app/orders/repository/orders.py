@@ -238,15 +238,28 @@ async def stuck_in_review(
     return [(row.customer_id, row.order_id) for row in rows]
 
 
+RUNNING: Final = (OrderStatus.PENDING_PAYMENT, OrderStatus.UNDER_REVIEW, OrderStatus.DELIVERING)
+"""Statuses of orders that are not over."""
+
+
+async def list_running(session: AsyncSession, customer_id: UUID) -> list[Order]:
+    """A customer's orders that are not over, newest first."""
+    found = await session.scalars(
+        select(Order)
+        .where(Order.customer_id == customer_id, Order.status.in_(RUNNING))
+        .order_by(Order.placed_at.desc(), Order.order_id.desc())
+    )
+    return list(found)
+
+
 async def count_running(
     session: AsyncSession, customer_id: UUID, *, address_id: UUID | None = None
 ) -> int:
     """Orders of a customer (for an address) that are not over."""
-    running = (OrderStatus.PENDING_PAYMENT, OrderStatus.UNDER_REVIEW, OrderStatus.DELIVERING)
     query = (
         select(func.count())
         .select_from(Order)
-        .where(Order.customer_id == customer_id, Order.status.in_(running))
+        .where(Order.customer_id == customer_id, Order.status.in_(RUNNING))
     )
     if address_id is not None:
         query = query.where(Order.address_id == address_id)
