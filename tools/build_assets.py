@@ -23,6 +23,8 @@ ENTRIES = {
     "common.js": "app/web/common/assets/common.ts",
     "staff.css": "app/web/common/assets/staff.css",
     "docs.js": "app/web/account/assets/docs.ts",
+    "desk.js": "app/web/servicedesk/assets/desk.ts",
+    "desk.css": "app/web/servicedesk/assets/desk.css",
 }
 """Name in `asset(...)` -> source. Every page has its own script and, where needed, its own style."""
 

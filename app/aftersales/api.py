@@ -181,12 +181,12 @@ async def list_tickets(
             assignee_id=await _assignee_filter(session, caller, asked),
         )
     found = await reading.list_queue(
-        session, wanted=wanted, limit=page.limit + 1, after=_read_cursor(page), now=clock.now()
+        session, wanted=wanted, limit=page.limit + 1, after=read_cursor(page), now=clock.now()
     )
     kept = found[: page.limit]
     return Page(
         items=[shown(caller, row.ticket, row.assignee) for row in kept],
-        next_cursor=_write_cursor(kept[-1].key) if len(found) > page.limit else None,
+        next_cursor=write_cursor(kept[-1].key) if len(found) > page.limit else None,
     )
 
 
@@ -212,12 +212,14 @@ def _station_filter(caller: Principal, station: str | None) -> UUID | None:
     return held_to or wanted
 
 
-def _write_cursor(key: QueueKey) -> str:
+def write_cursor(key: QueueKey) -> str:
+    """Where the next page of the queue begins."""
     rank, due_at, customer_id, ticket_id = key
     return cursor_of(rank, due_at.isoformat(), str(customer_id), str(ticket_id))
 
 
-def _read_cursor(page: PageRequest) -> QueueKey | None:
+def read_cursor(page: PageRequest) -> QueueKey | None:
+    """Where a page of the queue begins; raises BadCursor."""
     match page.after:
         case None:
             return None

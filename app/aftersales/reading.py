@@ -1,6 +1,6 @@
 """Tickets as they are read: the file, the agent's whole page, queues and searches."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,6 +18,7 @@ from app.aftersales.models import (
 from app.aftersales.moves import staff_id
 from app.aftersales.repository import QueuedTicket, QueueKey, StaffName, TicketFilter
 from app.aftersales.repository.around import DeliveredLine, list_last_deliveries
+from app.aftersales.states import TicketStatus
 from app.aftersales.thread import Message, open_message
 from app.core.clock import local_date
 from app.core.crypto import Cell
@@ -179,6 +180,17 @@ async def list_queue(
 ) -> list[QueuedTicket]:
     """Tickets in the order they are to be worked: urgent and food safety first, then due time."""
     return await repository.list_tickets(session, wanted=wanted, limit=limit, after=after, now=now)
+
+
+async def count_queue(
+    session: AsyncSession,
+    *,
+    wanted: Mapping[str, TicketFilter],
+    statuses: Collection[TicketStatus],
+    now: datetime,
+) -> dict[str, int]:
+    """How many tickets of these statuses each named filter finds."""
+    return await repository.count_tickets(session, wanted=wanted, statuses=statuses, now=now)
 
 
 async def search_tickets(

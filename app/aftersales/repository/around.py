@@ -1,5 +1,6 @@
 """What was brought to a ticket's customer lately."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -41,3 +42,13 @@ async def list_last_deliveries(
         .order_by(Delivery.service_date.desc(), Delivery.order_line_id, Delivery.delivery_no)
     )
     return [DeliveredLine(*row) for row in rows]
+
+
+async def name_products(session: AsyncSession, product_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Names of products by id."""
+    if not product_ids:
+        return {}
+    rows = await session.execute(
+        select(Product.id, Product.name).where(Product.id.in_(product_ids))
+    )
+    return {row.id: row.name for row in rows}

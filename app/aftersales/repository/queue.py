@@ -1,19 +1,26 @@
 """Lists of tickets."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.aftersales.models import Ticket, TicketNumber
 from app.aftersales.rules import DUE_SOON, queue_rank
-from app.aftersales.states import Handling, Team, TicketClass, TicketKind, TicketStatus
+from app.aftersales.states import (
+    Handling,
+    Team,
+    TicketCategory,
+    TicketClass,
+    TicketKind,
+    TicketStatus,
+)
 from app.identity.models import StaffAccount
 
 QueueKey = tuple[int, datetime, UUID, UUID]
@@ -35,8 +42,10 @@ class TicketFilter:
     kind: TicketKind | None = None
     severities: Collection[TicketClass] | None = None
     handling: Handling | None = None
+    category: TicketCategory | None = None
     is_food_safety: bool | None = None
     team: Team | None = None
+    teams: Collection[Team] | None = None
     assignee_id: UUID | None = None
     is_assigned: bool | None = None
     due_state: DueState | None = None
@@ -76,6 +85,7 @@ def _conditions(wanted: TicketFilter, *, now: datetime) -> list[ColumnElement[bo
     equal: list[tuple[InstrumentedAttribute[Any], object | None]] = [
         (Ticket.kind, wanted.kind),
         (Ticket.handling, wanted.handling),
+        (Ticket.category, wanted.category),
         (Ticket.is_food_safety, wanted.is_food_safety),
         (Ticket.team, wanted.team),
         (Ticket.assignee_id, wanted.assignee_id),
@@ -87,6 +97,8 @@ def _conditions(wanted: TicketFilter, *, now: datetime) -> list[ColumnElement[bo
     conditions = [column == value for column, value in equal if value is not None]
     if wanted.statuses is not None:
         conditions.append(Ticket.status.in_(sorted(wanted.statuses)))
+    if wanted.teams is not None:
+        conditions.append(Ticket.team.in_(sorted(wanted.teams)))
     if wanted.severities is not None:
         conditions.append(Ticket.severity.in_(sorted(wanted.severities)))
     if wanted.is_assigned is not None:
@@ -128,6 +140,25 @@ async def list_tickets(
         .limit(limit)
     )
     return [QueuedTicket(ticket=row[0], rank=row[1], assignee=row[2]) for row in rows]
+
+
+async def count_tickets(
+    session: AsyncSession,
+    *,
+    wanted: Mapping[str, TicketFilter],
+    statuses: Collection[TicketStatus],
+    now: datetime,
+) -> dict[str, int]:
+    """How many tickets of these statuses each filter finds, in one statement."""
+    rows = await session.execute(
+        select(
+            *(
+                func.count().filter(and_(True, *_conditions(one, now=now))).label(name)
+                for name, one in wanted.items()
+            )
+        ).where(Ticket.status.in_(sorted(statuses)))
+    )
+    return dict(rows.mappings().one())
 
 
 async def list_newest(

@@ -66,6 +66,22 @@ async def list_team(session: AsyncSession, team: Team) -> set[UUID]:
     return set(await session.scalars(select(TeamMember.account_id).where(TeamMember.team == team)))
 
 
+async def list_teams_of(session: AsyncSession, account_id: UUID) -> set[Team]:
+    """Teams an account is in."""
+    found = select(TeamMember.team).where(TeamMember.account_id == account_id)
+    return set(await session.scalars(found))
+
+
+async def list_colleagues(session: AsyncSession, *, roles: Collection[Role]) -> list[StaffName]:
+    """Active members of staff with one of these roles, by name."""
+    rows = await session.execute(
+        select(StaffAccount.id, StaffAccount.login, StaffAccount.display_name)
+        .where(StaffAccount.is_active, _works_as(roles))
+        .order_by(StaffAccount.display_name, StaffAccount.login)
+    )
+    return [StaffName(row.id, row.login, row.display_name) for row in rows]
+
+
 async def list_teams(session: AsyncSession) -> list[tuple[Team, StaffName]]:
     """Members of every team who still work here, by login."""
     rows = await session.execute(

@@ -1,0 +1,1 @@
+"""Pages for customers: what the link of an SMS opens."""

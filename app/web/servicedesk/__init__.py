@@ -1,0 +1,1 @@
+"""Pages of the service desk: the queue, a ticket, phone orders, call-backs, review of addresses."""

@@ -1,0 +1,132 @@
+// The service desk: rows by keyboard, a selection that survives refreshing, switches of forms.
+import { onHtmx } from "../../common/assets/htmx";
+
+const REST_MS = 15 * 60_000;
+let selected = "";
+let position = 0;
+let lastTouch = Date.now();
+
+const rows = (): HTMLAnchorElement[] => [
+  ...document.querySelectorAll<HTMLAnchorElement>("a[data-row]"),
+];
+
+function mark(): void {
+  for (const row of rows()) {
+    if (row.id === selected) row.dataset["selected"] = "";
+    else delete row.dataset["selected"];
+  }
+}
+
+function select(row: HTMLAnchorElement | undefined, focus: boolean): void {
+  if (!row) return;
+  selected = row.id;
+  position = rows().indexOf(row);
+  mark();
+  if (focus) row.focus();
+}
+
+/** The row chosen last stays chosen; one that has left the list hands on to what took its place. */
+function keepSelection(): void {
+  const found = rows();
+  for (const place of document.querySelectorAll<HTMLElement>("[data-row-keys]")) {
+    place.hidden = found.length === 0;
+  }
+  if (selected === "" || found.length === 0) return;
+  const same = found.find((row) => row.id === selected);
+  const wasFocused = document.activeElement === document.body;
+  select(same ?? found[Math.min(position, found.length - 1)], wasFocused);
+}
+
+function startRows(): void {
+  document.addEventListener("click", (event) => {
+    const mover = (event.target as Element).closest<HTMLElement>("[data-move]");
+    if (!mover) return;
+    const found = rows();
+    const at = found.findIndex((row) => row.id === selected);
+    const next = at < 0 ? 0 : at + Number(mover.dataset["move"]);
+    select(found[Math.max(0, Math.min(next, found.length - 1))], true);
+  });
+  document.addEventListener("focusin", (event) => {
+    const row = (event.target as Element).closest<HTMLAnchorElement>("a[data-row]");
+    if (row) select(row, false);
+  });
+  keepSelection();
+  document.addEventListener("htmx:after:swap", keepSelection);
+}
+
+/** Polling alone does not keep a forgotten desk logged in, and a hidden tab asks for nothing. */
+function startPolling(): void {
+  for (const name of ["pointerdown", "keydown", "focus"]) {
+    window.addEventListener(name, () => (lastTouch = Date.now()), { capture: true, passive: true });
+  }
+  onHtmx("before:request", ({ ctx }, event) => {
+    if (!ctx.sourceElement.matches("[data-poll]")) return;
+    if (document.hidden || Date.now() - lastTouch > REST_MS) event.preventDefault();
+  });
+}
+
+/** `data-choice="kind"` on a form: what stands under `data-when` shows for that choice only. */
+function choose(form: HTMLFormElement): void {
+  const name = form.dataset["choice"] ?? "";
+  const chosen = form.querySelector<HTMLInputElement>(`input[name="${name}"]:checked`)?.value ?? "";
+  for (const part of form.querySelectorAll<HTMLElement>("[data-when]")) {
+    part.hidden = part.dataset["when"] !== chosen;
+    for (const field of part.querySelectorAll<HTMLInputElement>("input,select,textarea")) {
+      field.disabled = part.hidden;
+    }
+  }
+}
+
+function showAudience(form: HTMLFormElement): void {
+  const internal = form.querySelector<HTMLInputElement>("input[name=audience]:checked")?.value === "internal";
+  form.dataset["audience"] = internal ? "internal" : "public";
+  const template = form.querySelector<HTMLSelectElement>("select[name=template_id]");
+  if (template) template.disabled = internal;
+}
+
+function switchForms(): void {
+  document.querySelectorAll<HTMLFormElement>("form[data-choice]").forEach(choose);
+  document.querySelectorAll<HTMLFormElement>("form[data-audience]").forEach(showAudience);
+}
+
+function startSwitches(): void {
+  document.addEventListener("input", (event) => {
+    const form = (event.target as Element).closest<HTMLFormElement>("form");
+    if (form?.matches("[data-choice]")) choose(form);
+    if (form?.matches("[data-audience]")) showAudience(form);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+    const field = event.target as Element;
+    if (field.matches("textarea")) field.closest("form")?.requestSubmit();
+  });
+  document.addEventListener("click", (event) => {
+    if ((event.target as Element).closest("[data-print]")) window.print();
+  });
+}
+
+/** A template that a kept draft has chosen is shown again. */
+function showTemplate(): void {
+  const template = document.querySelector<HTMLSelectElement>("select[name=template_id]");
+  if (template?.value && !document.querySelector("#template-preview")?.textContent?.trim()) {
+    template.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+}
+
+function settle(): void {
+  switchForms();
+  showTemplate();
+  // Ids stay over a swap: what was done is read aloud and is where the keyboard goes on.
+  const done = document.getElementById("ticket-done");
+  if (done && done.dataset["told"] === undefined) {
+    done.dataset["told"] = "";
+    done.focus();
+  }
+}
+
+startRows();
+startPolling();
+startSwitches();
+switchForms();
+window.addEventListener("load", showTemplate);
+document.addEventListener("htmx:after:swap", settle);

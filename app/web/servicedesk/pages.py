@@ -1,0 +1,26 @@
+"""Routes of the service desk, in the order in which addresses are compared."""
+
+from fastapi import APIRouter
+
+from app.aftersales.rights import READERS
+from app.web.common.registration import Entry, Pages
+from app.web.servicedesk import acts, queue, tickets
+
+router = APIRouter()
+router.include_router(queue.router)
+router.include_router(acts.router)
+router.include_router(tickets.router)
+
+PAGES = Pages(
+    "servicedesk",
+    router,
+    entries=[
+        Entry(
+            "客服工单",
+            "/service",
+            icon="headset",
+            roles=frozenset(READERS),
+            summary="投诉与请求、时限、回访、电话下单",
+        ),
+    ],
+)
