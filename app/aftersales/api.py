@@ -10,7 +10,16 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.aftersales import catalogue_api, desk_api, link_api, ratings, reading, service
+from app.aftersales import (
+    catalogue_api,
+    desk_api,
+    link_api,
+    promise_api,
+    ratings,
+    reading,
+    service,
+    visit_api,
+)
 from app.aftersales.desk_schemas import DeskPageOut, SearchIn, present_desk_page
 from app.aftersales.errors import AssigneeUnknown, ChannelNotYours, CustomerNotNamed
 from app.aftersales.handling import DESK
@@ -24,6 +33,7 @@ from app.aftersales.rights import (
     own_pair,
     own_station,
     shown,
+    station_filter,
     ticket_key,
 )
 from app.aftersales.schemas import (
@@ -48,7 +58,7 @@ from app.aftersales.thread import Author
 from app.core.db import SessionDep
 from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
-from app.core.ids import public_single, read_pair, read_single
+from app.core.ids import public_single, read_pair
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
 from app.customers import service as customers
 from app.identity.access import ClockDep, Principal
@@ -61,6 +71,8 @@ router = APIRouter(tags=["aftersales"])
 router.include_router(desk_api.router)
 router.include_router(catalogue_api.router)
 router.include_router(link_api.router)
+router.include_router(promise_api.router)
+router.include_router(visit_api.router)
 
 
 async def _customer_named(session: AsyncSession, body: TicketIn, now: datetime) -> UUID:
@@ -177,7 +189,7 @@ async def list_tickets(
         wanted = replace(
             asked.wanted,
             statuses=asked.wanted.statuses or RUNNING,
-            station_id=_station_filter(caller, asked.station),
+            station_id=station_filter(caller, asked.station),
             assignee_id=await _assignee_filter(session, caller, asked),
         )
     found = await reading.list_queue(
@@ -202,14 +214,6 @@ async def search_tickets(
         session, text=body.text, station_id=own_station(caller), now=clock.now()
     )
     return Page(items=[shown(caller, row.ticket, row.assignee) for row in found])
-
-
-def _station_filter(caller: Principal, station: str | None) -> UUID | None:
-    held_to = own_station(caller)
-    wanted = None if station is None else read_single("stn", station)
-    if held_to is not None and wanted not in {None, held_to}:
-        raise NotFound
-    return held_to or wanted
 
 
 def write_cursor(key: QueueKey) -> str:

@@ -19,9 +19,16 @@ from app.core.ids import public_pair
 async def promise_for(
     session: AsyncSession, *, severity: TicketClass, customer_kind: str, at: datetime
 ) -> Promise:
-    """What holds for a clock that begins at an instant (UTC)."""
+    """What holds for a clock that begins at an instant (UTC), held until the transaction ends.
+
+    So a rule that changes at this moment finds the ticket, or the ticket finds the new rule.
+    """
     book = await repository.open_book(
-        session, severities=[severity], customer_kind=customer_kind, on=local_date(at)
+        session,
+        severities=[severity],
+        customer_kind=customer_kind,
+        on=local_date(at),
+        hold=True,
     )
     return book.pick(severity=severity, customer_kind=customer_kind, at=at)
 

@@ -10,6 +10,7 @@ from app.aftersales.models import AnswerTemplate
 from app.aftersales.placeholders import Placeholder
 from app.aftersales.reading import DeskPage
 from app.aftersales.repository.around import DeliveredLine
+from app.aftersales.repository.queue import DueVisit
 from app.aftersales.repository.staff import StaffName
 from app.aftersales.schemas import PublicId, TicketFileOut, TicketOut, present_file, present_ticket
 from app.aftersales.states import (
@@ -87,6 +88,27 @@ def _delivery(line: DeliveredLine) -> DeliveryOut:
         station=line.station,
         block=line.block,
         deliverer=line.deliverer,
+    )
+
+
+class DueVisitOut(Answer):
+    """A ticket that waits for its call-back; tries are those since its result."""
+
+    ticket: TicketOut
+    due_at: datetime
+    is_overdue: bool
+    tries: int
+    last_tried_at: datetime | None
+
+
+def present_due_visit(visit: DueVisit, *, now: datetime) -> DueVisitOut:
+    """A line of the call-back list."""
+    return DueVisitOut(
+        ticket=present_ticket(visit.ticket, assignee=visit.assignee, for_desk=True),
+        due_at=visit.due_at,
+        is_overdue=visit.due_at < now,
+        tries=visit.tries,
+        last_tried_at=visit.last_tried_at,
     )
 
 

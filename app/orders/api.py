@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.billing.service import ask_channel
 from app.core.clock import local_date
@@ -235,14 +235,19 @@ async def apply_change(
 
 @router.get("/reviews")
 async def list_reviews(
-    _: Reviewer, session: SessionDep, clock: ClockDep, page: PageDep
+    _: Reviewer,
+    session: SessionDep,
+    clock: ClockDep,
+    page: PageDep,
+    city: Annotated[str | None, Query(pattern=r"^[0-9]{6}$")] = None,
 ) -> Page[ReviewOut]:
-    """Orders that wait for a reviewer, oldest first, with the coverage beside them."""
+    """Orders that wait for a reviewer, oldest first: why, and the blocks near the building."""
     waiting = await service.list_waiting(
         session,
         limit=page.limit + 1,
         after=page.after_instant(),
         today=clock.today(),
+        city_code=city,
     )
     shown = waiting[: page.limit]
     more = len(waiting) > page.limit

@@ -20,6 +20,7 @@ from app.orders.models import Order, OrderAgreement, OrderChange, OrderHistory, 
 from app.orders.repository import pattern_of
 from app.orders.rules import end_date
 from app.orders.schemas import (
+    CandidateOut,
     ChangeRecordOut,
     DayOut,
     DoorOrderIn,
@@ -37,7 +38,7 @@ from app.orders.service.doorstep import DoorOrder
 from app.orders.service.placing import Placed, QuotedLine, QuoteResult, terms_for
 from app.orders.service.previews import Effect, WantedChange
 from app.orders.service.reading import OrderView
-from app.orders.service.reviewing import WaitingReview
+from app.orders.service.reviewing import REASON_LABELS, WaitingReview
 from app.orders.states import LABELS
 
 WARNINGS = {
@@ -243,7 +244,21 @@ def review_out(waiting: WaitingReview) -> ReviewOut:
         street=building.street,
         house_no=building.house_no,
         compound=building.compound,
-        candidate_blocks=[public_single("blk", block) for block in waiting.candidates],
+        source=waiting.order.source,
+        paid_at=waiting.order.paid_at,
+        reason=waiting.reason,
+        reason_label=REASON_LABELS[waiting.reason],
+        candidates=[
+            CandidateOut(
+                block_id=public_single("blk", block.block_id),
+                code=block.code,
+                name=block.name,
+                station_id=public_single("stn", block.station_id),
+                station=block.station,
+            )
+            for block in waiting.candidates
+        ],
+        suggested_stop_no=waiting.stop_no,
     )
 
 

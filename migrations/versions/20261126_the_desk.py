@@ -301,6 +301,10 @@ def _widen_tickets() -> None:
         postgresql_where=sa.text("raised_at IS NULL"),
     )
     op.execute(RUNNING)
+    op.execute(
+        "UPDATE tickets SET visit_due_at = resolved_at + interval '48 hours'"
+        " WHERE status = 'resolved'"
+    )
     op.execute(LEVELS)
     for name, rule in TICKET_CHECKS.items():
         op.create_check_constraint(op.f(name), "tickets", rule)

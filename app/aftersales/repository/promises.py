@@ -47,8 +47,14 @@ async def open_book(
     severities: Collection[TicketClass],
     customer_kind: str | None = None,
     on: date | None = None,
+    hold: bool = False,
 ) -> PromiseBook:
-    """The rules of some classes (for a kind of customer, on a day) with levels and hours."""
+    """The rules of some classes (for a kind of customer, on a day) with levels and hours.
+
+    `hold` keeps them, and the calendars they name, from changing before this transaction ends.
+    """
+    if hold:
+        await _lock_rules(session, severities, for_reading=True)
     query = select(SlaRule).where(SlaRule.severity.in_(sorted(severities)))
     if customer_kind is not None:
         query = query.where(SlaRule.applies_to.in_(applying(customer_kind)))
@@ -56,9 +62,15 @@ async def open_book(
         query = query.where(SlaRule.valid.contains(on))
     rules = list(await session.scalars(query))
     levels = await list_levels(session, rule_ids=[rule.id for rule in rules])
-    hours = await read_hours(
-        session, calendar_ids={rule.calendar_id for rule in rules if rule.calendar_id is not None}
-    )
+    calendar_ids = {rule.calendar_id for rule in rules if rule.calendar_id is not None}
+    if hold and calendar_ids:
+        await session.execute(
+            select(ServiceCalendar.id)
+            .where(ServiceCalendar.id.in_(calendar_ids))
+            .order_by(ServiceCalendar.id)
+            .with_for_update(read=True)
+        )
+    hours = await read_hours(session, calendar_ids=calendar_ids)
     return PromiseBook(
         [
             (
@@ -74,6 +86,18 @@ async def open_book(
             )
             for rule in rules
         ]
+    )
+
+
+async def _lock_rules(
+    session: AsyncSession, severities: Collection[TicketClass], *, for_reading: bool
+) -> None:
+    """Hold the rules of some classes; what is read afterwards is what the last holder left."""
+    await session.execute(
+        select(SlaRule.id)
+        .where(SlaRule.severity.in_(sorted(severities)))
+        .order_by(SlaRule.id)
+        .with_for_update(read=for_reading)
     )
 
 
@@ -104,8 +128,8 @@ async def list_rules(session: AsyncSession) -> list[SlaRule]:
     )
 
 
-async def get_rule(session: AsyncSession, rule_id: UUID) -> SlaRule:
-    """One rule; raises RuleUnknown."""
+async def lock_rule(session: AsyncSession, rule_id: UUID) -> SlaRule:
+    """One rule, locked; raises RuleUnknown."""
     rule = await session.get(SlaRule, rule_id, with_for_update=True, populate_existing=True)
     if rule is None:
         raise RuleUnknown
@@ -117,7 +141,7 @@ async def cut_rules(
 ) -> None:
     """Let the rules of a class and kind end before a date; what was to begin later is dropped."""
     mine = (SlaRule.severity == severity, SlaRule.applies_to == applies_to)
-    await session.execute(select(SlaRule.id).where(*mine).with_for_update())
+    await _lock_rules(session, [severity], for_reading=False)
     later = select(SlaRule.id).where(*mine, func.lower(SlaRule.valid) >= from_date)
     await session.execute(delete(SlaLevel).where(SlaLevel.rule_id.in_(later)))
     await session.execute(delete(SlaRule).where(*mine, func.lower(SlaRule.valid) >= from_date))

@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.aftersales.models import Ticket, TicketNumber
+from app.aftersales.models import ReturnVisit, Ticket, TicketNumber
 from app.aftersales.rules import DUE_SOON, queue_rank
 from app.aftersales.states import (
     Handling,
@@ -153,7 +153,7 @@ async def count_tickets(
     rows = await session.execute(
         select(
             *(
-                func.count().filter(and_(True, *_conditions(one, now=now))).label(name)
+                func.count().filter(and_(true(), *_conditions(one, now=now))).label(name)
                 for name, one in wanted.items()
             )
         ).where(Ticket.status.in_(sorted(statuses)))
@@ -179,3 +179,85 @@ async def find_ticket_number(session: AsyncSession, number: str) -> tuple[UUID, 
     """`(customer_id, ticket_id)` behind a ticket's short number."""
     found = await session.get(TicketNumber, number)
     return None if found is None else (found.customer_id, found.ticket_id)
+
+
+VisitKey = tuple[datetime, UUID, UUID]
+"""Sort key of the call-back list: due time, customer, ticket."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisitFilter:
+    """What the call-back list is narrowed to; None narrows nothing."""
+
+    kind: TicketKind | None = None
+    severity: TicketClass | None = None
+    team: Team | None = None
+    assignee_id: UUID | None = None
+    station_id: UUID | None = None
+    is_overdue: bool | None = None
+    was_tried: bool | None = None
+    is_confirmed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DueVisit:
+    """A resolved ticket that waits for its call-back, with what was tried since its result."""
+
+    ticket: Ticket
+    due_at: datetime
+    tries: int
+    last_tried_at: datetime | None
+    assignee: str | None
+
+    @property
+    def key(self) -> VisitKey:
+        """Where the next page goes on."""
+        return self.due_at, self.ticket.customer_id, self.ticket.ticket_id
+
+
+async def list_due_visits(
+    session: AsyncSession,
+    *,
+    wanted: VisitFilter,
+    limit: int,
+    after: VisitKey | None,
+    now: datetime,
+) -> list[DueVisit]:
+    """Resolved tickets that nobody has reached yet, the longest due first."""
+    due = func.coalesce(Ticket.visit_due_at, Ticket.resolved_at)
+    tried = (
+        select(func.count().label("tries"), func.max(ReturnVisit.at).label("last"))
+        .where(
+            ReturnVisit.customer_id == Ticket.customer_id,
+            ReturnVisit.ticket_id == Ticket.ticket_id,
+            ReturnVisit.at >= Ticket.resolved_at,
+        )
+        .lateral()
+    )
+    equal: list[tuple[InstrumentedAttribute[Any], object | None]] = [
+        (Ticket.kind, wanted.kind),
+        (Ticket.severity, wanted.severity),
+        (Ticket.team, wanted.team),
+        (Ticket.assignee_id, wanted.assignee_id),
+        (Ticket.station_id, wanted.station_id),
+    ]
+    conditions = [column == value for column, value in equal if value is not None]
+    if wanted.is_overdue is not None:
+        conditions.append((due < now) == wanted.is_overdue)
+    if wanted.was_tried is not None:
+        conditions.append((tried.c.tries > 0) == wanted.was_tried)
+    if wanted.is_confirmed is not None:
+        conditions.append(Ticket.confirmed_at.is_not(None) == wanted.is_confirmed)
+    if after is not None:
+        key = tuple_(due, Ticket.customer_id, Ticket.ticket_id)
+        conditions.append(key > tuple_(*(literal(part) for part in after)))
+    rows = await session.execute(
+        select(Ticket, due, tried.c.tries, tried.c.last, StaffAccount.login)
+        .select_from(Ticket)
+        .join(tried, true())
+        .join(StaffAccount, StaffAccount.id == Ticket.assignee_id, isouter=True)
+        .where(Ticket.status == TicketStatus.RESOLVED, *conditions)
+        .order_by(due, Ticket.customer_id, Ticket.ticket_id)
+        .limit(limit)
+    )
+    return [DueVisit(*row) for row in rows]

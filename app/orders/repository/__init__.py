@@ -22,8 +22,8 @@ from app.orders.repository.orders import (
     list_running,
     lock_order,
     stuck_in_review,
-    waiting_reviews,
 )
+from app.orders.repository.reviews import Candidate, read_candidates, waiting_reviews
 from app.orders.repository.terms import (
     follow_address,
     insert_terms,
@@ -34,6 +34,7 @@ from app.orders.repository.terms import (
 )
 
 __all__ = [
+    "Candidate",
     "add_history",
     "change_status",
     "claim_number",
@@ -56,6 +57,7 @@ __all__ = [
     "list_terms",
     "lock_order",
     "pattern_of",
+    "read_candidates",
     "replace_terms",
     "stuck_in_review",
     "term_values",

@@ -170,26 +170,6 @@ async def list_changes(
     return list(found)
 
 
-async def waiting_reviews(
-    session: AsyncSession, *, limit: int, after: tuple[datetime, UUID] | None
-) -> list[tuple[OrderReview, Order]]:
-    """Reviews without a decision, oldest first."""
-    query = (
-        select(OrderReview, Order)
-        .join(
-            Order,
-            (Order.customer_id == OrderReview.customer_id)
-            & (Order.order_id == OrderReview.order_id),
-        )
-        .where(OrderReview.decision.is_(None))
-        .order_by(OrderReview.opened_at, OrderReview.order_id)
-        .limit(limit)
-    )
-    if after is not None:
-        query = query.where(tuple_(OrderReview.opened_at, OrderReview.order_id) > after)
-    return [(review, order) for review, order in await session.execute(query)]
-
-
 async def entitled(session: AsyncSession, keys: Collection[tuple[UUID, UUID]]) -> dict[UUID, int]:
     """Bottles each line is entitled to, gifts included, what was given up taken off."""
     if not keys:

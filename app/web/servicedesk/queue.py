@@ -15,7 +15,7 @@ from app.aftersales.api import read_cursor, write_cursor
 from app.aftersales.moves import public_id
 from app.aftersales.repository import QueuedTicket, read_names
 from app.aftersales.repository.staff import list_teams_of
-from app.aftersales.rights import StaffReader, own_station
+from app.aftersales.rights import StaffReader, own_station, station_filter
 from app.aftersales.states import (
     CATEGORY_LABELS,
     KIND_LABELS,
@@ -24,8 +24,7 @@ from app.aftersales.states import (
     TicketStatus,
 )
 from app.core.db import SessionDep
-from app.core.errors import NotFound
-from app.core.ids import public_single, read_single
+from app.core.ids import public_single
 from app.core.pagination import PageDep, PageRequest, cursor_of
 from app.identity.access import ClockDep, Principal
 from app.network import service as network
@@ -116,20 +115,10 @@ async def _stations(session: AsyncSession, held_to: UUID | None) -> list[Station
     return [Station(public_single("stn", one.id), one.name) for one in found]
 
 
-def _station_id(asked: Asked, held_to: UUID | None) -> UUID | None:
-    if not asked.station:
-        return held_to
-    wanted = read_single("stn", asked.station)
-    if held_to is not None and wanted != held_to:
-        raise NotFound
-    return wanted
-
-
 async def _listed(
     session: AsyncSession, caller: Principal, asked: Asked, page: PageRequest, *, now: datetime
 ) -> dict[str, Any]:
-    held_to = own_station(caller)
-    station_id = _station_id(asked, held_to)
+    station_id = station_filter(caller, asked.station or None)
     teams = await list_teams_of(session, caller.account_id)
     filters = {
         view: asked.filter(view, caller_id=caller.account_id, teams=teams, station_id=station_id)

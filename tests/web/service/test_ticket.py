@@ -17,8 +17,8 @@ from tests.fixtures.site import PASSWORD, Site, check_axe, shot
 XSS = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>\"'{{7*7}}"
 
 
-async def open_ticket(site: Site, ticket: dict[str, object], **options: object) -> Page:
-    return await site.page(f"/service/tickets/{ticket['id']}", Role.SERVICE_AGENT, **options)
+async def open_ticket(site: Site, ticket: dict[str, object]) -> Page:
+    return await site.page(f"/service/tickets/{ticket['id']}", Role.SERVICE_AGENT)
 
 
 async def messages(site: Site) -> int:
@@ -96,6 +96,11 @@ async def test_everything_of_a_ticket_by_keyboard_alone(site: Site, desk: Desk) 
     await expect(page.get_by_text("内部备注已保存")).to_be_visible()
     await expect(page.locator(".is-internal .message-body")).to_have_text("已通知奶站换箱")
 
+    await settle_by_keyboard(page)
+
+
+async def settle_by_keyboard(page: Page) -> None:
+    keys = page.keyboard
     await keys.press("p")
     await keys.press("ArrowRight")
     await keys.press("Tab")
