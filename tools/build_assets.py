@@ -25,6 +25,7 @@ ENTRIES = {
     "docs.js": "app/web/account/assets/docs.ts",
     "desk.js": "app/web/servicedesk/assets/desk.ts",
     "desk.css": "app/web/servicedesk/assets/desk.css",
+    "link.css": "app/web/customer/assets/link.css",
 }
 """Name in `asset(...)` -> source. Every page has its own script and, where needed, its own style."""
 

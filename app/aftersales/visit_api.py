@@ -63,22 +63,24 @@ async def list_visits(
             is_confirmed=asked.confirmed,
         ),
         limit=page.limit + 1,
-        after=_read_cursor(page),
+        after=read_cursor(page),
         now=now,
     )
     kept = found[: page.limit]
     return Page(
         items=[present_due_visit(one, now=now) for one in kept],
-        next_cursor=_write_cursor(kept[-1].key) if len(found) > page.limit else None,
+        next_cursor=write_cursor(kept[-1].key) if len(found) > page.limit else None,
     )
 
 
-def _write_cursor(key: VisitKey) -> str:
+def write_cursor(key: VisitKey) -> str:
+    """Where the next page of the list begins."""
     due_at, customer_id, ticket_id = key
     return cursor_of(due_at.isoformat(), str(customer_id), str(ticket_id))
 
 
-def _read_cursor(page: PageRequest) -> VisitKey | None:
+def read_cursor(page: PageRequest) -> VisitKey | None:
+    """Where a page of the list begins; raises BadCursor."""
     match page.after:
         case None:
             return None

@@ -149,13 +149,18 @@ async def send_link_again(
     order = await repository.lock_order(session, customer_id, order_id)
     if order.source is not OrderSource.PHONE or not _is_waiting(order, now=now):
         raise OrderNotPayable
-    sent = await links.count_links(
-        session, purpose=LinkPurpose.PHONE_ORDER, customer_id=customer_id, subject_id=order_id
-    )
+    sent = await count_sent(session, customer_id=customer_id, order_id=order_id)
     if sent >= MOST_LINKS:
         raise LinkLimitReached(limit=MOST_LINKS)
     await _send_link(session, order, round_no=sent + 1, now=now)
     return order
+
+
+async def count_sent(session: AsyncSession, *, customer_id: UUID, order_id: UUID) -> int:
+    """How often the link of an order was sent."""
+    return await links.count_links(
+        session, purpose=LinkPurpose.PHONE_ORDER, customer_id=customer_id, subject_id=order_id
+    )
 
 
 @dataclass(frozen=True, slots=True)

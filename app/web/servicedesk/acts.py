@@ -14,6 +14,7 @@ from app.aftersales import compensation, handling, settling
 from app.aftersales.compensation import MakeUp
 from app.aftersales.errors import TicketChanged
 from app.aftersales.handling import Classification, Words
+from app.aftersales.repository import get_ticket
 from app.aftersales.rights import Desk, TicketId, own_pair, ticket_key
 from app.aftersales.settling import CallBack
 from app.aftersales.states import Handling, Team, TicketCategory, TicketClass
@@ -23,7 +24,8 @@ from app.core.errors import NotFound
 from app.core.ids import read_pair, read_single
 from app.core.money import MAX_FEN, fen_from_yuan
 from app.core.schemas import LongText, OptionalText, ShortText
-from app.identity.access import ClockDep, Principal
+from app.customers import service as customers
+from app.identity.access import Allow, ClockDep, Principal
 from app.identity.models import Role
 from app.web.common.flash import see_other
 from app.web.common.templating import is_htmx, render
@@ -88,6 +90,8 @@ class Act:
         return render(self.request, "servicedesk/ticket_part.html", done=done, **values)
 
 
+Opener = Annotated[Principal, Depends(Allow(Role.SERVICE_AGENT, Role.MANAGER))]
+"""Who of the desk may see a customer in full."""
 ActDep = Annotated[Act, Depends(Act.read)]
 
 
@@ -118,6 +122,26 @@ async def reply(
         now=act.now,
     )
     return await act.finish(doing, "内部备注已保存" if internal else "答复已发给顾客")
+
+
+@router.post("/reveal")
+async def reveal(
+    request: Request,
+    caller: Opener,
+    session: SessionDep,
+    clock: ClockDep,
+    ticket_id: TicketId,
+    reason: Annotated[ShortText, Form(min_length=4)],
+) -> Response:
+    """The customer's name and phone in full, to call him back; who looked and why is kept."""
+    customer_id, row_id = ticket_key(caller, ticket_id)
+    await get_ticket(session, customer_id=customer_id, ticket_id=row_id)
+    contact = await customers.open_contact(
+        session, caller=caller, customer_id=customer_id, reason=reason, now=clock.now()
+    )
+    answer = render(request, "servicedesk/contact_part.html", contact=contact)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @router.post("/assign")

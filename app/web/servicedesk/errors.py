@@ -43,3 +43,17 @@ class SearchTooShort(InvalidInput):
 
     code = "search_too_short"
     title = "请输入完整的售后单号、订单号或手机号"
+
+
+class BlockNotNamed(InvalidInput):
+    """An approval names the block that brings the milk."""
+
+    code = "block_not_named"
+    title = "请选择配送区块"
+
+
+class RejectionUnexplained(InvalidInput):
+    """A rejection tells the customer why."""
+
+    code = "rejection_unexplained"
+    title = "请填写拒绝原因，顾客会收到短信"

@@ -26,6 +26,7 @@ from app.core.errors import NotFound
 from app.core.ids import public_pair, public_single, read_single
 from app.customers.schemas import CustomerOut
 from app.identity.access import ClockDep, Principal
+from app.identity.models import Role
 from app.web.common.templating import is_htmx, render
 from app.web.servicedesk.labels import (
     DELIVERY_KINDS,
@@ -93,6 +94,7 @@ async def ticket_values(
         "colleagues": await list_colleagues(session, roles=DESK) if can_act else [],
         "targets": _merge_targets(page),
         "can_act": can_act,
+        "may_reveal": caller.has(Role.SERVICE_AGENT, Role.MANAGER),
         "is_running": ticket.status in RUNNING,
         "is_late": needs_reason(started_at=started_at(ticket), due_at=ticket.due_at, at=now),
         "is_mine": ticket.assignee_id == caller.account_id,

@@ -124,6 +124,41 @@ function settle(): void {
   }
 }
 
+/** Of an address that is on file, nothing is typed. */
+function showAddress(): void {
+  const place = document.querySelector<HTMLElement>("[data-new-address]");
+  if (!place) return;
+  const chosen = document.querySelector<HTMLInputElement>("input[name=address_id]:checked")?.value;
+  place.hidden = chosen !== undefined && chosen !== "new";
+  for (const field of place.querySelectorAll<HTMLInputElement>("input,select")) {
+    field.disabled = place.hidden;
+  }
+}
+
+function startOrder(): void {
+  const form = document.querySelector<HTMLFormElement>("#order-form");
+  if (!form) return;
+  const quoteAnew = (): void => void form.dispatchEvent(new Event("change", { bubbles: true }));
+  form.addEventListener("change", showAddress);
+  document.addEventListener("click", (event) => {
+    const remover = (event.target as Element).closest<HTMLElement>("[data-remove]");
+    remover?.closest(remover.dataset["remove"] ?? "")?.remove();
+    if (remover) quoteAnew();
+  });
+  onHtmx("after:swap", ({ ctx }) => {
+    showAddress();
+    if (ctx.request.action.endsWith("/caller")) quoteAnew();
+  });
+}
+
+/** An address that names a dialog opens it: `…#visit-dialog`. */
+function openNamed(): void {
+  if (!/^#[a-z-]+-dialog$/.test(location.hash)) return;
+  document.querySelector<HTMLDialogElement>(`dialog${location.hash}`)?.showModal();
+}
+
+startOrder();
+openNamed();
 startRows();
 startPolling();
 startSwitches();
