@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.aftersales.models import ReturnVisit, Ticket, TicketNumber
 from app.aftersales.rules import DUE_SOON, queue_rank
 from app.aftersales.states import (
+    RUNNING,
     Handling,
     Team,
     TicketCategory,
@@ -142,6 +143,23 @@ async def list_tickets(
     return [QueuedTicket(ticket=row[0], rank=row[1], assignee=row[2]) for row in rows]
 
 
+def _indexed(statuses: Collection[TicketStatus]) -> list[set[TicketStatus]]:
+    """Statuses by the partial index that holds them, so that closed tickets are not read."""
+    groups = [set(RUNNING), {TicketStatus.RESOLVED}, set(TicketStatus)]
+    found, left = [], set(statuses)
+    for group in groups:
+        if left & group:
+            found.append(left & group)
+        left -= group
+    return found
+
+
+def _of_status(statuses: Collection[TicketStatus]) -> ColumnElement[bool]:
+    if len(statuses) == 1:
+        return Ticket.status == next(iter(statuses))
+    return Ticket.status.in_(sorted(statuses))
+
+
 async def count_tickets(
     session: AsyncSession,
     *,
@@ -156,7 +174,7 @@ async def count_tickets(
                 func.count().filter(and_(true(), *_conditions(one, now=now))).label(name)
                 for name, one in wanted.items()
             )
-        ).where(Ticket.status.in_(sorted(statuses)))
+        ).where(or_(*(_of_status(group) for group in _indexed(statuses))))
     )
     return dict(rows.mappings().one())
 

@@ -83,7 +83,8 @@ class Act:
         try:
             await doing
         except TicketChanged as error:
-            return conflict(self.request, self.ticket_id, error)
+            key = self.customer_id, self.row_id
+            return await conflict(self.request, self.session, key, error)
         if not is_htmx(self.request):
             return see_other(f"/service/tickets/{self.ticket_id}", flash=done)
         values = await ticket_values(self.session, self.caller, self.ticket_id, now=self.now)

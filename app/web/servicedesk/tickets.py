@@ -13,6 +13,7 @@ from app.aftersales import catalogue, reading
 from app.aftersales.clocks import started_at
 from app.aftersales.errors import TicketChanged
 from app.aftersales.handling import DESK
+from app.aftersales.models import Ticket
 from app.aftersales.moves import public_id, staff_id
 from app.aftersales.reading import DeskPage
 from app.aftersales.repository import get_ticket, read_names
@@ -193,6 +194,12 @@ async def tell_news(
         raise NotFound
     if ticket.version == seen:
         return Response(status_code=204)
+    return await _changed(request, session, ticket, was_refused=False)
+
+
+async def _changed(
+    request: Request, session: AsyncSession, ticket: Ticket, *, was_refused: bool
+) -> Response:
     account_id = staff_id(ticket.changed_by)
     names = await read_names(session, [] if account_id is None else [account_id])
     who = "顾客" if ticket.changed_by == "customer" else "同事"
@@ -201,11 +208,12 @@ async def tell_news(
     return render(
         request,
         "servicedesk/changed_part.html",
-        id=ticket_id,
+        status_code=409 if was_refused else 200,
+        id=public_id(ticket),
         who=who,
         at=ticket.changed_at,
         act=None if ticket.last_act is None else ACT_LABELS[ticket.last_act],
-        was_refused=False,
+        was_refused=was_refused,
     )
 
 
@@ -231,19 +239,12 @@ async def preview_template(
     return render(request, "servicedesk/preview_part.html", text=text)
 
 
-def conflict(request: Request, ticket_id: str, error: TicketChanged) -> Response:
+async def conflict(
+    request: Request, session: AsyncSession, key: tuple[UUID, UUID], error: TicketChanged
+) -> Response:
     """Who came first, beside what was typed; raises the error again where no page can tell it."""
     if not is_htmx(request):
         raise error
-    by = error.facts.get("changed_by")
-    at = error.facts.get("changed_at")
-    return render(
-        request,
-        "servicedesk/changed_part.html",
-        status_code=409,
-        id=ticket_id,
-        who="顾客" if by == "customer" else by or "同事",
-        at=None if at is None else datetime.fromisoformat(str(at)),
-        act=error.facts.get("act_label"),
-        was_refused=True,
-    )
+    customer_id, row_id = key
+    ticket = await get_ticket(session, customer_id=customer_id, ticket_id=row_id)
+    return await _changed(request, session, ticket, was_refused=True)

@@ -2,8 +2,9 @@
 import { onHtmx } from "../../common/assets/htmx";
 
 const REST_MS = 15 * 60_000;
-let selected = "";
-let position = 0;
+const KEPT = "desk-row";
+let selected = sessionStorage.getItem(KEPT) ?? "";
+let position = -1;
 let lastTouch = Date.now();
 
 const rows = (): HTMLAnchorElement[] => [
@@ -20,6 +21,7 @@ function mark(): void {
 function select(row: HTMLAnchorElement | undefined, focus: boolean): void {
   if (!row) return;
   selected = row.id;
+  sessionStorage.setItem(KEPT, selected);
   position = rows().indexOf(row);
   mark();
   if (focus) row.focus();
@@ -33,6 +35,7 @@ function keepSelection(): void {
   }
   if (selected === "" || found.length === 0) return;
   const same = found.find((row) => row.id === selected);
+  if (!same && position < 0) return;
   const wasFocused = document.activeElement === document.body;
   select(same ?? found[Math.min(position, found.length - 1)], wasFocused);
 }
