@@ -114,6 +114,21 @@ class Asked:
         given = {name: value for name, value in named.items() if value and value != View.ALL}
         return f"{path}?{urlencode(given)}" if given else path
 
+    def choices(self) -> Mapping[str, "Asked"]:
+        """The same with every other choice of every list, as `field:value`."""
+        found: dict[str, Asked] = {}
+        for status in COUNTED:
+            found[f"status:{status}"] = replace(self, status=status)
+        for kind in TicketKind:
+            found[f"kind:{kind}"] = replace(self, kind=kind)
+        for severity in TicketClass:
+            found[f"severity:{severity}"] = replace(self, severity=severity)
+        for category in TicketCategory:
+            found[f"category:{category}"] = replace(self, category=category)
+        for team in Team:
+            found[f"team:{team}"] = replace(self, team=team)
+        return found
+
     def filter(
         self, view: View, *, caller_id: UUID, teams: Collection[Team], station_id: UUID | None
     ) -> TicketFilter:

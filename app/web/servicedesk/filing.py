@@ -26,7 +26,6 @@ from app.identity.rules import normalise_phone
 from app.orders import service as orders
 from app.web.common.templating import render
 from app.web.servicedesk.forms import Made, MadeBefore, go_to, once, once_key
-from app.web.servicedesk.labels import HANDLING_LABELS
 from app.web.servicedesk.queue import words
 
 router = APIRouter(prefix="/service", include_in_schema=False)
@@ -48,7 +47,6 @@ async def show_form(request: Request, caller: Desk) -> Response:
         request,
         "servicedesk/filing.html",
         once=once_key(),
-        handling_labels=HANDLING_LABELS,
         agent=caller.display_name,
         **words(),
     )

@@ -118,15 +118,18 @@ async def _stations(session: AsyncSession, held_to: UUID | None) -> list[Station
 async def _listed(
     session: AsyncSession, caller: Principal, asked: Asked, page: PageRequest, *, now: datetime
 ) -> dict[str, Any]:
-    station_id = station_filter(caller, asked.station or None)
-    teams = await list_teams_of(session, caller.account_id)
-    filters = {
-        view: asked.filter(view, caller_id=caller.account_id, teams=teams, station_id=station_id)
-        for view in View
+    whose: dict[str, Any] = {
+        "caller_id": caller.account_id,
+        "teams": await list_teams_of(session, caller.account_id),
+        "station_id": station_filter(caller, asked.station or None),
+    }
+    filters = {view.value: asked.filter(view, **whose) for view in View}
+    filters |= {
+        name: choice.filter(asked.view, **whose) for name, choice in asked.choices().items()
     }
     found = await reading.list_queue(
         session,
-        wanted=filters[asked.view],
+        wanted=filters[asked.view.value],
         limit=page.limit + 1,
         after=read_cursor(page),
         now=now,
@@ -135,7 +138,7 @@ async def _listed(
     statuses = COUNTED if asked.status is None else {*COUNTED, asked.status}
     counts = await reading.count_queue(
         session,
-        wanted={view.value: one for view, one in filters.items()},
+        wanted=filters,
         statuses=statuses,
         now=now,
     )
@@ -147,7 +150,7 @@ async def _listed(
         "cursor": cursor_of(*page.after) if page.after is not None else None,
         "counts": counts,
         "views": VIEW_LABELS,
-        "in_teams": bool(teams),
+        "in_teams": bool(whose["teams"]),
         **words(),
     }
 
@@ -178,11 +181,13 @@ async def show_rows(
     clock: ClockDep,
     page: PageDep,
     asked: Filters,
+    polled: bool = False,
 ) -> Response:
-    """Only the list and the counts: for a changed filter, and every 20 seconds."""
+    """Only the list and its counts, every 20 seconds; for a changed filter the others' counts too."""
     answer = render(
         request,
-        "servicedesk/queue_part.html",
+        "servicedesk/queue_part.html" if polled else "servicedesk/filtered_part.html",
+        stations=await _stations(session, own_station(caller)),
         **await _listed(session, caller, asked, page, now=clock.now()),
     )
     if page.after is None:

@@ -3,12 +3,19 @@
 import re
 from datetime import timedelta
 
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from app.identity.models import Role
 from tests.factories.aftersales import HOUR, Desk
 from tests.factories.world import MORNING
 from tests.fixtures.site import Site, check_axe, shot
+
+
+async def ticking_page(site: Site, path: str) -> Page:
+    """A page whose own time the test moves on."""
+    context = await site.context(Role.SERVICE_AGENT)
+    await context.clock.install()
+    return await site.page(path, context=context)
 
 
 async def test_work_stands_in_its_order_and_the_clocks_run(site: Site, desk: Desk) -> None:
@@ -35,35 +42,41 @@ async def test_work_stands_in_its_order_and_the_clocks_run(site: Site, desk: Des
 async def test_filters_stand_in_the_address_and_hold_over_a_refresh(site: Site, desk: Desk) -> None:
     await desk.file(category="late")
     taste = await desk.file(category="taste", severity="major")
-    page = await site.page("/service", Role.SERVICE_AGENT)
+    page = await ticking_page(site, "/service")
     await expect(page.locator("[data-row]")).to_have_count(2)
     await page.get_by_label("级别").select_option("major")
     await expect(page.locator(".ticket-subject")).to_have_text(["投诉：口味异常"])
     await expect(page).to_have_url(re.compile(r"/service\?severity=major$"))
     await expect(page.locator("#view-all")).to_contain_text("1")
+    await expect(page.get_by_label("问题")).to_contain_text("口味异常（1）")
+    await expect(page.get_by_label("问题")).to_contain_text("送达晚（0）")
+    await desk.file(category="manner", severity="major")
+    await desk.file(category="manner")
+    await page.clock.fast_forward(21_000)
+    await expect(page.locator(".ticket-subject")).to_have_text(["投诉：口味异常", "投诉：服务态度"])
+    await expect(page).to_have_url(re.compile(r"/service\?severity=major$"))
     await page.reload()
-    await expect(page.locator(".ticket-subject")).to_have_text(["投诉：口味异常"])
+    await expect(page.locator("[data-row]")).to_have_count(2)
     await page.locator("#view-mine").click()
     await expect(page).to_have_url(re.compile(r"view=mine&severity=major"))
     await expect(page.get_by_text("没有符合条件的工单")).to_be_visible()
     await desk.act(taste["id"], "assign")
     await page.get_by_role("link", name="清除筛选").click()
+    await expect(page).to_have_url(re.compile(r"/service\?view=mine$"))
     await expect(page.locator(".ticket-subject")).to_have_text(["投诉：口味异常"])
 
 
 async def test_a_row_is_chosen_by_keyboard_and_stays_chosen(site: Site, desk: Desk) -> None:
     for category in ("late", "missing", "manner"):
         await desk.file(category=category)
-    page = await site.page("/service", Role.SERVICE_AGENT)
+    page = await ticking_page(site, "/service")
     await page.keyboard.press("j")
     await page.keyboard.press("j")
     chosen = page.locator("[data-row][data-selected]")
     await expect(chosen).to_contain_text("漏送少送")
     await expect(chosen).to_be_focused()
     await desk.file(category="taste", is_food_safety=True)
-    await page.evaluate(
-        "htmx.ajax('GET', '/service/queue', {target: '#queue', swap: 'innerMorph'})"
-    )
+    await page.clock.fast_forward(21_000)
     await expect(page.locator("[data-row]")).to_have_count(4)
     await expect(chosen).to_contain_text("漏送少送")
     await expect(chosen).to_be_focused()
@@ -116,3 +129,20 @@ async def test_overdue_is_a_view_with_its_count(site: Site, desk: Desk) -> None:
     page = await site.page("/service?view=overdue", Role.SERVICE_AGENT)
     await expect(page.locator("[data-row] time[data-due].bad").first).to_contain_text("超时 1:03")
     await expect(page.locator("#view-overdue")).to_contain_text("1")
+
+
+async def test_a_forgotten_desk_stops_asking(site: Site, desk: Desk) -> None:
+    page = await ticking_page(site, "/service")
+    await page.clock.run_for(21_000)
+    await desk.file()
+    await page.clock.run_for(21_000)
+    await expect(page.locator("[data-row]")).to_have_count(1)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.clock.fast_forward(16 * 60_000)
+    await page.clock.run_for(61_000)
+    assert asked == [], "else polling would keep an empty chair logged in"
+    await page.keyboard.press("j")
+    await desk.file()
+    await page.clock.run_for(21_000)
+    await expect(page.locator("[data-row]")).to_have_count(2)
