@@ -89,7 +89,6 @@ async def test_everything_of_a_ticket_by_keyboard_alone(site: Site, desk: Desk) 
     await expect(page.get_by_text("答复已发给顾客")).to_be_visible()
 
     await keys.press("i")
-    await keys.press("Space")
     await keys.press("r")
     await keys.type("已通知奶站换箱")
     await keys.press("Control+Enter")
