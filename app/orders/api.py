@@ -92,8 +92,8 @@ async def quote(body: QuoteIn, session: SessionDep, clock: ClockDep) -> QuoteOut
     result = await service.quote(
         session, building=body.address.building(), lines=_wanted(body.lines), now=now
     )
-    agreement = await repository.current_agreement(session, on=local_date(now))
-    return presenting.quote_out(result, agreement)
+    version = await repository.current_version(session, on=local_date(now))
+    return presenting.quote_out(result, agreement_version=version or "")
 
 
 @router.post("/orders", status_code=201, response_model=OrderOut)
