@@ -188,8 +188,7 @@ async def pay_order(
     asked = await ask_channel(
         database, customer_id=customer_id, payment_id=payment.payment_id, now=clock.now()
     )
-    async with database.transaction() as session:
-        return await call.remember(session, 201, presenting.payment_out(asked))
+    return await call.remember_alone(database, 201, presenting.payment_out(asked))
 
 
 @router.post("/orders/{order_id}/changes/preview")
