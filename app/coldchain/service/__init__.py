@@ -27,6 +27,7 @@ from app.coldchain.service.places import (
     retire_device,
     view_device,
 )
+from app.coldchain.service.silence import watch_silence
 from app.coldchain.service.trips import (
     TripView,
     arrive,
@@ -76,4 +77,5 @@ __all__ = [
     "start_leg",
     "view_device",
     "view_trip",
+    "watch_silence",
 ]
