@@ -3,13 +3,13 @@
 The key is built anew with the temperature beside it; meanwhile readings wait, and sensors that give
 up send them again.
 
-Revision: 0005
+Revision: 0003
 Revises: 0002
 """
 
 from alembic import op
 
-revision = "0005"
+revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
