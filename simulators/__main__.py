@@ -50,12 +50,13 @@ def channels() -> None:
 def load(
     households: Annotated[int, typer.Option(min=1, max=200_000)] = 20_000,
     seed: Annotated[int, typer.Option()] = 1,
+    districts: Annotated[int, typer.Option(min=1, max=10, help="20 blocks each")] = 10,
 ) -> None:
     """Prepare a demo: keys, migrations, and the city in an empty database."""
     from simulators.city.load import load_city  # noqa: PLC0415  # channels do not need it
 
     exit_with_parent()
-    asyncio.run(load_city(households=households, seed=seed))
+    asyncio.run(load_city(households=households, seed=seed, districts=districts))
 
 
 @city.command()

@@ -39,7 +39,7 @@ def say(message: str, since: float) -> None:
     sys.stderr.write(f"  {message} ({wall_time.monotonic() - since:.1f} s)\n")
 
 
-async def load_city(*, households: int, seed: int, districts: int | None = None) -> None:
+async def load_city(*, households: int, seed: int, districts: int) -> None:
     """Make keys, migrate, and write the city once; a loaded one is left alone.
 
     `districts` keeps the city small: so many stations of the list. Raises SetupError outside a demo.
@@ -69,7 +69,7 @@ async def load_city(*, households: int, seed: int, districts: int | None = None)
                 seed=seed,
                 today=local_date(wall_now()),
                 households=households,
-                districts=districts or len(names.STREETS),
+                districts=districts,
             )
             logins = asyncio.create_task(draw_logins(plan))
             await write_network(session, plan)

@@ -10,8 +10,10 @@ from simulators.city.play.api import Api, Refused
 RENEW_SECONDS = 60.0
 """The product lets a speed run out that nobody sets anew."""
 READ_SECONDS = 5.0
-SLICE = timedelta(minutes=5)
+LEAP = timedelta(minutes=5)
 """How far a leaping clock leaps at a time."""
+NUDGE = timedelta(minutes=1)
+LOOK_SECONDS = 0.7
 SETTLE_SECONDS = 1.5
 """After a leap web and worker follow within a second."""
 
@@ -19,10 +21,18 @@ SETTLE_SECONDS = 1.5
 class TownClock:
     """Business time; at `speed` 0 it stands, and is put forward to whatever comes next."""
 
-    def __init__(self, api: Api, *, speed: float, settle_seconds: float = SETTLE_SECONDS) -> None:
+    def __init__(
+        self,
+        api: Api,
+        *,
+        speed: float,
+        settle_seconds: float = SETTLE_SECONDS,
+        leap: timedelta = LEAP,
+    ) -> None:
         self._api = api
         self.speed = speed
         self._settle_seconds = settle_seconds
+        self._leap = leap
         self._at: datetime | None = None
         self._running = 1.0
         self._read_at = self._renewed_at = 0.0
@@ -65,12 +75,27 @@ class TownClock:
         """Wait until then, or put a leaping clock there."""
         if self.leaps:
             if at > self.now():
-                await self.move(at=_next_slice(at), speed=0)
+                await self.move(at=self._next_leap(at), speed=0)
             return
         while (left := (at - self.now()).total_seconds()) > 0:
             pause = left / self._running if self._running else READ_SECONDS
             await asyncio.sleep(min(max(pause, 0.05), READ_SECONDS))
             await self.keep()
+
+    def _next_leap(self, at: datetime) -> datetime:
+        seconds = self._leap.total_seconds()
+        return datetime.fromtimestamp(-(-at.timestamp() // seconds) * seconds, tz=at.tzinfo)
+
+    async def until(self, look: Callable[[], Awaitable[bool]], *, seconds: float) -> bool:
+        """Whether `look` came true within so many real seconds; a leaping clock goes on meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not await look():
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(LOOK_SECONDS)
+            if self.leaps:
+                await self.move(at=self.now() + NUDGE, speed=0)
+        return True
 
     async def keep(self) -> None:
         """Follow a clock that somebody else may have moved, and keep its speed from running out."""
@@ -87,18 +112,3 @@ class TownClock:
             None if shown["moved_at"] is None else datetime.fromisoformat(str(shown["moved_at"]))
         )
         self._read_at = time.monotonic()
-
-
-def _next_slice(at: datetime) -> datetime:
-    seconds = SLICE.total_seconds()
-    return datetime.fromtimestamp(-(-at.timestamp() // seconds) * seconds, tz=at.tzinfo)
-
-
-async def until(look: Callable[[], Awaitable[bool]], *, seconds: float, every: float = 0.5) -> bool:
-    """Whether `look` came true within so many real seconds."""
-    deadline = time.monotonic() + seconds
-    while not await look():
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(every)
-    return True

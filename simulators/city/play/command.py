@@ -7,7 +7,7 @@ import httpx
 
 from app.core.config import InstallationSettings
 from app.core.errors import SetupError
-from simulators.city.play.api import GaveUp
+from simulators.city.play.api import GaveUp, Refused
 from simulators.city.play.player import Cast, Player, Wishes
 
 TIMEOUT = httpx.Timeout(30.0, connect=3.0)
@@ -38,4 +38,6 @@ async def play(wishes: Wishes) -> int:
             return 0
         except GaveUp as problem:
             raise SetupError(f"The product does not answer: {problem}. 网站没有应答。") from problem
+        except Refused as problem:
+            raise SetupError(f"The product refuses to play along: {problem}.") from problem
     return 1 if failures else 0

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from simulators.city.play.agenda import Work
 from simulators.city.play.script import BEGINS, ENDS, draw
 from simulators.city.play.stage import Stage
 
@@ -37,10 +38,10 @@ class Van:
         ) = (start + timedelta(minutes=each) for each in minutes)
 
     def prepare(self) -> None:
-        """Put the three moments of the trip on the agenda."""
+        """Put departure and arrival on the agenda."""
         agenda, plate = self._stage.agenda, self._vehicle["plate"]
-        agenda.put(self.departs_at, f"{plate} departs", self.depart)
-        agenda.put(self.ends_at, f"{plate} arrives", self.arrive)
+        agenda.put(self.departs_at, f"{plate} departs", self.depart, chain=plate)
+        agenda.put(self.ends_at, f"{plate} arrives", self.arrive, chain=plate)
 
     def celsius(self, at: datetime) -> float:
         """What the cabin's thermometer shows."""
@@ -75,7 +76,7 @@ class Van:
             await self._step(path, "depart", self.departs_at)
         if not trip["legs"]:
             await self._step(path, "legs", self.departs_at, key="leg")
-        self._stage.done["vans"] += 1
+            self._stage.done["vans"] += 1
 
     async def arrive(self) -> None:
         """End the leg, arrive, hand over to the station and to each deliverer (S1 4.4.6)."""
@@ -194,9 +195,12 @@ class Convoy:
         at = stage.at(BEGINS)
         while not stage.is_past and at < stage.at(ENDS):
             if at + READ_EVERY > now:
-                stage.agenda.put(at, "thermometers", self.thermometers.send)
+                self._measure(at, self.thermometers.send)
             at += READ_EVERY
-        stage.agenda.put(stage.at(ENDS), "thermometers", self._send_the_last)
+        self._measure(stage.at(ENDS), self._send_the_last)
+
+    def _measure(self, at: datetime, work: Work) -> None:
+        self._stage.agenda.put(at, "thermometers", work, chain="thermometers")
 
     async def _send_the_last(self) -> None:
         await self.thermometers.send(until=self._stage.at(ENDS))

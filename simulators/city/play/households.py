@@ -8,7 +8,6 @@ from typing import Any
 
 from simulators.city.play.agenda import Work
 from simulators.city.play.api import GaveUp, Refused
-from simulators.city.play.clock import until
 from simulators.city.play.script import COMPLAINS, draw
 from simulators.city.play.stage import Stage
 
@@ -145,9 +144,9 @@ class Households:
             (14, "return-visit", {"reached": True, "score": score}),
         ]
         for minutes, step, body in steps:
-            stage.agenda.put(
-                at + timedelta(minutes=minutes), f"{path} {step}", self._at_desk(path, step, body)
-            )
+            due_at = at + timedelta(minutes=minutes)
+            work = self._at_desk(path, step, body)
+            stage.agenda.put(due_at, f"{path} {step}", work, chain=path)
 
     def _at_desk(self, path: str, step: str, body: dict[str, Any]) -> Work:
         async def work() -> None:
@@ -168,7 +167,7 @@ class Households:
             codes[:] = [code for sms in fresh for code in re.findall(r"\d{6}", sms["text"])]
             return bool(codes)
 
-        if not await until(has_come, seconds=SMS_SECONDS):
+        if not await stage.clock.until(has_come, seconds=SMS_SECONDS):
             stage.say("验证码短信没有到 no login code came")
             return False
         login = {"request_id": asked["request_id"], "phone": phone, "code": codes[0]}
@@ -192,13 +191,13 @@ class Households:
         order = await self._place(phone)
         if order["status"] == "pending_payment" and not await self._pay(order["id"], phone):
             return
-        rejected = await until(
+        rejected = await stage.clock.until(
             partial(self._is, "rejected", order["id"], phone), seconds=MONEY_SECONDS
         )
         if not rejected:
             raise GaveUp(f"order {order['order_no']} was not rejected")
         stage.done["rejected orders"] += 1
-        refunded = await until(partial(self._is_refunded, phone), seconds=MONEY_SECONDS)
+        refunded = await stage.clock.until(partial(self._is_refunded, phone), seconds=MONEY_SECONDS)
         if not refunded:
             raise GaveUp(f"order {order['order_no']} was not refunded")
         stage.done["refunds"] += 1

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from app.core.clock import OPERATOR_ZONE, local_date, local_instant, wall_now
 from app.core.errors import SetupError
 from simulators.city.play.agenda import Agenda
 from simulators.city.play.api import Api, Refused
-from simulators.city.play.clock import SETTLE_SECONDS, TownClock, until
+from simulators.city.play.clock import LEAP, SETTLE_SECONDS, TownClock
 from simulators.city.play.convoy import READ_EVERY, Convoy
 from simulators.city.play.households import Households
 from simulators.city.play.rounds import Rounds
@@ -26,7 +26,7 @@ DAY = timedelta(days=1)
 PLANNED_WITHIN_SECONDS = 180.0
 MADE_UP_DAYS = 13
 """How late the product takes a phone's word."""
-FAULTS_AT_CHANNELS = {Fault.SMS_DOWN: "sms_down", Fault.PAYMENTS_LOST: "notify_lost"}
+AT_CHANNELS = {Fault.SMS_DOWN: "sms_down", Fault.PAYMENTS_LOST: "notify_lost"}
 
 
 def say_on_screen(text: str) -> None:
@@ -85,6 +85,7 @@ class Player:
         cast: Cast,
         wishes: Wishes,
         settle_seconds: float = SETTLE_SECONDS,
+        leap: timedelta = LEAP,
         say: Callable[[str], None] = say_on_screen,
     ) -> None:
         self._cast = cast
@@ -92,7 +93,9 @@ class Player:
         self._say = say
         self.api = Api(product, cast.passwords)
         self.channels = Api(channels, {})
-        self.clock = TownClock(self.api, speed=wishes.speed, settle_seconds=settle_seconds)
+        self.clock = TownClock(
+            self.api, speed=wishes.speed, settle_seconds=settle_seconds, leap=leap
+        )
         self.stages: list[Stage] = []
 
     async def play(self) -> list[str]:
@@ -124,7 +127,7 @@ class Player:
         return None if self._wishes.once_a_day and has_been else today + DAY
 
     async def _play_from(self, on: date, now: datetime) -> None:
-        armed = await self._arm_faults()
+        await self._arm_faults()
         try:
             if self._wishes.on is None:
                 await self._make_up_mornings(before=on, now=now)
@@ -133,22 +136,28 @@ class Player:
                 on += DAY
                 await self.play_morning(on)
         finally:
-            await asyncio.shield(self._leave(armed))
+            await asyncio.shield(self._leave())
 
-    async def _leave(self, armed: Sequence[int]) -> None:
-        for fault in armed:
-            await self.channels.call("DELETE", f"/control/faults/{fault}")
+    async def _leave(self) -> None:
+        for fault in await self._armed():
+            await self.channels.call("DELETE", f"/control/faults/{fault['id']}")
         await self.clock.move(speed=1)
 
-    async def _arm_faults(self) -> list[int]:
-        wanted = [
-            FAULTS_AT_CHANNELS[one] for one in FAULTS_AT_CHANNELS if one in self._wishes.faults
-        ]
-        armed = []
-        for kind in wanted:
-            fault = await self.channels.post("/control/faults", {"kind": kind})
-            armed.append(int(fault["id"]))
-        return armed
+    async def _arm_faults(self) -> None:
+        known = {fault["kind"] for fault in await self._armed()}
+        for kind in self._kinds - known:
+            await self.channels.post("/control/faults", {"kind": kind})
+
+    @property
+    def _kinds(self) -> set[str]:
+        return {kind for fault, kind in AT_CHANNELS.items() if fault in self._wishes.faults}
+
+    async def _armed(self) -> list[dict[str, Any]]:
+        """Our faults at the channels, those of a player that was killed among them."""
+        if not self._kinds:
+            return []
+        armed = await self.channels.get("/control/faults")
+        return [fault for fault in armed if fault["kind"] in self._kinds and fault["count"] is None]
 
     # -- mornings
 
@@ -156,7 +165,7 @@ class Player:
         """One morning to its end; one that is over is made up by late phones."""
         now = await self.clock.read()
         is_past = now >= local_instant(on, ENDS)
-        await self._until_planned(on)
+        rounds = await self._until_planned(on)
         begins, ends = local_instant(on, BEGINS), local_instant(on, ENDS)
         if not is_past:
             if self.clock.now() < begins:
@@ -164,6 +173,11 @@ class Player:
             else:
                 await self.clock.move(speed=self._wishes.speed)
         stage = self._stage(on, is_past=is_past)
+        if len(stage.deliverers) < rounds:
+            self._say(
+                f"只有 {len(stage.deliverers)} 位送奶员有账号 only so many deliverers of {rounds} "
+                "rounds can log in: load the city anew, into an empty VAR_DIR"
+            )
         self._say(f"{on} 开始{'补录' if is_past else '演示'} begins at {self._shown()}")
         vehicles = await self.api.list_all("/vehicles", who="manager")
         Convoy(stage, vehicles).prepare()
@@ -190,8 +204,11 @@ class Player:
         self.stages.append(stage)
         return stage
 
-    async def _until_planned(self, on: date) -> None:
-        """Put the clock past the cut-off if it has not been there, and wait for the worker."""
+    async def _until_planned(self, on: date) -> int:
+        """Put the clock past the cut-off if it has not been there, and wait for the worker.
+
+        Answers how many rounds were planned.
+        """
         stations = await self.api.list_all("/stations", who="manager")
         cutoffs = [
             datetime.fromisoformat(day["cutoff_at"])
@@ -211,8 +228,9 @@ class Player:
             counted.append(len(routes["items"]))
             return counted[-1] == counted[-2] > 0
 
-        if not await until(is_planned, seconds=PLANNED_WITHIN_SECONDS, every=1.0):
+        if not await self.clock.until(is_planned, seconds=PLANNED_WITHIN_SECONDS):
             raise SetupError(f"{on} has not been planned: is the worker running? 当天没有路线单。")
+        return counted[-1]
 
     async def _pass_to(self, at: datetime) -> None:
         """Days at a time, as far as the product lets the clock go in one move."""

@@ -1,6 +1,5 @@
 """Deliverers: they log in, read their sheets, and tap door after door; their phones send."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -32,7 +31,6 @@ class Phone:
         self.deliverer_id = ""
         self.station_id = ""
         self._unsent: list[tuple[datetime, list[dict[str, Any]]]] = []
-        self._sending = asyncio.Lock()
         self._network_at = network_at(
             stage.seed,
             stage.on,
@@ -125,23 +123,23 @@ class Phone:
         stage = self._stage
         last = self._unsent[-1][0]
         if stage.is_past:
-            stage.agenda.put(last, f"{self.login} sends", self.send)
+            self._plan_to_send(last)
             return
         phase = timedelta(seconds=draw(stage.seed, self.login).randrange(600))
         at = stage.at(time(4, 0)) + phase
         while True:
             seen_at = max(at, self._network_at or at)
-            stage.agenda.put(seen_at, f"{self.login} sends", self.send)
+            self._plan_to_send(seen_at)
             if seen_at >= last:
                 return
             at = seen_at + SYNC_EVERY
 
-    async def send(self) -> None:
-        """Send what has been tapped so far; a batch that is slow is not sent twice."""
-        async with self._sending:
-            await self._send()
+    def _plan_to_send(self, at: datetime) -> None:
+        """A batch that is slow is waited for, so that nothing is sent twice."""
+        self._stage.agenda.put(at, f"{self.login} sends", self.send, chain=self.login)
 
-    async def _send(self) -> None:
+    async def send(self) -> None:
+        """Send what has been tapped so far."""
         stage = self._stage
         now = stage.clock.now()
         ready = [entry for entry in self._unsent if stage.is_past or entry[0] <= now]
@@ -184,9 +182,11 @@ class Rounds:
         for phone in self.phones:
             stage.agenda.put(stage.at(BEGINS), f"{phone.login} logs in", phone.clock_in)
             if phone is not self._ill:
-                stage.agenda.put(stage.at(COLLECTS), f"{phone.login} collects", phone.collect)
+                stage.agenda.put(
+                    stage.at(COLLECTS), f"{phone.login} collects", phone.collect, is_next_act=True
+                )
         if self._ill is not None:
-            stage.agenda.put(stage.at(STAND_IN_AT), "stand-in", self._hand_over)
+            stage.agenda.put(stage.at(STAND_IN_AT), "stand-in", self._hand_over, is_next_act=True)
 
     async def _hand_over(self) -> None:
         """The manager gives the rounds of the one who is ill to a colleague of the station."""
