@@ -14,6 +14,7 @@ from app.core.clock import OPERATOR_ZONE
 from app.core.config import DatabaseSettings
 from app.core.db import Database
 from app.core.demo import mark_demo
+from simulators.city.play import households
 from simulators.city.play.player import Player
 from simulators.city.play.stage import Fault
 from tests.fixtures.database import cloned_database
@@ -144,8 +145,11 @@ async def test_lost_notices_late_phones_and_an_ill_deliverer(town: Town) -> None
     await assert_nothing_broken(town, player)
 
 
-async def test_what_passed_while_nothing_ran_is_made_up_and_no_sms_comes(town: Town) -> None:
+async def test_what_passed_while_nothing_ran_is_made_up_and_no_sms_comes(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The household that waits for its code telephones instead; the order is not placed."""
+    monkeypatch.setattr(households, "SMS_SECONDS", 3.0)
     said: list[str] = []
     idle = town.player(said=said)
     missed = await next_morning(idle)

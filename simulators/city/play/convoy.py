@@ -93,7 +93,7 @@ class Van:
         for sheet in sheets["items"]:
             if sheet["station_id"] == trip["station"]:
                 block = sheet["block_id"]
-                warmth = 4.4 + extra / 2
+                warmth = 4.4 + extra / 4  # cooled again in the store
                 await self._hand_over(
                     trip, "station_to_deliverer", self.ends_at, warmth, block=block
                 )
