@@ -180,8 +180,9 @@ async def test_two_workers_share_jobs_and_run_each_once(real: Database, start: S
     assert await scalar(real, tries, like="done %") == "200/200"
 
 
+@pytest.mark.parametrize("_", range(dose(1, 100)))
 async def test_a_sleeping_worker_wakes_up_as_a_zombie_and_doubles_nothing(
-    real: Database, start: Start
+    real: Database, start: Start, _: int
 ) -> None:
     await ask(real, "test.once", key="milk", pause="after commit")
     zombie = start()
