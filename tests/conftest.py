@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.fixtures.doses import SOAK
 from tests.fixtures.server import TEST_SERVER, start_server
 
 pytest_plugins = [
@@ -15,7 +16,6 @@ pytest_plugins = [
     "tests.fixtures.payments",
 ]
 
-SOAK = os.environ.get("DOSE") == "soak"
 for name, examples in (("test", 50), ("soak", 2000)):
     settings.register_profile(
         name,

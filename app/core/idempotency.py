@@ -122,11 +122,14 @@ async def claim_key(
     if await database.fetch_row(_CLAIM, caller, key, fingerprint, now) is not None:
         return call
     async with database.transaction() as session:
-        row = await session.scalar(
-            select(IdempotencyKey)
-            .where(IdempotencyKey.caller == caller, IdempotencyKey.key == key)
-            .with_for_update(skip_locked=True)
+        known = select(IdempotencyKey).where(
+            IdempotencyKey.caller == caller, IdempotencyKey.key == key
         )
+        row = await session.scalar(known)
+        if row is None or row.status is None:
+            row = await session.scalar(
+                known.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+            )
         if row is None:  # gone, or its answer is just being stored
             raise StillRunning
         if row.fingerprint != fingerprint:

@@ -18,6 +18,7 @@ import pytest
 
 from app.core.db import Database
 from app.core.jobs import HEARTBEAT, POLL, count_held, enqueue, enqueue_many, list_held
+from tests.fixtures.doses import dose
 from tests.fixtures.foundation import effects, eventually, put, scalar
 from tests.processes.proxy import Proxy
 from tests.processes.worker_entry import Settings
@@ -25,8 +26,7 @@ from tests.processes.worker_entry import run as run_worker_process
 
 pytestmark = pytest.mark.processes
 
-SOAK = os.environ.get("DOSE") == "soak"
-JOBS, KILLS = (30_000, 100) if SOAK else (300, 4)
+JOBS, KILLS = dose(300, 30_000), dose(4, 100)
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +163,7 @@ async def test_random_kills_lose_and_double_nothing(real: Database, start: Start
         await worker.ended()
     start()
     start()
-    await eventually(queue_is_empty(real), within_seconds=600 if SOAK else 60)
+    await eventually(queue_is_empty(real), within_seconds=dose(60, 3600))
     done = "SELECT count(*) || '/' || count(DISTINCT name) FROM probe WHERE name LIKE 'done %'"
     assert await scalar(real, done) == f"{JOBS}/{JOBS}"
 
@@ -180,8 +180,9 @@ async def test_two_workers_share_jobs_and_run_each_once(real: Database, start: S
     assert await scalar(real, tries, like="done %") == "200/200"
 
 
+@pytest.mark.parametrize("_", range(dose(1, 100)))
 async def test_a_sleeping_worker_wakes_up_as_a_zombie_and_doubles_nothing(
-    real: Database, start: Start
+    real: Database, start: Start, _: int
 ) -> None:
     await ask(real, "test.once", key="milk", pause="after commit")
     zombie = start()
