@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.application",
     "tests.fixtures.payments",
+    "tests.fixtures.figures",
 ]
 
 SOAK = os.environ.get("DOSE") == "soak"
