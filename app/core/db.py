@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, ExceptionContext, event, text
 from sqlalchemy.exc import (
     DBAPIError,
     EmulatedDBAPIException,
@@ -31,7 +31,12 @@ from app.core.errors import SetupError
 
 OLDEST_SERVER = 180000
 _DRIVER = "driver"
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, EmulatedDBAPIException)
+_BROKEN = asyncpg.InternalClientError
+"""What the driver says between a server's last words and the end of its connection."""
+_DRIVER_ERRORS = (
+    *(asyncpg.PostgresError, asyncpg.InterfaceError, _BROKEN),
+    EmulatedDBAPIException,
+)
 Session = AsyncSession
 
 
@@ -59,6 +64,7 @@ class Database:
                 },
             },
         )
+        event.listen(self.engine.sync_engine, "handle_error", _note_broken)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -86,7 +92,7 @@ class Database:
             try:
                 return await driver.fetchrow(query, *arguments)
             except _DRIVER_ERRORS as error:
-                raise _as_sqlalchemy(query, error, driver) from error
+                raise await _as_sqlalchemy(query, error, connection) from error
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -153,7 +159,7 @@ async def fetch(session: AsyncSession, query: str, *arguments: object) -> list[a
                 return await connection.run_sync(_begin_with, query, arguments)
         rows: list[asyncpg.Record] = await driver.fetch(query, *arguments)
     except _DRIVER_ERRORS as error:
-        raise _as_sqlalchemy(query, error, driver) from error
+        raise await _as_sqlalchemy(query, error, await session.connection()) from error
     return rows
 
 
@@ -173,8 +179,21 @@ async def _driver_of(connection: AsyncConnection) -> asyncpg.Connection:
     return (await connection.get_raw_connection()).driver_connection
 
 
-def _as_sqlalchemy(query: str, error: Exception, driver: asyncpg.Connection) -> DBAPIError:
-    is_lost = driver.is_closed()
+def _is_broken(error: BaseException | None) -> bool:
+    return isinstance(error, _BROKEN) or isinstance(getattr(error, "__cause__", None), _BROKEN)
+
+
+def _note_broken(context: ExceptionContext) -> None:
+    if _is_broken(context.original_exception):
+        context.is_disconnect = True
+
+
+async def _as_sqlalchemy(query: str, error: Exception, connection: AsyncConnection) -> DBAPIError:
+    """The error as the session would raise it; a lost connection leaves the pool."""
+    is_lost = connection.invalidated or _is_broken(error)
+    is_lost = is_lost or (await _driver_of(connection)).is_closed()
+    if is_lost and not connection.invalidated:
+        await connection.invalidate(error)
     return DBAPIError(query, None, error, hide_parameters=True, connection_invalidated=is_lost)
 
 
