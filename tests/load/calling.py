@@ -64,7 +64,7 @@ class Caller:
     http: httpx.AsyncClient
     statuses: Counter[int] = field(default_factory=Counter)
     cut: int = 0
-    """Requests that ended without an answer."""
+    """Requests that were sent and got no answer."""
     faults: list[tuple[str, int, str]] = field(default_factory=list)
     """Answers of 500 and more: request, status, body."""
 
@@ -77,8 +77,8 @@ class Caller:
                 headers=call.headers,
                 json=call.body if call.method == "POST" else None,
             )
-        except httpx.TransportError:
-            self.cut += 1
+        except httpx.TransportError as error:
+            self.cut += not isinstance(error, httpx.ConnectError)
             raise
         self.statuses[answer.status_code] += 1
         if answer.status_code >= 500:

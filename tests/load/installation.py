@@ -26,7 +26,6 @@ from tests.load.programs import Command, Program, Programs, programs
 LEASE_SECONDS = None if SOAK else 1.0
 """A killed request frees its key after half a minute, which a small dose does not wait for."""
 LONGEST_STATEMENT_MS = 3_600_000
-"""Seeding and counting take their time; the processes have the product's own limits."""
 _PORTS = range(20_000, 32_000)
 """Below those the system gives to outgoing connections: a server comes back on its port."""
 
@@ -105,6 +104,18 @@ class Installation:
             )
         )
 
+    @asynccontextmanager
+    async def moved_to_an_empty_database(self) -> AsyncIterator["Installation"]:
+        """The same keys and folder over a database in which nothing stands."""
+        async with (
+            cloned_database(own_name("moved"), template="template0") as empty,
+            patient(empty.url) as database,
+        ):
+            try:
+                yield Installation(database=database, var=self.var, programs=self._programs)
+            finally:
+                self._programs.close()
+
     async def serve(self, **settings: str) -> Program:
         """The web process, when it answers."""
         web = self.run("serve", **settings)
@@ -146,15 +157,28 @@ async def until_it_answers(port: int, path: str, program: Program) -> None:
 @asynccontextmanager
 async def installed(template: str | None = None) -> AsyncIterator[Installation]:
     """An installation on a clone of `template`, or of the empty schema."""
-    name = f"load_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
-    with open_folder() as var, programs() as started:
-        async with cloned_database(name, template=template) as clone:
-            settings = DatabaseSettings(
-                database_url=clone.url, database_statement_timeout_ms=LONGEST_STATEMENT_MS
-            )
-            database = Database(settings, application="suixinding-load")
-            try:
+    with open_folder() as var:
+        async with (
+            cloned_database(own_name("load"), template=template) as clone,
+            patient(clone.url) as database,
+        ):
+            with programs() as started:
                 yield Installation(database=database, var=var, programs=started)
-            finally:
-                started.close()
-                await database.dispose()
+
+
+def own_name(purpose: str) -> str:
+    """A database's name that no other process uses."""
+    return f"{purpose}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+
+
+@asynccontextmanager
+async def patient(url: str) -> AsyncIterator[Database]:
+    """The tests' own way into a database: seeding and counting take their time."""
+    settings = DatabaseSettings(
+        database_url=url, database_statement_timeout_ms=LONGEST_STATEMENT_MS
+    )
+    database = Database(settings, application="suixinding-load")
+    try:
+        yield database
+    finally:
+        await database.dispose()

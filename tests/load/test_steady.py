@@ -6,12 +6,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
-import httpx
 import pytest
 
 from app.core.clock import wall_now
-from tests.fixtures.doses import dose
+from tests.fixtures.doses import SOAK, dose
 from tests.fixtures.figures import note_figure, note_latencies
 from tests.fixtures.foundation import eventually
 from tests.fixtures.invariants import assert_invariants
@@ -65,10 +65,8 @@ class Day:
         """Hang up."""
         await self._simulated.close()
 
-    async def _ask(self, call: Call) -> httpx.Response:
-        answer = await self._calls.send(call)
-        assert answer.status_code < 300, (call.path, answer.status_code, answer.text[:500])
-        return answer
+    async def _ask(self, call: Call) -> Any:
+        return (await self._calls.until_answered(call)).ok()
 
     async def _quote(self) -> None:
         home = self._chance.choice(self._people.households)
@@ -88,18 +86,18 @@ class Day:
         home = self._chance.choice(self._people.households)
         body = home.new_order(self._chance.choice(self._people.products))
         answer = await self._ask(Call("POST", "/orders", home.token, body, new_key()))
-        return home.token, str(answer.json()["id"])
+        return home.token, str(answer["id"])
 
     async def _pay(self) -> None:
         token, order = await self._place()
         call = Call("POST", f"/orders/{order}/payments", token, {}, new_key())
-        await self._simulated.pay((await self._ask(call)).json()["id"])
+        await self._simulated.pay((await self._ask(call))["id"])
         self.paid.append(order)
 
     async def _upload(self) -> None:
         one = self._chance.choice(self._people.rounds)
         body = one.batch(one.stops[:20], self._people.today)
-        answer = (await self._ask(Call("POST", "/sync", one.token, body))).json()
+        answer = await self._ask(Call("POST", "/sync", one.token, body))
         assert {said["status"] for said in answer["answers"]} == {"accepted"}, answer
 
     async def _route(self) -> None:
@@ -173,7 +171,8 @@ async def test_a_steady_day_has_no_error(city: Installation, people: People) -> 
                 group.create_task(day.one(due_at))
         seconds = time.monotonic() - started
         await day.close()
-    assert calls.faults == []
+    # A machine that has no time may say "come again", which the clients do; a soak's may not.
+    assert (calls.faults if SOAK else calls.unexpected) == []
     assert len(day.seconds) == SECONDS * PER_SECOND
     assert web.is_alive
 
