@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.application",
     "tests.fixtures.payments",
+    "tests.fixtures.figures",
 ]
 
 for name, examples in (("test", 50), ("soak", 2000)):

@@ -237,11 +237,20 @@ class Supervisor:
             await self._launch(child)
 
     async def _keep_database(self) -> None:
+        # A full disk keeps it from starting until somebody makes room.
+        delay = DATABASE_WATCH_SECONDS
         while self._postgres is not None:
-            await asyncio.sleep(DATABASE_WATCH_SECONDS)
-            if not await self._at_database(self._postgres.is_running):
-                show_progress("数据库已退出，重启 PostgreSQL is gone, restarting it")
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LONGEST_RESTART_DELAY_SECONDS)
+            if await self._at_database(self._postgres.is_running):
+                delay = DATABASE_WATCH_SECONDS
+                continue
+            show_progress("数据库已退出，重启 PostgreSQL is gone, restarting it")
+            try:
                 await self._at_database(self._postgres.start)
+                delay = DATABASE_WATCH_SECONDS
+            except SetupError as error:
+                show_progress(f"数据库未能启动，{delay:.0f} 秒后再试 trying again: {error}")
 
     async def _at_database(self, step: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._database_thread, step)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, ExceptionContext, event, text
 from sqlalchemy.exc import (
     DBAPIError,
     EmulatedDBAPIException,
@@ -32,7 +32,12 @@ from app.core.errors import SetupError
 
 OLDEST_SERVER = 180000
 _DRIVER = "driver"
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, EmulatedDBAPIException)
+_BROKEN = asyncpg.InternalClientError
+"""What the driver says between a server's last words and the end of its connection."""
+_DRIVER_ERRORS = (
+    *(asyncpg.PostgresError, asyncpg.InterfaceError, _BROKEN),
+    EmulatedDBAPIException,
+)
 Session = AsyncSession
 
 
@@ -60,6 +65,7 @@ class Database:
                 },
             },
         )
+        event.listen(self.engine.sync_engine, "handle_error", _note_broken)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -84,13 +90,15 @@ class Database:
         """The first row of one statement that is its own transaction; otherwise as `fetch`."""
         pooled = await self.engine.raw_connection()
         driver: asyncpg.Connection = pooled.driver_connection
+        is_broken = False
         try:
             return await driver.fetchrow(query, *arguments)
         except _DRIVER_ERRORS as error:
-            raise _as_sqlalchemy(query, error, driver) from error
+            is_broken = _is_broken(error) or driver.is_closed()
+            raise _refused(query, error, is_lost=is_broken) from error
         finally:
             # Nothing was begun, so giving it back waits for nothing; a lost one is not given back.
-            await greenlet_spawn(pooled.invalidate if driver.is_closed() else pooled.close)
+            await greenlet_spawn(pooled.invalidate if is_broken else pooled.close)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -157,7 +165,7 @@ async def fetch(session: AsyncSession, query: str, *arguments: object) -> list[a
                 return await connection.run_sync(_begin_with, query, arguments)
         rows: list[asyncpg.Record] = await driver.fetch(query, *arguments)
     except _DRIVER_ERRORS as error:
-        raise _as_sqlalchemy(query, error, driver) from error
+        raise await _as_sqlalchemy(query, error, await session.connection()) from error
     return rows
 
 
@@ -177,8 +185,25 @@ async def _driver_of(connection: AsyncConnection) -> asyncpg.Connection:
     return (await connection.get_raw_connection()).driver_connection
 
 
-def _as_sqlalchemy(query: str, error: Exception, driver: asyncpg.Connection) -> DBAPIError:
-    is_lost = driver.is_closed()
+def _is_broken(error: BaseException | None) -> bool:
+    return isinstance(error, _BROKEN) or isinstance(getattr(error, "__cause__", None), _BROKEN)
+
+
+def _note_broken(context: ExceptionContext) -> None:
+    if _is_broken(context.original_exception):
+        context.is_disconnect = True
+
+
+async def _as_sqlalchemy(query: str, error: Exception, connection: AsyncConnection) -> DBAPIError:
+    """The error as the session would raise it; a lost connection leaves the pool."""
+    is_lost = connection.invalidated or _is_broken(error)
+    is_lost = is_lost or (await _driver_of(connection)).is_closed()
+    if is_lost and not connection.invalidated:
+        await connection.invalidate(error)
+    return _refused(query, error, is_lost=is_lost)
+
+
+def _refused(query: str, error: Exception, *, is_lost: bool) -> DBAPIError:
     return DBAPIError(query, None, error, hide_parameters=True, connection_invalidated=is_lost)
 
 
