@@ -29,14 +29,6 @@ pytestmark = pytest.mark.processes
 JOBS, KILLS = dose(300, 30_000), dose(4, 100)
 
 
-@pytest.fixture(scope="session")
-def forks() -> multiprocessing.context.ForkServerContext:
-    """A process that has imported everything once and forks workers."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.processes.worker_entry"])
-    return context
-
-
 class Worker:
     """One worker process and what it wrote."""
 
