@@ -1,0 +1,10 @@
+"""JSON endpoints of KPIs (S1 5.2.1), cut by noun."""
+
+from fastapi import APIRouter
+
+from app.kpi.api import figures, mornings
+
+router = APIRouter(tags=["kpi"])
+# Before the figures: `/kpi/{key}` would take every other word for a key.
+router.include_router(mornings.router)
+router.include_router(figures.router)

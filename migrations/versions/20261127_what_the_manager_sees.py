@@ -1,0 +1,67 @@
+"""what the manager sees: mornings by block, daily and closed figures, findings
+
+Revision: 0003
+Revises: 0002
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply."""
+    _add_block_mornings()
+
+
+def _add_block_mornings() -> None:
+    counts = (
+        "due",
+        "made",
+        "on_time",
+        "late",
+        "bulk",
+        "partly",
+        "failed",
+        "still_open",
+        "withdrawn",
+        "schools_due",
+        "schools_made",
+    )
+    op.create_table(
+        "block_mornings",
+        sa.Column("block_id", sa.Uuid(), nullable=False),
+        sa.Column("service_date", sa.Date(), nullable=False),
+        sa.Column("station_id", sa.Uuid(), nullable=False),
+        sa.Column("city_code", sa.Text(), nullable=False),
+        *(sa.Column(name, sa.Integer(), server_default="0", nullable=False) for name in counts),
+        sa.Column(
+            "made_by_slot",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default="{}",
+            nullable=False,
+        ),
+        sa.Column("first_tap_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_tap_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_heard_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("made = on_time + late + bulk", name="made"),
+        sa.CheckConstraint("due = made + partly + failed + still_open", name="due"),
+        sa.CheckConstraint(
+            "least(on_time, late, bulk, partly, failed, still_open) >= 0", name="counts"
+        ),
+        sa.PrimaryKeyConstraint("block_id", "service_date", name=op.f("pk_block_mornings")),
+    )
+    op.create_index(
+        "ix_block_mornings_service_date", "block_mornings", ["service_date", "station_id"]
+    )
+
+
+def downgrade() -> None:
+    """Undo."""
+    op.drop_table("block_mornings")
