@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from app.kpi.api import figures, mornings
+from app.kpi.api import figures, live, mornings
 
 router = APIRouter(tags=["kpi"])
 # Before the figures: `/kpi/{key}` would take every other word for a key.
 router.include_router(mornings.router)
+router.include_router(live.router)
 router.include_router(figures.router)

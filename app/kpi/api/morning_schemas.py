@@ -105,6 +105,13 @@ class BlockOut(Answer):
     handover_passed: bool | None
 
 
+class LiveOut(Answer):
+    """What a live viewer gets: his scope's morning and its worst blocks."""
+
+    morning: MorningOut
+    blocks: list[BlockOut]
+
+
 def present_counts(counts: Counts) -> CountsOut:
     """Counts for the API."""
     return CountsOut.model_validate(counts)

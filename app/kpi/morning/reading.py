@@ -81,7 +81,7 @@ class Board:
     rows: Sequence[BlockRow]
 
     def narrowed(self, scope: Scope) -> "Board":
-        """The board of a scope within this one; not for deliverers."""
+        """The board of a scope within this one; a deliverer's is that of the rounds he has."""
         return Board(
             scope=scope,
             service_date=self.service_date,
@@ -143,7 +143,9 @@ def _holds(scope: Scope, row: BlockRow) -> bool:
             return row.station_id == scope.row_id
         case ScopeKind.BLOCK:
             return row.block_id == scope.row_id
-        case _:
+        case ScopeKind.DELIVERER:
+            return row.deliverer_id == scope.row_id
+        case ScopeKind.OPERATOR:
             return True
 
 
