@@ -17,6 +17,28 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     _add_block_mornings()
+    _add_kpi_days()
+
+
+def _add_kpi_days() -> None:
+    op.create_table(
+        "kpi_days",
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("service_date", sa.Date(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("numerator", sa.BigInteger(), nullable=False),
+        sa.Column("denominator", sa.BigInteger(), nullable=False),
+        sa.Column("longest_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("scope", "service_date", "key", name=op.f("pk_kpi_days")),
+    )
+    op.create_index("ix_kpi_days_service_date", "kpi_days", ["service_date"])
+    op.create_table(
+        "kpi_day_marks",
+        sa.Column("service_date", sa.Date(), nullable=False),
+        sa.Column("mornings", sa.BigInteger(), nullable=False),
+        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("service_date", name=op.f("pk_kpi_day_marks")),
+    )
 
 
 def _add_block_mornings() -> None:
@@ -64,4 +86,6 @@ def _add_block_mornings() -> None:
 
 def downgrade() -> None:
     """Undo."""
+    op.drop_table("kpi_day_marks")
+    op.drop_table("kpi_days")
     op.drop_table("block_mornings")
