@@ -18,6 +18,83 @@ def upgrade() -> None:
     """Apply."""
     _add_block_mornings()
     _add_kpi_days()
+    _add_findings()
+    _add_months()
+
+
+def _add_findings() -> None:
+    op.create_table(
+        "kpi_findings",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("station_id", sa.Uuid(), nullable=True),
+        sa.Column("first_date", sa.Date(), nullable=False),
+        sa.Column("last_date", sa.Date(), nullable=False),
+        sa.Column("value", sa.Numeric(14, 2), nullable=False),
+        sa.Column("target", sa.Numeric(12, 3), nullable=False),
+        sa.Column("numerator", sa.BigInteger(), nullable=False),
+        sa.Column("denominator", sa.BigInteger(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("responsible", sa.Text(), nullable=False),
+        sa.Column("due_date", sa.Date(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "state IN ('open', 'acting', 'done', 'closed', 'dropped')", name="state"
+        ),
+        sa.CheckConstraint("first_date <= last_date", name="period"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kpi_findings")),
+    )
+    op.create_index(
+        "uq_kpi_findings_open",
+        "kpi_findings",
+        ["key", "scope", "first_date", "last_date"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('open', 'acting', 'done')"),
+    )
+    op.create_index("ix_kpi_findings_created_at", "kpi_findings", ["created_at"])
+    op.create_table(
+        "kpi_finding_events",
+        sa.Column("finding_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["finding_id"],
+            ["kpi_findings.id"],
+            name=op.f("fk_kpi_finding_events_finding_id"),
+        ),
+        sa.PrimaryKeyConstraint("finding_id", "id", name=op.f("pk_kpi_finding_events")),
+    )
+
+
+def _add_months() -> None:
+    op.create_table(
+        "kpi_months",
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("month", name=op.f("pk_kpi_months")),
+    )
+    op.create_table(
+        "kpi_month_figures",
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("numerator", sa.BigInteger(), nullable=False),
+        sa.Column("denominator", sa.BigInteger(), nullable=False),
+        sa.Column("longest_ms", sa.BigInteger(), nullable=True),
+        sa.Column("target", sa.Numeric(12, 3), nullable=False),
+        sa.PrimaryKeyConstraint("month", "scope", "key", name=op.f("pk_kpi_month_figures")),
+    )
+    for table in ("kpi_months", "kpi_month_figures", "kpi_finding_events"):
+        op.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM CURRENT_USER")
 
 
 def _add_kpi_days() -> None:
@@ -86,6 +163,10 @@ def _add_block_mornings() -> None:
 
 def downgrade() -> None:
     """Undo."""
+    op.drop_table("kpi_month_figures")
+    op.drop_table("kpi_months")
+    op.drop_table("kpi_finding_events")
+    op.drop_table("kpi_findings")
     op.drop_table("kpi_day_marks")
     op.drop_table("kpi_days")
     op.drop_table("block_mornings")
