@@ -25,7 +25,7 @@ FONTS = (
 )
 """Where the font of reports stands: beside the built pages, or in the package it comes from."""
 _FONT = "noto"
-_WIDTHS = (46, 22, 20, 20, 18, 22, 22, 20)
+_WIDTHS = (44, 18, 18, 16, 22, 18, 18, 36)
 _HEAD = ("指标", "目标", "上报值", "状态", "单位", "现值", "差异", "分子/分母")
 
 
