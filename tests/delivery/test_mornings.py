@@ -202,6 +202,8 @@ def station_acts(draw: st.DrawFn) -> Act:
                 block_id=world.blocks[which % 2],
                 service_date=TOMORROW,
                 deliverer_id=world.deliverers[which % 2 ^ 1],
+                actor="test",
+                now=morning.now,
             )
         elif kind == "make_up":
             await add_make_up(
@@ -285,6 +287,8 @@ async def test_phones_that_report_at_once_are_all_counted(live_round: Round) -> 
             block_id=morning.world.blocks[0],
             service_date=TOMORROW,
             deliverer_id=morning.world.deliverers[1],
+            actor="test",
+            now=SYNC_AT,
         )
     async with asyncio.timeout(60):
         await asyncio.gather(
