@@ -140,6 +140,14 @@ async def hand_over_route(
         )
     )
     sheet.deliverer_id = deliverer_id
+    await _give_open_stops(session, sheet)
+    await session.flush()
+    await mornings.rebuild_mornings(session, [(block_id, service_date)])
+    return sheet
+
+
+async def _give_open_stops(session: AsyncSession, sheet: RouteSheet) -> None:
+    block_id, service_date, deliverer_id = sheet.block_id, sheet.service_date, sheet.deliverer_id
     await session.execute(
         update(Delivery)
         .where(
@@ -160,9 +168,6 @@ async def hand_over_route(
         .values(deliverer_id=deliverer_id)
         .execution_options(synchronize_session=False)
     )
-    await session.flush()
-    await mornings.rebuild_mornings(session, [(block_id, service_date)])
-    return sheet
 
 
 @dataclass(frozen=True)
