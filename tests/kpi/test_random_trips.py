@@ -13,9 +13,10 @@ from app.coldchain.models import HandoverKind
 from app.core.clock import local_instant
 from app.core.db import Database
 from app.delivery.models import RouteSheet
+from app.delivery.rules import ON_TIME_LIMIT
 from app.kpi.definitions import KpiKey, ScopeKind
 from app.kpi.measuring import Question, measure
-from app.kpi.rules import ON_TIME_LIMIT, Period
+from app.kpi.rules import Period
 from app.kpi.scopes import OPERATOR, Scope
 from app.network import service as network
 from tests.factories.coldchain import add_device, add_handover, add_readings, add_trip, at, every

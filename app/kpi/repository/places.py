@@ -128,3 +128,19 @@ async def stations_served(session: AsyncSession, served: BlocksServed) -> list[U
     """The stations from which the rounds set out."""
     rounds = served.subquery()
     return list(await session.scalars(select(rounds.c.station_id).distinct()))
+
+
+async def scope_title(session: AsyncSession, scope: Scope) -> str:
+    """What people call a scope that exists."""
+    match scope.kind:
+        case ScopeKind.OPERATOR:
+            return "全部"
+        case ScopeKind.CITY:
+            name = await session.scalar(select(City.name).where(City.code == scope.city_code))
+        case ScopeKind.STATION:
+            name = await session.scalar(select(Station.name).where(Station.id == scope.row_id))
+        case ScopeKind.BLOCK:
+            name = await session.scalar(select(Block.name).where(Block.id == scope.row_id))
+        case ScopeKind.DELIVERER:
+            name = await session.scalar(select(Deliverer.name).where(Deliverer.id == scope.row_id))
+    return name or scope.text
