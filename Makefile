@@ -1,7 +1,7 @@
 # Every target sets itself up. `make run` needs Python 3.11 or newer with venv, and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
-COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links pyproject.toml
+COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint fmt bench bench-full soak lock clean dev product
@@ -14,6 +14,7 @@ run: product ## everything: database, demo city, web, worker, simulators (PORT, 
 	@$(BIN)/python -m tools.run
 
 test: dev lint ## lint, types, import contracts, tests
+	@$(BIN)/python tools/find_browser.py
 	@$(BIN)/python -m pytest -n 2
 
 check: dev lint ## the fast half: lint, types, import contracts, architecture tests
@@ -30,14 +31,17 @@ bench-full: dev ## the same at one to ten million rows
 	@$(BIN)/python -m bench --full
 
 soak: dev ## the tests at the doses of a long run
+	@$(BIN)/python tools/find_browser.py
 	@DOSE=soak $(BIN)/python -m pytest -n 2
 
-lock: dev ## compute both lock files anew
-	@$(COMPILE) --upgrade -o requirements.lock
-	@$(COMPILE) --upgrade --group dev -c requirements.lock -o requirements-dev.lock
+lock: dev ## compute the lock files anew (npm: change package.json, then this)
+	@$(COMPILE) pyproject.toml -o requirements.lock
+	@$(COMPILE) --group build -o requirements-build.lock
+	@$(COMPILE) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --package-lock-only
 
 clean: ## remove caches and the environment; var/ with its data stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
+	rm -rf .venv node_modules build app/web/static .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
 	find app simulators bench tools tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lint: dev
@@ -49,6 +53,8 @@ lint: dev
 
 dev:
 	@$(PYTHON) tools/bootstrap.py --dev
+	@$(BIN)/python tools/build_assets.py
 
 product:
 	@$(PYTHON) tools/bootstrap.py
+	@$(BIN)/python tools/build_assets.py

@@ -32,6 +32,7 @@ from app.identity.models import Role
 from app.identity.service import create_staff
 from app.main import create_app, make_runtime, openapi_document
 from app.notifications.channels.choice import check_sms_settings
+from app.web.common.assets import manifest
 from app.worker import run_worker
 
 app = typer.Typer(
@@ -115,6 +116,7 @@ def serve() -> None:
     set_up_logging()
 
     _check_channels()
+    manifest()
 
     async def run() -> None:
         runtime = await _checked_runtime("suixinding-web")
@@ -129,7 +131,7 @@ def serve() -> None:
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=8,
+                timeout_graceful_shutdown=3,  # open event streams end only then
             )
         )
         await server.serve()

@@ -21,6 +21,10 @@ from app.core.http import COMMON_PROBLEMS, Edge, install_error_handlers
 from app.core.runtime import Runtime, load_key_ring, set_runtime
 from app.identity.access import OPEN
 from app.operations import router as operations_router
+from app.web.common.assets import StaticAssets
+from app.web.common.headers import BrowserHeaders
+from app.web.common.problems import problem_page
+from app.web.common.templating import use_navigation
 
 OLDEST_DUE_JOB = Gauge("jobs_oldest_due_seconds", "Age of the oldest due job")
 HELD_JOBS = Gauge("jobs_held", "Jobs that failed for good and wait for a person")
@@ -102,14 +106,20 @@ def build_app() -> FastAPI:
         version="0.1.0",
         lifespan=_lifespan,
         responses=COMMON_PROBLEMS,
+        docs_url=None,
         redoc_url=None,
     )
-    install_error_handlers(app)
+    install_error_handlers(app, page=problem_page)
     app.include_router(health)
     for domain in reversed(registry.DOMAINS):  # routes are tried in turn: the busiest come first
         for router in domain.routers:
             app.include_router(router, prefix="/api/v1")
     app.include_router(operations_router, prefix="/api/v1")
+    for pages in registry.PAGES:
+        app.include_router(pages.router)
+    use_navigation([entry for pages in registry.PAGES for entry in pages.entries])
+    app.mount("/static", StaticAssets(), name="static")
+    app.add_middleware(BrowserHeaders)
     app.add_middleware(Edge)
     return app
 

@@ -45,6 +45,8 @@ from app.orders import api as orders_api
 from app.orders import handlers as orders_handlers
 from app.orders import jobs as orders_jobs
 from app.orders import models as orders_models
+from app.web.account import pages as account_pages
+from app.web.common.registration import Pages
 from app.workforce import api as workforce_api
 from app.workforce import models as workforce_models
 
@@ -109,6 +111,9 @@ DOMAINS: tuple[Domain, ...] = (
     ),
     Domain("kpi", routers=[kpi_api.router], jobs=kpi_jobs.JOBS, schedules=kpi_jobs.SCHEDULES),
 )
+
+PAGES: tuple[Pages, ...] = (account_pages.PAGES,)
+"""Groups of pages, in the order of the navigation."""
 
 MODEL_MODULES = (
     alerts,

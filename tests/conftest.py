@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.fixtures.application",
     "tests.fixtures.payments",
     "tests.fixtures.figures",
+    "tests.fixtures.site",
 ]
 
 for name, examples in (("test", 50), ("soak", 2000)):

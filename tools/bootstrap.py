@@ -50,25 +50,36 @@ def check_python() -> None:
         )
 
 
-def wanted_stamp(lock: Path) -> str:
-    """Content of the stamp once `.venv` holds what `lock` says."""
-    return f"{lock.name} {hashlib.sha256(lock.read_bytes()).hexdigest()} uv {UV}\n"
+def locks(*, dev: bool) -> "list[Path]":
+    """The lock files an environment is made of: the product and what builds its pages, or all."""
+    names = ("requirements-dev.lock",) if dev else ("requirements.lock", "requirements-build.lock")
+    return [ROOT / name for name in names]
+
+
+def wanted_stamp(*, dev: bool) -> str:
+    """Content of the stamp once `.venv` holds what the locks say."""
+    found = locks(dev=dev)
+    digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in found)).hexdigest()
+    return f"{' '.join(lock.name for lock in found)} {digest} uv {UV}\n"
+
+
+def _pins(*, dev: bool) -> "set[str]":
+    return {pin for lock in locks(dev=dev) for pin in _PIN.findall(lock.read_text())}
 
 
 def is_ready(*, dev: bool) -> bool:
-    """Whether `.venv` works and already holds the wanted lock, or the larger one."""
+    """Whether `.venv` works and already holds what is wanted, or more."""
     if not STAMP.exists() or not _works():
         return False
-    small, large = ROOT / "requirements.lock", ROOT / "requirements-dev.lock"
     found = STAMP.read_text()
-    if found == wanted_stamp(large):
-        return dev or set(_PIN.findall(small.read_text())) <= set(_PIN.findall(large.read_text()))
-    return not dev and found == wanted_stamp(small)
+    if found == wanted_stamp(dev=True):
+        return dev or _pins(dev=False) <= _pins(dev=True)
+    return not dev and found == wanted_stamp(dev=False)
 
 
 def install(*, dev: bool) -> None:
-    """Make `.venv` hold what the lock says; raises BootstrapError."""
-    lock = ROOT / ("requirements-dev.lock" if dev else "requirements.lock")
+    """Make `.venv` hold what the locks say; raises BootstrapError."""
+    wanted = locks(dev=dev)
     if not _works():
         say(f"创建虚拟环境 creating {VENV.name} (Python {sys.version.split()[0]})")
         shutil.rmtree(VENV, ignore_errors=True)
@@ -78,13 +89,14 @@ def install(*, dev: bool) -> None:
     if not uv.exists() or UV not in _output([str(uv), "--version"]):
         say(f"安装 installing uv {UV}")
         _run([str(PYTHON), "-m", "pip", "install", "--quiet", f"uv=={UV}"])
-    say(f"安装锁定的依赖 installing {lock.name} (the first time downloads about 150 MB)")
+    names = " and ".join(lock.name for lock in wanted)
+    say(f"安装锁定的依赖 installing {names} (the first time downloads about 220 MB)")
     # uv leaves itself and pip in place: both count as seeds of an environment made by venv.
     _run(
-        [str(uv), "pip", "sync", "--compile-bytecode", "--python", str(PYTHON), str(lock)],
+        [str(uv), "pip", "sync", "--compile-bytecode", "--python", str(PYTHON), *map(str, wanted)],
         _index_settings(),
     )
-    STAMP.write_text(wanted_stamp(lock))
+    STAMP.write_text(wanted_stamp(dev=dev))
     say("依赖就绪 dependencies are ready")
 
 

@@ -58,6 +58,13 @@ class InstallationSettings(BaseSettings):
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
+    def secure_cookies(self) -> bool:
+        """Whether cookies demand TLS: always, but for a demo on this machine."""
+        return not (
+            self.demo and self.base_url.startswith(("http://127.0.0.1", "http://localhost"))
+        )
+
+    @property
     def demo_dir(self) -> Path:
         """Generated keys and logins of a demo."""
         return self.var_dir / "demo"

@@ -5,7 +5,7 @@ Plain ASGI middleware only: nothing here may cancel a database call.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -54,6 +54,7 @@ _LOCK_NOT_AVAILABLE = "55P03"
 _UNSTORABLE = frozenset({"22000", "22003", "22008", "22021", "22P02", "22P05"})
 """Text, numbers and instants that no column holds: refused by the driver or by the server."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_UNLOGGED = frozenset({"/healthz", "/readyz", "/metrics", "/static"})
 _LONGEST_ECHO = 200
 
 REQUESTS = Counter("http_requests_total", "Answers", ("method", "route", "status"))
@@ -99,14 +100,25 @@ class _ProblemResponse(JSONResponse):
         return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+ProblemPage = Callable[[Scope, Problem], Response | None]
+"""Shows a problem to people: None where the caller wants JSON."""
+
+
+def _answer(scope: Scope, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    problem.request_id = scope.get("state", {}).get("request_id")
+    app = scope.get("app")
+    show: ProblemPage | None = getattr(app.state, "problem_page", None) if app else None
+    page = show(scope, problem) if show is not None else None
+    if page is not None:
+        if page.status_code == problem.status:
+            page.headers.update(headers or {})
+        return page
     content = problem.model_dump(mode="json", exclude_none=True)
     return _ProblemResponse(content, status_code=problem.status, headers=headers)
 
 
 def _problem(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
-    problem.request_id = getattr(request.state, "request_id", None)
-    return _answer(problem, headers)
+    return _answer(request.scope, problem, headers)
 
 
 def status_of(error: AppError) -> int:
@@ -206,14 +218,12 @@ async def _impossible_value(request: Request, error: Exception) -> Response:
 
 def _bug(scope: Scope, error: Exception) -> Response:
     log.error("request.bug", exc_info=error)
-    request_id = scope["state"].get("request_id")
-    return _answer(
-        Problem(title="系统内部错误", status=500, code="internal_error", request_id=request_id)
-    )
+    return _answer(scope, Problem(title="系统内部错误", status=500, code="internal_error"))
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Every failure becomes a problem answer; what nobody expected is answered by `Edge`."""
+def install_error_handlers(app: FastAPI, *, page: ProblemPage | None = None) -> None:
+    """Every failure becomes a problem answer, or its page; `Edge` answers what nobody expected."""
+    app.state.problem_page = page
     app.add_exception_handler(AppError, _app_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
@@ -304,19 +314,22 @@ class Edge:
 
     async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
         # The connection is kept: closed with words unread, it would take the answer along.
-        problem.request_id = scope["state"]["request_id"]
-        await _answer(problem)(scope, receive, send)
+        await _answer(scope, problem)(scope, receive, send)
 
     @staticmethod
     def _account(scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
+        route = getattr(scope.get("route"), "path", None) or _unrouted(scope["path"])
         method = scope["method"] if scope["method"] in _METHODS else "other"
         REQUESTS.labels(method, route, status).inc()
         SECONDS.labels(method, route).observe(seconds)
-        if route not in {"/healthz", "/readyz", "/metrics"}:
+        if route not in _UNLOGGED:
             log.info(
                 "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1)
             )
+
+
+def _unrouted(path: str) -> str:
+    return "/static" if path.startswith("/static/") else "unmatched"
 
 
 def _too_large() -> Problem:

@@ -5,6 +5,7 @@ Every route names its rights by `Allow(...)` or `OPEN`; a test reads them off th
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -15,7 +16,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from app.core.clock import BusinessClock, wall_now
 from app.core.db import Database
 from app.core.errors import Forbidden, NotAuthenticated
+from app.identity.browser import check_meant, session_cookie
 from app.identity.models import AccountKind, Role
+from app.identity.rules import idle_limit, prolonged
 
 log = structlog.get_logger()
 
@@ -32,6 +35,8 @@ class Principal:
     session_id: UUID
     station_id: UUID | None = None
     deliverer_id: UUID | None = None
+    display_name: str = ""
+    access_ends_at: datetime | None = None
 
     @property
     def actor(self) -> str:
@@ -67,7 +72,8 @@ def token_hash(token: str) -> bytes:
 
 
 _CALLER: Final = """
-SELECT s.session_id, s.account_id, s.kind, a.roles, a.station_id, a.deliverer_id, a.is_active
+SELECT s.session_id, s.account_id, s.kind, s.access_expires_at,
+       a.roles, a.station_id, a.deliverer_id, a.display_name, a.is_active
 FROM sessions s LEFT JOIN staff_accounts a ON a.id = s.account_id
 WHERE s.access_hash = $1 AND s.access_expires_at > $2
 """
@@ -92,11 +98,41 @@ async def find_principal(database: Database, token: str) -> Principal | None:
         session_id=row["session_id"],
         station_id=row["station_id"],
         deliverer_id=row["deliverer_id"],
+        display_name=row["display_name"] or "",
+        access_ends_at=row["access_expires_at"],
     )
 
 
+_PROLONG: Final = """
+UPDATE sessions s SET access_expires_at = LEAST($2, r.expires_at)
+FROM refresh_tokens r
+WHERE s.access_hash = $1 AND r.session_id = s.session_id AND r.generation = 0
+  AND s.access_expires_at < LEAST($2, r.expires_at)
+RETURNING s.access_expires_at
+"""
+
+
+async def find_visitor(request: Request) -> Principal | None:
+    """The caller behind the browser's cookie; using a session moves its end, up to the absolute one."""
+    token = session_cookie(request)
+    if token is None:
+        return None
+    database: Database = request.app.state.database
+    visitor = await find_principal(database, token)
+    if visitor is None or visitor.access_ends_at is None:
+        return None
+    idle = idle_limit(is_deliverer=visitor.has(Role.DELIVERER))
+    later = prolonged(visitor.access_ends_at, wall=wall_now(), idle=idle)
+    if later is not None:
+        await database.fetch_row(_PROLONG, token_hash(token), later)
+    return visitor
+
+
 class Allow:
-    """Dependency that lets only these roles in and answers the caller."""
+    """Dependency that lets only these roles in and answers the caller.
+
+    A bearer token counts before the browser's cookie, which must prove that a change was meant.
+    """
 
     def __init__(self, *roles: Role) -> None:
         self.roles = frozenset(roles)
@@ -106,13 +142,19 @@ class Allow:
         request: Request,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     ) -> Principal:
-        """Authenticate and check; raises NotAuthenticated or Forbidden."""
-        token = credentials.credentials if credentials is not None else None
-        if not token or not token.isascii():
-            raise NotAuthenticated
-        principal = await find_principal(request.app.state.database, token)
+        """Authenticate and check; raises NotAuthenticated, Forbidden, RequestNotMeant."""
+        if credentials is not None:
+            token = credentials.credentials
+            if not token.isascii():
+                raise NotAuthenticated
+            principal = await find_principal(request.app.state.database, token)
+        else:
+            principal = await find_visitor(request)
         if principal is None:
             raise NotAuthenticated
+        request.state.principal = principal
+        if credentials is None:
+            await check_meant(request, principal.session_id)
         if not principal.has(*self.roles):
             log.warning("access.denied", caller=str(principal.account_id), method=request.method)
             raise Forbidden

@@ -2,6 +2,7 @@
 
 from app.core.errors import (
     Conflict,
+    Forbidden,
     InvalidInput,
     NotAuthenticated,
     NotFound,
@@ -35,6 +36,13 @@ class RefreshRefused(NotAuthenticated):
 
     code = "refresh_refused"
     title = "登录已失效，请重新登录"
+
+
+class RequestNotMeant(Forbidden):
+    """A request by cookie that another site may have caused, or from a page of an older session."""
+
+    code = "request_not_meant"
+    title = "页面已过期，请刷新后重试"
 
 
 class Throttled(TooManyRequests):

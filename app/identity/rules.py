@@ -17,6 +17,9 @@ ACCESS_LIFETIME = timedelta(minutes=15)
 CUSTOMER_SESSION = timedelta(days=30)
 STAFF_SESSION = timedelta(hours=12)
 """Absolute: using a session does not prolong it."""
+BROWSER_IDLE = timedelta(hours=2)
+"""A browser nobody uses for so long is logged out: desks and their computers are shared."""
+_IDLE_STEP = timedelta(minutes=5)
 MIN_PASSWORD = 12
 _MIN_DISTINCT = 5
 _RUN = 6
@@ -26,6 +29,17 @@ _LANDLINE = re.compile(r"(0(?:10|2[0-9]|[3-9][0-9]{2}))([2-9][0-9]{6,7})")
 _EXTENSION = re.compile(r"(.*[0-9]{7,8})-([0-9]{1,6})")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
 _LONGEST_PHONE = 40
+
+
+def idle_limit(*, is_deliverer: bool) -> timedelta:
+    """How long a browser may rest. A deliverer's own phone is out of reach for hours."""
+    return STAFF_SESSION if is_deliverer else BROWSER_IDLE
+
+
+def prolonged(ends_at: datetime, *, wall: datetime, idle: timedelta) -> datetime | None:
+    """New end of a browser's session that is used now; None while moving it gains little."""
+    later = wall + idle
+    return later if idle < STAFF_SESSION and later - ends_at >= _IDLE_STEP else None
 
 
 def normalise_phone(text: str) -> str:

@@ -1,6 +1,7 @@
 """Habits of the code, read from its text and syntax."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,5 +72,7 @@ def test_jobs_never_leave_through_the_raw_connection(path: Path) -> None:
 
 
 def test_lock_files_name_no_registry_host() -> None:
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in ("requirements.lock", "requirements-build.lock", "requirements-dev.lock"):
         assert "://" not in Path(lock).read_text()
+    packages = json.loads(Path("package-lock.json").read_text())["packages"]
+    assert not [name for name, package in packages.items() if "resolved" in package]

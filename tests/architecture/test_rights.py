@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from app.core.http import PROBLEM
 from app.identity.access import Allow, open_to_all
 from app.identity.models import Role
 from app.main import build_app
@@ -53,6 +54,11 @@ def routes(app: FastAPI) -> Iterator[tuple[str, str, frozenset[str] | None]]:
                 yield method, context.path or "", rights_of(context.dependant)
 
 
+def problem_code(answer: httpx.Response) -> str | None:
+    is_problem = answer.headers.get("content-type") == PROBLEM
+    return answer.json()["code"] if is_problem else None
+
+
 TABLE = rows()
 
 
@@ -82,7 +88,7 @@ async def test_only_the_named_roles_pass(
         headers = (world.household if role is Role.CUSTOMER else world.staff[role]).headers
         answer = await client.request(method, url, headers=headers | once())
         if role.value in allowed:
-            code = answer.json().get("code") if answer.content else None
+            code = problem_code(answer)
             assert answer.status_code != 401, role
             assert code != "forbidden", role
         else:

@@ -16,10 +16,11 @@ PIN = re.compile(r"^([a-z0-9._-]+==\S+)", re.MULTILINE)
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with an environment that works and two lock files, nothing installed yet."""
+    """A checkout with an environment that works and its lock files, nothing installed yet."""
     (tmp_path / "requirements.lock").write_text("milk==1.0 \\\n    --hash=sha256:aa\n")
+    (tmp_path / "requirements-build.lock").write_text("churn==3.0\n")
     (tmp_path / "requirements-dev.lock").write_text(
-        "milk==1.0 \\\n    --hash=sha256:aa\ntap==2.0\n"
+        "churn==3.0\nmilk==1.0 \\\n    --hash=sha256:aa\ntap==2.0\n"
     )
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
@@ -28,8 +29,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def stamp(tree: Path, lock: str) -> None:
-    bootstrap.STAMP.write_text(bootstrap.wanted_stamp(tree / lock))
+def stamp(*, dev: bool) -> None:
+    bootstrap.STAMP.write_text(bootstrap.wanted_stamp(dev=dev))
 
 
 def test_nothing_is_ready_without_a_stamp(tree: Path) -> None:
@@ -38,45 +39,46 @@ def test_nothing_is_ready_without_a_stamp(tree: Path) -> None:
 
 
 def test_the_larger_environment_serves_the_product_too(tree: Path) -> None:
-    stamp(tree, "requirements-dev.lock")
+    stamp(dev=True)
     assert bootstrap.is_ready(dev=True)
     assert bootstrap.is_ready(dev=False)
 
 
 def test_the_smaller_environment_does_not_serve_the_developer(tree: Path) -> None:
-    stamp(tree, "requirements.lock")
+    stamp(dev=False)
     assert bootstrap.is_ready(dev=False)
     assert not bootstrap.is_ready(dev=True)
 
 
 def test_a_changed_lock_is_noticed(tree: Path) -> None:
-    stamp(tree, "requirements-dev.lock")
+    stamp(dev=True)
     (tree / "requirements.lock").write_text("milk==1.1\n")
     assert not bootstrap.is_ready(dev=False)
     assert bootstrap.is_ready(dev=True)
-    (tree / "requirements-dev.lock").write_text("milk==1.1\ntap==2.0\n")
+    (tree / "requirements-dev.lock").write_text("churn==3.0\nmilk==1.1\ntap==2.0\n")
     assert not bootstrap.is_ready(dev=True)
 
 
 def test_an_environment_whose_python_is_gone_is_noticed(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stamp(tree, "requirements.lock")
+    stamp(dev=False)
     monkeypatch.setattr(bootstrap, "PYTHON", tree / ".venv" / "bin" / "python")
     assert not bootstrap.is_ready(dev=False)
 
 
 def test_our_lock_files_agree() -> None:
-    product, development = (
+    product, build, development = (
         set(PIN.findall(Path(name).read_text()))
-        for name in ("requirements.lock", "requirements-dev.lock")
+        for name in ("requirements.lock", "requirements-build.lock", "requirements-dev.lock")
     )
     assert product
-    assert product <= development
+    assert build
+    assert product | build <= development
 
 
 def test_no_lock_file_names_an_index() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in ("requirements.lock", "requirements-build.lock", "requirements-dev.lock"):
         assert "://" not in re.sub(r"(?m)^ *#.*$", "", Path(name).read_text())
         assert "--index-url" not in Path(name).read_text()
 
@@ -99,13 +101,11 @@ def test_an_old_python_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_command_is_silent_and_quick_when_all_is_there(tmp_path: Path) -> None:
     (tmp_path / "tools").mkdir()
     shutil.copy("tools/bootstrap.py", tmp_path / "tools")
-    for name in ("requirements.lock", "requirements-dev.lock"):
-        shutil.copy(name, tmp_path)
+    for lock in {*bootstrap.locks(dev=False), *bootstrap.locks(dev=True)}:
+        shutil.copy(lock, tmp_path)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
-    (tmp_path / ".venv" / "locked.stamp").write_text(
-        bootstrap.wanted_stamp(tmp_path / "requirements-dev.lock")
-    )
+    (tmp_path / ".venv" / "locked.stamp").write_text(bootstrap.wanted_stamp(dev=True))
     for arguments in ([], ["--dev"]):
         done = subprocess.run(
             [sys.executable, "tools/bootstrap.py", *arguments],

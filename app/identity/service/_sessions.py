@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,7 +26,13 @@ class Tokens:
     refresh_expires_in_seconds: int
 
 
-async def issue_tokens(session: AsyncSession, *, account_id: UUID, kind: AccountKind) -> Tokens:
+async def issue_tokens(
+    session: AsyncSession,
+    *,
+    account_id: UUID,
+    kind: AccountKind,
+    access_lifetime: timedelta = ACCESS_LIFETIME,
+) -> Tokens:
     """Start a session: 15 minutes of access, refreshed for 30 days (staff: 12 hours) at most."""
     lifetime = STAFF_SESSION if kind is AccountKind.STAFF else CUSTOMER_SESSION
     wall = wall_now()
@@ -37,6 +43,7 @@ async def issue_tokens(session: AsyncSession, *, account_id: UUID, kind: Account
         session_id=new_id(),
         wall=wall,
         ends_at=wall + lifetime,
+        access_lifetime=access_lifetime,
     )
 
 
@@ -49,9 +56,10 @@ async def _issue(
     wall: datetime,
     ends_at: datetime,
     generation: int = 0,
+    access_lifetime: timedelta = ACCESS_LIFETIME,
 ) -> Tokens:
     access, refresh = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-    access_ends_at = min(wall + ACCESS_LIFETIME, ends_at)
+    access_ends_at = min(wall + access_lifetime, ends_at)
     session.add(
         SessionRow(
             access_hash=token_hash(access),

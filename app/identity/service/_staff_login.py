@@ -11,8 +11,14 @@ from app.core.db import Database
 from app.identity import repository
 from app.identity.access import Principal
 from app.identity.errors import LoginFailed, Throttled
-from app.identity.models import AccountKind
-from app.identity.rules import check_password, client_network, password_tries
+from app.identity.models import AccountKind, Role
+from app.identity.rules import (
+    ACCESS_LIFETIME,
+    check_password,
+    client_network,
+    idle_limit,
+    password_tries,
+)
 from app.identity.service._hashing import hash_password, is_outdated, verify_password
 from app.identity.service._logs import record_security_event, security_event
 from app.identity.service._sessions import Tokens, end_sessions, issue_tokens
@@ -22,11 +28,16 @@ log = structlog.get_logger()
 
 
 async def log_in_staff(
-    database: Database, *, login: str, password: str, client_host: str | None
+    database: Database,
+    *,
+    login: str,
+    password: str,
+    client_host: str | None,
+    in_browser: bool = False,
 ) -> Tokens:
     """Tokens for a member of staff; 10 failures in 15 minutes per login and per client at most.
 
-    Unknown logins take as long as known ones. Raises LoginFailed, Throttled.
+    `in_browser`: the access token is for a cookie and lasts as long as it may rest. Unknown logins take as long as known ones. Raises LoginFailed, Throttled.
     """
     name = login.strip().lower()
     wall = wall_now()
@@ -56,7 +67,13 @@ async def log_in_staff(
         if fresh_hash is not None:
             now_known.password_hash = fresh_hash
         await give_back(session, allowances=allowances, wall=wall)
-        tokens = await issue_tokens(session, account_id=staff.id, kind=AccountKind.STAFF)
+        idle = idle_limit(is_deliverer=Role.DELIVERER in staff.roles)
+        tokens = await issue_tokens(
+            session,
+            account_id=staff.id,
+            kind=AccountKind.STAFF,
+            access_lifetime=idle if in_browser else ACCESS_LIFETIME,
+        )
         await record_security_event(session, kind="login", facts=f"account={staff.id}")
     return tokens
 

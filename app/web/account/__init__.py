@@ -1,0 +1,1 @@
+"""Logging in and out, the first page of each role, the API's documentation."""

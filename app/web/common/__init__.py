@@ -1,0 +1,1 @@
+"""The ground of all pages: templates, assets, headers, forms, error pages, navigation."""

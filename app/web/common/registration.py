@@ -1,0 +1,32 @@
+"""What a group of pages hands to the registry."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from app.identity.models import Role
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the navigation, and one tile of the first page, for these roles."""
+
+    label: str
+    path: str
+    icon: str
+    roles: frozenset[Role]
+    summary: str = ""
+
+    def leads_to(self, path: str) -> bool:
+        """Whether a page belongs to this entry."""
+        return path == self.path or path.startswith(self.path.rstrip("/") + "/")
+
+
+@dataclass(frozen=True)
+class Pages:
+    """A group of pages."""
+
+    name: str
+    router: APIRouter
+    entries: Sequence[Entry] = ()

