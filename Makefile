@@ -29,8 +29,9 @@ bench: dev ## benchmarks beside their limits, at most ten minutes
 bench-full: dev ## the same at one to ten million rows
 	@$(BIN)/python -m bench --full
 
-soak: dev ## the tests at the doses of a long run
-	@DOSE=soak $(BIN)/python -m pytest -n 2
+soak: dev ## the tests at the doses of a long run; the loads alone, for they are measured
+	@DOSE=soak $(BIN)/python -m pytest -n 0 tests/load
+	@DOSE=soak $(BIN)/python -m pytest -n 2 --ignore=tests/load
 
 lock: dev ## compute both lock files anew
 	@$(COMPILE) --upgrade -o requirements.lock
