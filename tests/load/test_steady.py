@@ -164,18 +164,19 @@ async def test_a_steady_day_has_no_error(city: Installation, people: People) -> 
     async with caller(city.port, connections=64) as calls, memory.watched():
         day = Day(city, people, calls)
         started = time.monotonic()
-        async with asyncio.TaskGroup() as group:
-            for number in range(SECONDS * PER_SECOND):
-                due_at = started + number / PER_SECOND
-                await asyncio.sleep(max(0.0, due_at - time.monotonic()))
-                group.create_task(day.one(due_at))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(SECONDS * PER_SECOND):
+                    due_at = started + number / PER_SECOND
+                    await asyncio.sleep(max(0.0, due_at - time.monotonic()))
+                    group.create_task(day.one(due_at))
+        finally:
+            await day.close()
         seconds = time.monotonic() - started
-        await day.close()
     # A machine that has no time may say "come again", which the clients do; a soak's may not.
     assert (calls.faults if SOAK else calls.unexpected) == []
     assert len(day.seconds) == SECONDS * PER_SECOND
     assert web.is_alive
-
     await eventually(all_delivering(city.database, day.paid), within_seconds=300)
 
     async def all_holds() -> bool:
