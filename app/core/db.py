@@ -5,13 +5,13 @@ cancelled, so that nobody is told "failed" about something that was kept.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import Connection, ExceptionContext, event, text
+from sqlalchemy import ExceptionContext, event, text
 from sqlalchemy.exc import (
     DBAPIError,
     EmulatedDBAPIException,
@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
+from sqlalchemy.orm import Session as SyncSession
 from sqlalchemy.util import greenlet_spawn
 
 from app.core.config import DatabaseSettings
@@ -75,10 +76,10 @@ class Database:
         try:
             yield session
         except BaseException:
-            await _to_the_end(_end(session, session.rollback))
+            await _to_the_end(greenlet_spawn(_end, session.sync_session, SyncSession.rollback))
             raise
         else:
-            await _to_the_end(_end(session, session.commit))
+            await _to_the_end(greenlet_spawn(_end, session.sync_session, SyncSession.commit))
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[AsyncConnection]:
@@ -127,11 +128,11 @@ class Database:
         await self.engine.dispose()
 
 
-async def _end(session: AsyncSession, how: Callable[[], Awaitable[None]]) -> None:
+def _end(session: SyncSession, how: Callable[[SyncSession], None]) -> None:
     try:
-        await how()
+        how(session)
     finally:
-        await session.close()
+        session.close()
 
 
 async def _to_the_end(step: Coroutine[Any, Any, None]) -> None:
@@ -156,13 +157,13 @@ async def fetch(session: AsyncSession, query: str, *arguments: object) -> list[a
     the session. Values come and go as the driver has them; what the session has not flushed is
     not seen. Raises DBAPIError, whose `orig` has the `sqlstate`.
     """
-    driver = session.info.get(_DRIVER)
+    driver: asyncpg.Connection = session.info.get(_DRIVER)
     try:
         if driver is None:
-            connection = await session.connection()
-            driver = session.info[_DRIVER] = await _driver_of(connection)
-            if not driver.is_in_transaction():
-                return await connection.run_sync(_begin_with, query, arguments)
+            driver, first = await session.run_sync(_begin_with, query, arguments)
+            session.info[_DRIVER] = driver
+            if first is not None:
+                return first
         rows: list[asyncpg.Record] = await driver.fetch(query, *arguments)
     except _DRIVER_ERRORS as error:
         raise await _as_sqlalchemy(query, error, await session.connection()) from error
@@ -170,13 +171,18 @@ async def fetch(session: AsyncSession, query: str, *arguments: object) -> list[a
 
 
 def _begin_with(
-    connection: Connection, query: str, arguments: tuple[object, ...]
-) -> list[asyncpg.Record]:
+    session: SyncSession, query: str, arguments: tuple[object, ...]
+) -> tuple[asyncpg.Connection, list[asyncpg.Record] | None]:
+    """The session's driver, and the rows where this statement begins the transaction."""
+    pooled = session.connection().connection
+    driver: asyncpg.Connection = pooled.driver_connection
+    if driver.is_in_transaction():
+        return driver, None
     # A cursor sends BEGIN first, and without that the session would not send COMMIT.
-    cursor = connection.connection.cursor()
+    cursor = pooled.cursor()
     try:
         cursor.execute(query, arguments)
-        return list(cursor.fetchall()) if cursor.description else []
+        return driver, list(cursor.fetchall()) if cursor.description else []
     finally:
         cursor.close()
 

@@ -91,6 +91,11 @@ class IdempotentCall:
     key: str
     claimed_at: datetime
 
+    @property
+    def name(self) -> str:
+        """The same for every try of this request, and for no other: names what it makes."""
+        return f"{self.caller} {self.key}"
+
     async def remember(self, session: AsyncSession, status: int, answer: BaseModel) -> Response:
         """Store the answer in the effect's transaction and build it; raises StillRunning."""
         body = answer.model_dump_json().encode()

@@ -10,7 +10,7 @@ from app.core.clock import local_date
 from app.core.db import Database, SessionDep
 from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
-from app.core.ids import read_pair, read_single
+from app.core.ids import named_id, read_pair, read_single
 from app.core.pagination import Page, PageDep, cursor_of
 from app.core.runtime import keys
 from app.customers.service import get_address
@@ -181,6 +181,7 @@ async def pay_order(
             session,
             customer_id=customer_id,
             order_id=row_id,
+            payment_id=named_id(row_id, call.name),
             method=body.method,
             openid=body.openid,
             payer_address=None if request.client is None else request.client.host,

@@ -91,6 +91,7 @@ class Caller:
         tries = 0
         while True:
             tries += 1
+            pause = AGAIN_SECONDS
             try:
                 answer = await self.send(call)
             except httpx.TransportError as error:
@@ -99,8 +100,9 @@ class Caller:
                 if not _asks_for_patience(answer):
                     return Answered(answer.status_code, _json(answer), answer.headers, tries)
                 said = answer.text
+                pause = float(answer.headers.get("Retry-After", AGAIN_SECONDS))
             assert time.monotonic() < end, f"no answer to {call.method} {call.path}: {said[:500]}"
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(pause)
 
     @property
     def unexpected(self) -> list[tuple[str, int, str]]:

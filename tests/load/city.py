@@ -22,7 +22,7 @@ from tests.fixtures.doses import dose
 from tests.fixtures.server import database_url
 from tests.load.installation import open_folder, write_secrets
 
-HOUSEHOLDS = dose(400, 20_000)
+HOUSEHOLDS = dose(300, 20_000)
 _LOCK = 7_300_702
 
 _STAFF = """

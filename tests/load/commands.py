@@ -6,7 +6,7 @@ import itertools
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -180,7 +180,7 @@ class Clients:
         """The rows are what was told, and every answer is given again as it was."""
         async with self.database.transaction() as session:
             row = (await session.execute(text(_EFFECTS), {"since": self.began_at})).one()
-        assert Told(*row) == self.told
+        assert row._asdict() == asdict(self.told)
         for call, first in self.answers:
             again = await self.calls.until_answered(call)
             assert (again.status, again.body) == (first.status, first.body)

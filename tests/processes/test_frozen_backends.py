@@ -99,4 +99,3 @@ async def test_a_web_process_whose_backends_stand_still_answers_and_serves_again
                 (await calls.until_answered(call, within_seconds=LIMIT_SECONDS * 2)).ok()
             note_figure("frozen_web_serves", time.monotonic() - began, "s", LIMIT_SECONDS)
         assert calls.unexpected == []
-        assert not set(frozen) & set(await backends(city.database, "suixinding-web"))

@@ -25,7 +25,7 @@ from tests.load.whole import Whole, load_small_city, open_var, supervised, two_p
 pytestmark = pytest.mark.processes
 
 FILLS = dose(1, 5)
-FULL_SECONDS = dose(3, 20)
+FULL_SECONDS = dose(1, 20)
 CLIENTS = 4
 ROOM_BYTES = 100_000_000
 """What is free besides the loaded city, before it is filled."""

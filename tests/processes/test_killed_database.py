@@ -19,7 +19,7 @@ from tests.load.whole import Whole, load_small_city, open_var, supervised, two_p
 
 pytestmark = pytest.mark.processes
 
-KILLS = dose(2, 50)
+KILLS = dose(1, 50)
 HOUSEHOLDS = dose(200, 5_000)
 CLIENTS = 4
 LIMIT_SECONDS = 60

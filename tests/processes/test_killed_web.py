@@ -16,7 +16,7 @@ from tests.load.installation import Installation
 
 pytestmark = pytest.mark.processes
 
-KILLS = dose(4, 500)
+KILLS = dose(3, 500)
 CLIENTS = 8
 
 

@@ -21,12 +21,13 @@ async def start_payment(
     *,
     customer_id: UUID,
     order_id: UUID,
+    payment_id: UUID,
     method: str,
     now: datetime,
     openid: str | None = None,
     payer_address: str | None = None,
 ) -> Payment:
-    """Open a payment attempt for an unpaid order.
+    """Open a payment attempt for an unpaid order; the same `payment_id` again is the same attempt.
 
     Raises OrderNotPayable, AgreementNotAccepted, PayerMissing (jsapi needs the openid),
     ChannelNotConfigured.
@@ -43,6 +44,7 @@ async def start_payment(
     return await open_payment(
         session,
         customer_id=customer_id,
+        payment_id=payment_id,
         reference_id=order_id,
         amount_fen=bill.price_fen,
         channel=PaymentChannel.WECHAT,
