@@ -11,6 +11,7 @@ from app.billing import models as billing_models
 from app.catalog import api as catalog_api
 from app.catalog import models as catalog_models
 from app.coldchain import api as coldchain_api
+from app.coldchain import jobs as coldchain_jobs
 from app.coldchain import models as coldchain_models
 from app.core import alerts, clock, demo, housekeeping, idempotency, jobs, schedule
 from app.core.base import Base
@@ -30,6 +31,7 @@ from app.identity import api as identity_api
 from app.identity import jobs as identity_jobs
 from app.identity import models as identity_models
 from app.kpi import api as kpi_api
+from app.kpi import jobs as kpi_jobs
 from app.kpi import models as kpi_models
 from app.links import api as links_api
 from app.links import handlers as links_handlers
@@ -86,7 +88,12 @@ DOMAINS: tuple[Domain, ...] = (
         schedules=network_jobs.SCHEDULES,
         reactions=network_handlers.REACTIONS,
     ),
-    Domain("coldchain", routers=[coldchain_api.router]),
+    Domain(
+        "coldchain",
+        routers=[coldchain_api.router],
+        jobs=coldchain_jobs.JOBS,
+        schedules=coldchain_jobs.SCHEDULES,
+    ),
     Domain(
         "billing",
         routers=[billing_api.router],
@@ -115,7 +122,7 @@ DOMAINS: tuple[Domain, ...] = (
         schedules=aftersales_jobs.SCHEDULES,
         reactions=aftersales_handlers.REACTIONS,
     ),
-    Domain("kpi", routers=[kpi_api.router]),
+    Domain("kpi", routers=[kpi_api.router], jobs=kpi_jobs.JOBS, schedules=kpi_jobs.SCHEDULES),
 )
 
 PAGES: tuple[Pages, ...] = (account_pages.PAGES, servicedesk_pages.PAGES, customer_pages.PAGES)

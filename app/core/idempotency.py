@@ -91,12 +91,31 @@ class IdempotentCall:
     key: str
     claimed_at: datetime
 
+    @property
+    def name(self) -> str:
+        """The same for every try of this request, and for no other: names what it makes."""
+        return f"{self.caller} {self.key}"
+
     async def remember(self, session: AsyncSession, status: int, answer: BaseModel) -> Response:
         """Store the answer in the effect's transaction and build it; raises StillRunning."""
         body = answer.model_dump_json().encode()
-        if not await fetch(session, _STORE, self.caller, self.key, self.claimed_at, status, body):
+        if not await fetch(session, _STORE, *self._stored(status, body)):
             raise StillRunning
-        return Response(body, status_code=status, media_type="application/json")
+        return _as_response(status, body)
+
+    async def remember_alone(self, database: Database, status: int, answer: BaseModel) -> Response:
+        """Store an answer whose effects are committed already, as `remember` does."""
+        body = answer.model_dump_json().encode()
+        if await database.fetch_row(_STORE, *self._stored(status, body)) is None:
+            raise StillRunning
+        return _as_response(status, body)
+
+    def _stored(self, status: int, body: bytes) -> tuple[object, ...]:
+        return (self.caller, self.key, self.claimed_at, status, body)
+
+
+def _as_response(status: int, body: bytes) -> Response:
+    return Response(body, status_code=status, media_type="application/json")
 
 
 async def claim_key(
@@ -108,11 +127,14 @@ async def claim_key(
     if await database.fetch_row(_CLAIM, caller, key, fingerprint, now) is not None:
         return call
     async with database.transaction() as session:
-        row = await session.scalar(
-            select(IdempotencyKey)
-            .where(IdempotencyKey.caller == caller, IdempotencyKey.key == key)
-            .with_for_update(skip_locked=True)
+        known = select(IdempotencyKey).where(
+            IdempotencyKey.caller == caller, IdempotencyKey.key == key
         )
+        row = await session.scalar(known)
+        if row is None or row.status is None:
+            row = await session.scalar(
+                known.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+            )
         if row is None:  # gone, or its answer is just being stored
             raise StillRunning
         if row.fingerprint != fingerprint:

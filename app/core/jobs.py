@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import asyncpg
 import structlog
+from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.errors import RetryRequested
 from pgqueuer.executors import DatabaseRetryEntrypointExecutor, EntrypointExecutorParameters
 from pgqueuer.models import Job
@@ -31,7 +33,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core.alerts import raise_alert, resolve_alert
 from app.core.base import Local
 from app.core.clock import BusinessClock, wall_now
-from app.core.db import Database
+from app.core.db import Database, fetch
 
 log = structlog.get_logger()
 
@@ -86,9 +88,7 @@ class _SessionDriver:
         self._session = session
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
-        connection = await self._session.connection()
-        result = await connection.exec_driver_sql(query, args)
-        return [dict(row) for row in result.mappings()]
+        return [dict(row) for row in await fetch(self._session, query, *args)]
 
     async def execute(self, query: str, *args: object) -> str:
         connection = await self._session.connection()
@@ -123,14 +123,22 @@ async def enqueue_many(
     if not payloads:
         return
     count = len(payloads)
-    await _queries(session).enqueue(
+    await fetch(
+        session,
+        _enqueue_query(),
+        [0] * count,
         [name] * count,
         [json.dumps(payload).encode() for payload in payloads],
-        [0] * count,
-        execute_after=[after] * count,
-        dedupe_key=list(dedupe_keys) if dedupe_keys is not None else [None] * count,
-        on_conflict="skip",
+        [after or timedelta(0)] * count,
+        [None] * count if dedupe_keys is None else list(dedupe_keys),
+        ["null"] * count,
     )
+
+
+@cache
+def _enqueue_query() -> str:
+    # pgqueuer's own statement, asked for once: its `enqueue` reads its settings anew each time.
+    return QueryQueueBuilder().build_enqueue_query("skip")
 
 
 async def first_time(session: AsyncSession, key: str) -> bool:

@@ -10,7 +10,7 @@ from app.core.clock import local_date
 from app.core.db import Database, SessionDep
 from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
-from app.core.ids import read_pair, read_single
+from app.core.ids import named_id, read_pair, read_single
 from app.core.pagination import Page, PageDep, cursor_of
 from app.core.runtime import keys
 from app.customers.service import get_address
@@ -93,8 +93,8 @@ async def quote(body: QuoteIn, session: SessionDep, clock: ClockDep) -> QuoteOut
     result = await service.quote(
         session, building=body.address.building(), lines=_wanted(body.lines), now=now
     )
-    agreement = await repository.current_agreement(session, on=local_date(now))
-    return presenting.quote_out(result, agreement)
+    version = await repository.current_version(session, on=local_date(now))
+    return presenting.quote_out(result, agreement_version=version or "")
 
 
 @router.post("/orders", status_code=201, response_model=OrderOut)
@@ -181,6 +181,7 @@ async def pay_order(
             session,
             customer_id=customer_id,
             order_id=row_id,
+            payment_id=named_id(row_id, call.name),
             method=body.method,
             openid=body.openid,
             payer_address=None if request.client is None else request.client.host,
@@ -189,8 +190,7 @@ async def pay_order(
     asked = await ask_channel(
         database, customer_id=customer_id, payment_id=payment.payment_id, now=clock.now()
     )
-    async with database.transaction() as session:
-        return await call.remember(session, 201, presenting.payment_out(asked))
+    return await call.remember_alone(database, 201, presenting.payment_out(asked))
 
 
 @router.post("/orders/{order_id}/changes/preview")

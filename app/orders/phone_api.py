@@ -104,6 +104,7 @@ async def pay_order(
         payment = await telephone.pay_by_link(
             session,
             token=holder.token,
+            attempt=call.name,
             method=body.method,
             openid=body.openid,
             payer_address=None if request.client is None else request.client.host,
@@ -112,8 +113,7 @@ async def pay_order(
     asked = await ask_channel(
         database, customer_id=payment.customer_id, payment_id=payment.payment_id, now=clock.now()
     )
-    async with database.transaction() as session:
-        return await call.remember(session, 201, presenting.payment_out(asked))
+    return await call.remember_alone(database, 201, presenting.payment_out(asked))
 
 
 @router.get("/payment-windows")

@@ -20,6 +20,7 @@ from app.orders.repository.orders import (
     list_lines,
     list_orders,
     list_running,
+    lock_bill,
     lock_order,
     stuck_in_review,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "list_orders",
     "list_running",
     "list_terms",
+    "lock_bill",
     "lock_order",
     "pattern_of",
     "read_candidates",

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.billing.models import Payment
 from app.catalog.models import Product
 from app.core.clock import OPERATOR_ZONE, local_date
+from app.core.ids import named_id
 from app.core.money import yuan_text
 from app.customers.service import (
     AddressText,
@@ -226,6 +227,7 @@ async def pay_by_link(
     session: AsyncSession,
     *,
     token: str,
+    attempt: str,
     method: str,
     openid: str | None,
     payer_address: str | None,
@@ -233,6 +235,7 @@ async def pay_by_link(
 ) -> Payment:
     """Open a payment attempt for the order of a link; call `ask_channel` after the commit.
 
+    The same `attempt` again is the same payment.
     Raises LinkUnknown, LinkExpired and what `start_payment` raises.
     """
     link = await links.read_link(session, token, purpose=LinkPurpose.PHONE_ORDER)
@@ -240,6 +243,7 @@ async def pay_by_link(
         session,
         customer_id=link.customer_id,
         order_id=link.subject_id,
+        payment_id=named_id(link.subject_id, attempt),
         method=method,
         openid=openid,
         payer_address=payer_address,

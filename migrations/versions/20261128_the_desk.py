@@ -1,15 +1,15 @@
 """the desk: promises, teams, templates, links, phone orders
 
-Revision: 0004
-Revises: 0002
+Revision: 0005
+Revises: 0004
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0004"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
