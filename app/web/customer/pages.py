@@ -4,6 +4,7 @@ No login: who holds the link is asked. Opening it changes nothing, since scanner
 links too; every change is a form of ours, sent from our own origin.
 """
 
+import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
@@ -68,7 +69,12 @@ async def _shown(database: Database, token: str, *, now: datetime) -> tuple[str,
                     session, customer_id=link.customer_id, order_id=link.subject_id, now=now
                 )
             )
-        values = {"about": about, "used_for": link.used_for, "token": token}
+        values = {
+            "about": about,
+            "used_for": link.used_for,
+            "token": token,
+            "attempt": secrets.token_hex(16),
+        }
         return TEMPLATES[link.purpose], values
 
 
@@ -149,8 +155,16 @@ async def accept(
 
 
 @router.post("/{token}/pay")
-async def pay(request: Request, clock: ClockDep, token: Token) -> Response:
-    """Start a payment on the phone; the attempt is committed before the channel is asked."""
+async def pay(
+    request: Request,
+    clock: ClockDep,
+    token: Token,
+    attempt: Annotated[str, Form(pattern=r"^[0-9a-f]{32}$")],
+) -> Response:
+    """Start a payment on the phone; the attempt is committed before the channel is asked.
+
+    A second tap, and a page loaded again, are the same attempt.
+    """
     check_origin(request)
     database: Database = request.app.state.database
     try:
@@ -158,6 +172,7 @@ async def pay(request: Request, clock: ClockDep, token: Token) -> Response:
             payment = await telephone.pay_by_link(
                 session,
                 token=token,
+                attempt=attempt,
                 method="h5",
                 openid=None,
                 payer_address=None if request.client is None else request.client.host,

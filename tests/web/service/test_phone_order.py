@@ -79,8 +79,10 @@ async def test_from_the_call_to_the_payment(site: Site) -> None:
         await shot(phone, "link-order")
         await phone.get_by_label("我已核对订单").check()
         await phone.get_by_role("button", name="同意并继续").click()
-        await phone.get_by_role("button", name=re.compile("微信支付")).click()
+        await phone.get_by_role("button", name=re.compile("微信支付")).dblclick()
         link = phone.get_by_role("link", name=re.compile("打开微信付款"))
+        await expect(link).to_be_visible()
+        await phone.reload()
         await expect(link).to_be_visible()
         await shot(phone, "link-pay")
         async with site.database.transaction() as session:
