@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Path, Query
 from app.core.db import SessionDep
 from app.core.errors import Forbidden
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
-from app.identity.access import Allow, ClockDep, Principal
+from app.identity.access import Allow, ClockDep, DelivererCaller, Principal
 from app.identity.models import Role
 from app.kpi import service
-from app.kpi.definitions import ScopeKind
+from app.kpi.definitions import KpiKey, ScopeKind
 from app.kpi.drilldown import Place, list_kpi_rows
 from app.kpi.models import KpiTarget
 from app.kpi.schemas import (
@@ -32,6 +32,7 @@ router = APIRouter(tags=["kpi"])
 
 SEES_ALL = (Role.MANAGER, Role.AUDITOR, Role.QUALITY, Role.ADMIN)
 KpiReader = Annotated[Principal, Depends(Allow(*SEES_ALL, Role.STATION_MANAGER))]
+OWN_KEYS = (KpiKey.ON_TIME_RATE, KpiKey.SATISFACTION, KpiKey.COMPLAINT_RATE)
 Admin = Annotated[Principal, Depends(Allow(Role.ADMIN))]
 FirstDate = Annotated[date, Query(alias="from")]
 LastDate = Annotated[date, Query(alias="to")]
@@ -71,6 +72,22 @@ async def read_kpis(
         from_date=first,
         to_date=last,
         scope=asked.text,
+        as_of=now,
+        items=[present_kpi(result) for result in results],
+    )
+
+
+@router.get("/me/month")
+async def read_own_month(caller: DelivererCaller, session: SessionDep, clock: ClockDep) -> KpisOut:
+    """A deliverer's own month to date: on time, satisfaction with him, complaints."""
+    today, now = clock.today(), clock.now()
+    scope = Scope(ScopeKind.DELIVERER, row_id=caller.own_deliverer_id)
+    period = service.read_period(today.replace(day=1), today)
+    results = await service.read_kpis(session, scope=scope, period=period, now=now, keys=OWN_KEYS)
+    return KpisOut(
+        from_date=period.first,
+        to_date=period.last,
+        scope=scope.text,
         as_of=now,
         items=[present_kpi(result) for result in results],
     )
