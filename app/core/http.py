@@ -54,6 +54,7 @@ _LOCK_NOT_AVAILABLE = "55P03"
 _UNSTORABLE = frozenset({"22000", "22003", "22008", "22021", "22P02", "22P05"})
 """Text, numbers and instants that no column holds: refused by the driver or by the server."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_UNLOGGED = frozenset({"/healthz", "/readyz", "/metrics", "/static"})
 _LONGEST_ECHO = 200
 
 REQUESTS = Counter("http_requests_total", "Answers", ("method", "route", "status"))
@@ -316,14 +317,18 @@ class Edge:
 
     @staticmethod
     def _account(scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
+        route = getattr(scope.get("route"), "path", None) or _unrouted(scope["path"])
         method = scope["method"] if scope["method"] in _METHODS else "other"
         REQUESTS.labels(method, route, status).inc()
         SECONDS.labels(method, route).observe(seconds)
-        if route not in {"/healthz", "/readyz", "/metrics"}:
+        if route not in _UNLOGGED:
             log.info(
                 "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1)
             )
+
+
+def _unrouted(path: str) -> str:
+    return "/static" if path.startswith("/static/") else "unmatched"
 
 
 def _too_large() -> Problem:

@@ -150,15 +150,15 @@ class Allow:
             principal = await find_principal(request.app.state.database, token)
         else:
             principal = await find_visitor(request)
-            if principal is not None:
-                await check_meant(request, principal.session_id)
         if principal is None:
             raise NotAuthenticated
+        request.state.principal = principal
+        if credentials is None:
+            await check_meant(request, principal.session_id)
         if not principal.has(*self.roles):
             log.warning("access.denied", caller=str(principal.account_id), method=request.method)
             raise Forbidden
         request.state.caller_id = principal.account_id
-        request.state.principal = principal
         structlog.contextvars.bind_contextvars(caller=str(principal.account_id))
         return principal
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
 from app.core.errors import SetupError
@@ -71,6 +71,8 @@ class StaticAssets(StaticFiles):
                 media_type=plain.media_type,
             )
             answer.headers["content-encoding"] = "gzip"
+            if self.is_not_modified(answer.headers, headers):
+                answer = NotModifiedResponse(answer.headers)
         else:
             answer = super().file_response(full_path, stat_result, scope, status_code)
         answer.headers["vary"] = "accept-encoding"

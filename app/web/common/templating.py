@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined, Template
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
@@ -91,7 +91,7 @@ def context_of(request: Request) -> dict[str, Any]:
 
 
 def render(
-    request: Request, template: str, /, *, status_code: int = 200, **values: Any
+    request: Request, template: str | Template, /, *, status_code: int = 200, **values: Any
 ) -> HTMLResponse:
     """A page, or a part of one for HTMX."""
     context = context_of(request)

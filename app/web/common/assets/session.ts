@@ -40,6 +40,29 @@ export function askForLogin(): void {
   }
 }
 
+interface Session {
+  account_id: string;
+  csrf_token: string;
+}
+
+/** Take over the session that the cookie belongs to now; another account's page is opened anew. */
+async function renew(): Promise<boolean> {
+  const answer = await fetch("/session", { headers: { Accept: "application/json" } });
+  if (!answer.ok) return false;
+  const session = (await answer.json()) as Session;
+  if (session.account_id !== document.body.dataset["account"]) {
+    location.assign("/");
+    return false;
+  }
+  useToken(session.csrf_token);
+  return true;
+}
+
+/** The page is older than the session: somebody logged in again in another tab. */
+async function catchUp(): Promise<void> {
+  if (await renew().catch(() => false)) toast("登录状态已更新，请再提交一次", "info");
+}
+
 async function logInAgain(dialog: HTMLDialogElement, form: HTMLFormElement): Promise<void> {
   const told = form.querySelector<HTMLElement>("[role=alert]");
   const say = (text: string): void => {
@@ -49,26 +72,18 @@ async function logInAgain(dialog: HTMLDialogElement, form: HTMLFormElement): Pro
   };
   say("");
   const body = new URLSearchParams(new FormData(form) as unknown as Record<string, string>);
-  let answer: Response;
-  let session: Response;
   try {
-    answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
+    const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
     if (!answer.ok) {
       const problem = (await answer.json().catch(() => ({}))) as { title?: string };
       say(problem.title ?? "登录未成功，请稍后再试");
       return;
     }
-    session = await fetch("/session", { headers: { Accept: "application/json" } });
+    if (!(await renew())) return;
   } catch {
     say("网络不通，请稍后再试");
     return;
   }
-  const known = (await session.json()) as { account_id: string; csrf_token: string };
-  if (known.account_id !== document.body.dataset["account"]) {
-    location.assign("/");
-    return;
-  }
-  useToken(known.csrf_token);
   form.reset();
   dialog.close();
   toast("已重新登录，请再提交一次", "ok");
@@ -81,10 +96,12 @@ export function startSession(): void {
   });
   onHtmx("response:error", ({ ctx }) => {
     const status = ctx.response?.status ?? 0;
+    const part = new DOMParser().parseFromString(ctx.text ?? "", "text/html");
     if (status === 401) {
       askForLogin();
+    } else if (part.querySelector("[data-code=request_not_meant]")) {
+      void catchUp();
     } else if (!ctx.sourceElement.closest(`[hx-status\\:${status}]`)) {
-      const part = new DOMParser().parseFromString(ctx.text ?? "", "text/html");
       toast(part.querySelector("[data-problem-title]")?.textContent ?? "操作未完成，请稍后再试", "bad");
     }
   });
