@@ -1,0 +1,59 @@
+// The deliverer's phone page: starts its parts, then sends and fetches.
+import { startHandover } from "./handover";
+import { find, startToast } from "./html";
+import { startLogin } from "./login";
+import { startMe } from "./me";
+import { startOrder } from "./order";
+import { startRecords } from "./records";
+import { startRoute } from "./route";
+import { load } from "./state";
+import { startStop } from "./stop";
+import { pullMonth, startSync, sync } from "./sync";
+import { startUpdates } from "./update";
+
+const VIEWS = ["route", "handover", "order", "me"];
+
+function showView(): void {
+  const wanted = location.hash.slice(1);
+  const view = VIEWS.includes(wanted) ? wanted : "route";
+  for (const section of document.querySelectorAll<HTMLElement>("[data-view]")) {
+    section.hidden = section.dataset["view"] !== view;
+  }
+  for (const link of document.querySelectorAll(".tabs a")) {
+    if (link.getAttribute("href") === `#${view}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  scrollTo(0, 0);
+}
+
+function startDialogs(): void {
+  document.addEventListener("click", (event) => {
+    const target = event.target as Element;
+    const opens = target.closest<HTMLElement>("[data-open]")?.dataset["open"];
+    if (opens) find<HTMLDialogElement>(`#${opens}`).showModal();
+    if (target.closest("[data-close]")) target.closest("dialog")?.close();
+    if (target instanceof HTMLDialogElement && target.id !== "login-dialog") target.close(); // the backdrop
+  });
+}
+
+async function start(): Promise<void> {
+  startToast();
+  startDialogs();
+  startRoute();
+  startStop();
+  startHandover();
+  startOrder();
+  startRecords();
+  startMe();
+  showView();
+  addEventListener("hashchange", showView);
+  await load();
+  startSync();
+  await Promise.all([startUpdates(), sync(true)]);
+  startLogin();
+  await load();
+  if (location.hash === "#me") void pullMonth();
+  document.documentElement.dataset["ready"] = "";
+}
+
+void start();
