@@ -18,6 +18,7 @@ from app.delivery.service import plan_day
 from app.identity.models import Role
 from tests.factories.delivery import TOMORROW, RunningLine, add_line
 from tests.factories.world import MORNING
+from tests.fixtures.foundation import eventually
 from tests.fixtures.site import PHONE, Site
 
 SIX_IN_THE_MORNING = MORNING + timedelta(hours=20)
@@ -52,6 +53,15 @@ class Phone:
         kept: list[dict[str, Any]] = await self.page.evaluate(READ_OUTBOX)
         return [one for one in kept if not states or one["state"] in states]
 
+    async def kept(self, key: str) -> None:
+        """Wait until the phone keeps a value under a key that begins so."""
+
+        async def is_kept() -> bool:
+            keys: list[str] = await self.page.evaluate(READ_KEYS)
+            return any(one.startswith(key) for one in keys)
+
+        await eventually(is_kept)
+
     async def emptied(self) -> None:
         """Wait until nothing waits on the phone."""
         await expect(self.page.locator("#net")).to_have_text("已全部上传", timeout=30_000)
@@ -68,14 +78,16 @@ class Phone:
             return await session.scalar(query) or 0
 
 
-READ_OUTBOX = """() => new Promise((done, failed) => {
+_READ = """() => new Promise((done, failed) => {
   const opening = indexedDB.open("suixinding-deliverer");
   opening.onerror = () => failed(opening.error);
   opening.onsuccess = () => {
-    const reading = opening.result.transaction("outbox").objectStore("outbox").index("seq").getAll();
+    const reading = opening.result.transaction("STORE").objectStore("STORE").ASKED;
     reading.onsuccess = () => { opening.result.close(); done(reading.result); };
   };
 })"""
+READ_OUTBOX = _READ.replace("STORE", "outbox").replace("ASKED", "index('seq').getAll()")
+READ_KEYS = _READ.replace("STORE", "kept").replace("ASKED", "getAllKeys()")
 
 
 async def hold(page: Page, button: Locator) -> None:
