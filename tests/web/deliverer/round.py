@@ -62,8 +62,14 @@ class Phone:
 
         await eventually(is_kept)
 
-    async def emptied(self) -> None:
-        """Wait until nothing waits on the phone."""
+    async def emptied(self, said: int = 0) -> None:
+        """Wait until nothing waits on the phone, and so many events are with the server."""
+
+        async def is_empty() -> bool:
+            kept = await self.queue()
+            return len(kept) >= said and all(one["state"] == "uploaded" for one in kept)
+
+        await eventually(is_empty)
         await expect(self.page.locator("#net")).to_have_text("已全部上传", timeout=30_000)
 
     async def events(self) -> list[SyncEvent]:

@@ -12,7 +12,7 @@ async def test_every_view_is_readable(site: Site) -> None:
     phone = await open_phone(site, await plan_round(site, stops=9))
     page = phone.page
     for theme in ("light", "dark"):
-        await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of its literals
+        await page.emulate_media(color_scheme=theme)
         await page.evaluate(
             "theme => { localStorage.theme = theme; dispatchEvent(new Event('theme')) }", theme
         )

@@ -12,7 +12,8 @@ from sqlalchemy import delete, select
 
 from app.coldchain.models import Trip
 from app.delivery.models import DeliveryStatus
-from app.identity.models import Role, SessionRow
+from app.identity.models import AccountKind, Role, SessionRow
+from app.identity.service import issue_tokens
 from app.orders.models import Order
 from tests.fixtures.site import CHROMIUM_FLAGS, PHONE, Site
 from tests.web.deliverer.proxy import Proxy
@@ -65,7 +66,7 @@ async def test_a_lost_reply_is_sent_again_and_counts_once(site: Site, proxy: Pro
     phone = await open_phone(site, await plan_round(site, stops=3))
     proxy.lose_replies = 2
     await phone.deliver(1)
-    await phone.emptied()
+    await phone.emptied(1)
     assert len(proxy.batches) >= 3
     assert len(await phone.events()) == 1
     assert await phone.deliveries(DeliveryStatus.DELIVERED) == 2
@@ -85,7 +86,6 @@ async def test_two_tabs_say_one_thing(site: Site, proxy: Proxy) -> None:
     assert len(await phone.queue()) == 1
     await phone.context.set_offline(False)
     await phone.emptied()
-    await other.page.evaluate("dispatchEvent(new Event('focus'))")
     await other.emptied()
     assert len(await phone.events()) == 1
     assert sum(proxy.batches) == 1
@@ -168,10 +168,9 @@ async def test_an_expired_login_keeps_the_queue_and_its_owner(site: Site) -> Non
     assert len(await phone.queue("waiting")) == 2
 
     async with site.database.transaction() as session:
-        token = await site.world._log_in(  # the owner logs in again
-            session, site.world.staff[Role.DELIVERER].account_id, "staff"
-        )
-    await site.use_token(phone.context, token)
+        owner = site.world.staff[Role.DELIVERER].account_id
+        tokens = await issue_tokens(session, account_id=owner, kind=AccountKind.STAFF)
+    await site.use_token(phone.context, tokens.access_token)
     await phone.page.reload()
     await phone.emptied()
     assert len(await phone.events()) == 2

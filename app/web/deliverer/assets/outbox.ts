@@ -10,6 +10,9 @@ const KEPT_MS = 3 * 86_400_000;
 /** So long a tap can be undone; it is sent after that. */
 export const UNDO_MS = 5000;
 
+/** Tells the other tabs of this phone that the outbox has changed; the own page is not told. */
+export const others = new BroadcastChannel("suixinding-outbox");
+
 export interface Draft {
   account_id: string;
   subject: string;
@@ -52,6 +55,7 @@ export async function save(
     }
     await tx.objectStore("kept").put(seq, "seq");
     await tx.done;
+    others.postMessage("saved");
     return saved;
   });
 }
@@ -68,6 +72,7 @@ export async function undo(ids: string[]): Promise<number> {
       undone++;
     }
     await tx.done;
+    others.postMessage("undone");
     return undone;
   });
 }
@@ -197,5 +202,6 @@ async function note(batch: Operation[], answers: Answer[]): Promise<number> {
     }
     await tx.done;
   });
+  others.postMessage("answered");
   return batch.length;
 }

@@ -6,7 +6,7 @@ import { clock, day, find, html, icon, show, toast, type Markup } from "./html";
 import { UNDO_MS } from "./outbox";
 import { dates, lookAt, onChange, reasonTitle, state, stops, today } from "./state";
 import { openStop } from "./stop";
-import { countDay, type ShownStop } from "./stops";
+import { countDay, dayAfter, type ShownStop } from "./stops";
 import { record } from "./sync";
 
 let onlyOpen = true;
@@ -90,6 +90,9 @@ function doneCard(stop: ShownStop): Markup {
 
 function nothing(all: ShownStop[]): Markup {
   if (!state.kept) return html`<div class="empty">${icon("cloud-slash")}<h2>还没有路线</h2><p>请在有网络的地方打开一次本页，路线会存到手机上。</p></div>`;
+  if (!all.length && state.kept.book.service_date < dayAfter(today(), -1)) {
+    return html`<div class="empty">${icon("cloud-slash")}<h2>手机上的路线过期了</h2><p>它是 ${day(state.kept.book.service_date)} 的，请在有网络的地方打开一次。</p></div>`;
+  }
   if (!all.length) return html`<div class="empty">${icon("cup-hot")}<h2>今天没有您的路线</h2><p>明天的路线在前一天截单之后出来。</p></div>`;
   if (wanted) return html`<div class="empty">${icon("search")}<h2>没有找到</h2><p>换个词试试，或切换到「全部」。</p></div>`;
   return html`<div class="empty good">${icon("check2-circle")}<h2>今天的都登记完了</h2><p>辛苦了。请看「我的」里有没有待上传的记录。</p></div>`;
@@ -106,7 +109,8 @@ function render(): void {
   progress.max = Math.max(count.due, 1);
   progress.value = done;
   find("#count").textContent = `${done}/${count.due} 户`;
-  find("#left").textContent = count.due ? `还剩 ${open.length} 户 · 共 ${count.bottles} 瓶` : "";
+  const left = [`还剩 ${open.length} 户`, `共 ${count.bottles} 瓶`, open.length ? untilSeven() : ""];
+  find("#left").textContent = count.due ? left.filter(Boolean).join(" · ") : "";
   find("#only-open-count").textContent = String(open.length);
   find("#all-count").textContent = String(count.due);
   find("#next").hidden = choosing || !open.length;
@@ -121,6 +125,15 @@ function render(): void {
   const due = state.date <= today();
   const cards = visible.map((stop) => (stop.state === "todo" ? openCard(stop, due) : doneCard(stop)));
   show(find("#stops"), cards.length ? html`${cards}` : nothing(all));
+}
+
+/** What is left until the milk should be at all doors (S1 5.2.1), by the server's clock. */
+function untilSeven(): string {
+  if (!state.kept || state.date !== today()) return "";
+  const now = Date.now() + state.kept.offset_ms;
+  const minutes = Math.floor((Date.parse(`${state.date}T07:00:00+08:00`) - now) / 60_000);
+  if (minutes < 0) return "已过 7:00";
+  return minutes < 60 ? `距 7:00 还有 ${minutes} 分钟` : `距 7:00 还有 ${Math.floor(minutes / 60)} 小时 ${minutes % 60} 分`;
 }
 
 function renderDays(): void {
@@ -248,4 +261,5 @@ export function startRoute(): void {
   startFilters();
   startBulk();
   onChange(render);
+  setInterval(render, 30_000);
 }

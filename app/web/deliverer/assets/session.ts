@@ -17,13 +17,24 @@ export class LoginNeeded extends Error {}
 
 const TIMEOUT_MS = 15_000;
 let known: Session | undefined;
+let reached = navigator.onLine;
+
+/** Whether the last request got an answer. */
+export function isReached(): boolean {
+  return reached;
+}
 
 /** `fetch` that gives up after 15 seconds: a half-open network must not hold the queue. */
 export async function request(address: string, options: RequestInit = {}): Promise<Response> {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
   try {
-    return await fetch(address, { cache: "no-store", credentials: "same-origin", signal: stop.signal, ...options });
+    const answer = await fetch(address, { cache: "no-store", credentials: "same-origin", signal: stop.signal, ...options });
+    reached = true;
+    return answer;
+  } catch (error) {
+    reached = false;
+    throw error;
   } finally {
     clearTimeout(timer);
   }

@@ -65,6 +65,9 @@ function said(stop: ShownStop): StopSaid | string {
   const outcome = chosenOutcome();
   const reason = data.get("reason");
   const celsius = data.get("celsius") === "" ? undefined : Number(data.get("celsius"));
+  if (![...form().querySelectorAll<HTMLInputElement>("[type=number]")].every((field) => field.checkValidity())) {
+    return "瓶数或温度填写有误";
+  }
   const base = { stop: stop.id, service_date: stop.date, ...(celsius === undefined ? {} : { celsius }) };
   if (outcome === "full") return { ...base, outcome: "delivered" };
   if (typeof reason !== "string") return "请选择原因";

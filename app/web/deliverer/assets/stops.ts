@@ -110,7 +110,7 @@ function fromBook(book: Book, stop: BookStop, date: string, block: string): Show
     lines: stop.deliveries.map((one) => ({
       line: one.line_id,
       delivery_no: one.delivery_no,
-      product: products.get(one.product_id)?.name ?? "",
+      product: `${products.get(one.product_id)?.name ?? ""}${one.delivery_no ? "（补送）" : ""}`,
       specification: products.get(one.product_id)?.specification ?? "",
       quantity: one.quantity,
       delivered: one.quantity_delivered,

@@ -47,11 +47,6 @@ self.addEventListener("message", (event) => {
   if (event.data === "skip-waiting") void self.skipWaiting();
 });
 
-async function uploadAndTell(): Promise<void> {
-  await upload();
-  for (const page of await self.clients.matchAll()) page.postMessage("uploaded");
-}
-
 self.addEventListener("sync" as keyof ServiceWorkerGlobalScopeEventMap, ((event: SyncEvent) => {
-  if (event.tag === "outbox") event.waitUntil(uploadAndTell());
+  if (event.tag === "outbox") event.waitUntil(upload());
 }) as unknown as EventListener);

@@ -1,9 +1,9 @@
 // When what waits is sent and the book is fetched: at the start, on `online`, when the page is looked
 // at again, after each tap, and by a timer while something waits. `navigator.onLine` is only a hint.
 import { keys, pullBook, pullFigure, type Month, type Morning } from "./book";
-import { UNDO_MS, save, undo, upload, type Draft } from "./outbox";
+import { UNDO_MS, others, save, undo, upload, type Draft } from "./outbox";
 import type { Operation } from "./events";
-import { LoginNeeded, forgetSession, session } from "./session";
+import { LoginNeeded, forgetSession, isReached, session } from "./session";
 import { changed, inState, load, state } from "./state";
 import { keep } from "./store";
 import { toast } from "./html";
@@ -47,7 +47,7 @@ async function once(fresh: boolean): Promise<void> {
       if (fresh || sent) await pullFigure<Morning>("/api/v1/me/morning", keys.morning(account), account);
     }
     state.loginNeeded = !state.account;
-    state.offline = false;
+    state.offline = !isReached();
     wait = FIRST_MS;
   } catch (error) {
     if (error instanceof LoginNeeded) {
@@ -156,9 +156,6 @@ export function startSync(): void {
   addEventListener("pageshow", (event) => {
     if (event.persisted) returned();
   });
-  navigator.serviceWorker?.addEventListener("message", (event) => {
-    if (event.data === "uploaded") void load();
-  });
-  // Another tab may have saved or sent something.
-  addEventListener("focus", () => void load());
+  // Another tab or the worker has saved or sent something.
+  others.addEventListener("message", () => void load());
 }
