@@ -26,7 +26,32 @@ function showView(): void {
   scrollTo(0, 0);
 }
 
+const SECOND_TAP_MS = 500;
+const SAME_PLACE_PX = 30;
+
+/** The second tap of a double one, whose first closed a sheet, must not hit what lies below it. */
+function swallowSecondTaps(): void {
+  let last: { at: number; x: number; y: number; sheet: HTMLDialogElement } | undefined;
+  document.addEventListener(
+    "click",
+    (event) => {
+      const isSecond =
+        last !== undefined &&
+        !last.sheet.open &&
+        Date.now() - last.at < SECOND_TAP_MS &&
+        Math.hypot(event.clientX - last.x, event.clientY - last.y) < SAME_PLACE_PX;
+      const sheet = (event.target as Element).closest("dialog");
+      last = sheet ? { at: Date.now(), x: event.clientX, y: event.clientY, sheet } : undefined;
+      if (!isSecond) return;
+      event.preventDefault();
+      event.stopPropagation();
+    },
+    { capture: true },
+  );
+}
+
 function startDialogs(): void {
+  swallowSecondTaps();
   document.addEventListener("click", (event) => {
     const target = event.target as Element;
     const opens = target.closest<HTMLElement>("[data-open]")?.dataset["open"];
