@@ -106,7 +106,7 @@ async def hold(page: Page, button: Locator) -> None:
     await page.mouse.up()
 
 
-async def plan_round(site: Site, *, stops: int, two_blocks: bool = False) -> list[RunningLine]:
+async def plan_round(site: Site, *, stops: int) -> list[RunningLine]:
     """A round of so many doors for the first deliverer, planned; it is six in the morning."""
     world = site.world
     async with site.database.transaction() as session:
@@ -116,7 +116,6 @@ async def plan_round(site: Site, *, stops: int, two_blocks: bool = False) -> lis
                 session,
                 house_no=f"{number // 4 + 1}号楼",
                 stop_no=(number + 1) * 10,
-                block=1 if two_blocks and number == stops - 1 else 0,
             )
             await rename_door(session, site, household.address_version_id, number)
             lines.append(await add_line(session, household, world.milk_id, quantity=1 + number % 3))

@@ -216,13 +216,14 @@ async def test_a_tap_can_be_taken_back_and_a_short_one_does_nothing(site: Site) 
 
 
 async def test_by_keyboard_the_same(site: Site) -> None:
-    phone = await open_phone(site, await plan_round(site, stops=3))
+    phone = await open_phone(site, await plan_round(site, stops=12))
     page = phone.page
+    await page.mouse.wheel(0, 2000)
     await page.get_by_role("button", name="下一户").focus()
     await page.keyboard.press("Enter")
     await expect(phone.card(0).get_by_role("button", name="已送达")).to_be_focused()
     await page.keyboard.down("Enter")
-    await expect(page.locator("#count")).to_have_text("1/3 户")
+    await expect(page.locator("#count")).to_have_text("1/12 户")
     await page.keyboard.up("Enter")
     await expect(phone.card(1).get_by_role("button", name="已送达")).to_be_focused()
 

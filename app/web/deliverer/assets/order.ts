@@ -62,7 +62,7 @@ function fill(): void {
   const offered = book.products.filter((one) => one.price_fen !== null);
   show(
     find("#order-product"),
-    html`${offered.map((one) => html`<option value="${one.id}">${one.name} ${one.specification}（${yuan(one.price_fen ?? 0)}/瓶）</option>`)}`,
+    html`${offered.map((one) => html`<option value="${one.id}">${one.name} ${one.specification} ${yuan(one.price_fen ?? 0)}</option>`)}`,
   );
   const places = own.flatMap((block) => block.places);
   const unique = (values: string[]): string[] => [...new Set(values.filter(Boolean))];

@@ -80,7 +80,7 @@ function openCard(stop: ShownStop, due: boolean): Markup {
 
 function doneCard(stop: ShownStop): Markup {
   return html`<article class="stop done ${stop.state}" data-stop="${stop.id}" aria-labelledby="name-${stop.id}">
-    <header><span class="no">${icon(stop.state === "made" ? "check-lg" : "exclamation-lg")}</span><div>
+    <header><span class="no">${stop.state === "made" ? icon("check-lg") : icon("exclamation-lg")}</span><div>
       <h2 id="name-${stop.id}">${stop.building} <b>${stop.door}</b></h2>
       <p class="who">${outcomeText(stop)}</p>
     </div></header>
@@ -113,7 +113,6 @@ function render(): void {
   find("#left").textContent = count.due ? left.filter(Boolean).join(" · ") : "";
   find("#only-open-count").textContent = String(open.length);
   find("#all-count").textContent = String(count.due);
-  find("#next").hidden = choosing || !open.length;
   find("#several").hidden = open.length < 2 || state.date > today();
   find("#several").setAttribute("aria-pressed", String(choosing));
   renderDays();
@@ -125,6 +124,18 @@ function render(): void {
   const due = state.date <= today();
   const cards = visible.map((stop) => (stop.state === "todo" ? openCard(stop, due) : doneCard(stop)));
   show(find("#stops"), cards.length ? html`${cards}` : nothing(all));
+  offerNext();
+}
+
+function nextCard(): HTMLElement | undefined {
+  return document.querySelector<HTMLElement>("#stops [data-stop]:not(.done)") ?? undefined;
+}
+
+/** The way to the next door is offered only where that is out of sight: it would cover buttons. */
+function offerNext(): void {
+  const place = choosing ? undefined : nextCard()?.getBoundingClientRect();
+  const top = find(".appbar").getBoundingClientRect().bottom;
+  find("#next").hidden = !place || (place.bottom > top && place.top < innerHeight - 200);
 }
 
 /** What is left until the milk should be at all doors (S1 5.2.1), by the server's clock. */
@@ -184,8 +195,7 @@ async function deliverSeveral(): Promise<void> {
 }
 
 function jump(): void {
-  const first = stops().find((stop) => stop.state === "todo" && matches(stop));
-  const card = first && find("#stops").querySelector<HTMLElement>(`[data-stop="${first.id}"]`);
+  const card = nextCard();
   if (!card) return;
   card.scrollIntoView({ block: "start", behavior: "smooth" });
   card.querySelector<HTMLElement>("[data-hold]")?.focus({ preventScroll: true });
@@ -258,6 +268,7 @@ export function startRoute(): void {
     find<HTMLButtonElement>("#bulk-go").disabled = !chosen.size;
   });
   find("#next").addEventListener("click", jump);
+  addEventListener("scroll", offerNext, { passive: true });
   startFilters();
   startBulk();
   onChange(render);

@@ -76,7 +76,7 @@ function said(stop: ShownStop): StopSaid | string {
     .map((line, place) => ({ line: line.line, delivery_no: line.delivery_no, delivered_quantity: Number(data.get(`line-${place}`)), due: line.quantity }))
     .filter((line) => line.delivered_quantity < line.due)
     .map(({ due: _due, ...line }) => line);
-  if (!deliveries.length) return "每一项都送齐了，请选「全部送达」";
+  if (!deliveries.length) return "每一项都送齐了，请选「送齐」";
   if (deliveries.length === stop.lines.length && deliveries.every((line) => line.delivered_quantity === 0)) {
     return { ...base, outcome: "not_delivered", reason };
   }
