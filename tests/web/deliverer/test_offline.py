@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
-from playwright.async_api import BrowserContext, expect
+from playwright.async_api import BrowserContext, Page, expect
 from playwright.async_api import Error as PlaywrightError
 from sqlalchemy import delete, select
 
+from app.billing.models import Receipt
 from app.coldchain.models import Trip
 from app.delivery.models import DeliveryStatus
 from app.identity.models import AccountKind, Role, SessionRow
 from app.identity.service import issue_tokens
-from app.orders.models import Order
+from app.orders.models import Order, OrderAgreement
+from tests.factories.delivery import TOMORROW
 from tests.fixtures.site import CHROMIUM_FLAGS, PHONE, Site
 from tests.web.deliverer.proxy import Proxy
 from tests.web.deliverer.round import Phone, open_phone, plan_round
@@ -228,12 +230,8 @@ async def test_by_keyboard_the_same(site: Site) -> None:
     await expect(phone.card(1).get_by_role("button", name="已送达")).to_be_focused()
 
 
-async def test_an_order_taken_offline_is_placed_once(site: Site) -> None:
-    site.expected = OFFLINE
-    phone = await open_phone(site, await plan_round(site, stops=2))
-    page = phone.page
-    await page.get_by_role("link", name="订单").click()
-    await phone.context.set_offline(True)
+async def write_order(page: Page) -> None:
+    """Customer and address of an order at a door."""
     for label, value in {
         "姓名": "陈先生",
         "手机号": "13811112222",
@@ -242,6 +240,21 @@ async def test_an_order_taken_offline_is_placed_once(site: Site) -> None:
         "室": "502室",
     }.items():
         await page.get_by_label(label, exact=True).fill(value)
+
+
+async def fill_order(page: Page) -> None:
+    """All an order needs."""
+    await write_order(page)
+    await page.get_by_label("已向顾客宣读").check()
+
+
+async def test_an_order_taken_offline_is_placed_once(site: Site) -> None:
+    site.expected = OFFLINE
+    phone = await open_phone(site, await plan_round(site, stops=2))
+    page = phone.page
+    await page.get_by_role("link", name="订单").click()
+    await phone.context.set_offline(True)
+    await write_order(page)
     await page.get_by_label("总瓶数").fill("60")
     await expect(page.locator("#order-sum")).to_have_text("¥210.00")
     await expect(page.locator("#order-form")).to_be_visible()
@@ -291,3 +304,31 @@ async def test_what_is_refused_stays_in_sight_until_it_is_mended(site: Site) -> 
     await page.get_by_role("button", name="关闭").click()
     await expect(page.locator("#handover-told")).to_contain_text("4.2 ℃")
     await expect(page.locator("#handover-told")).to_contain_text("已上传 · 合格")
+
+
+async def test_a_refused_order_is_mended_and_keeps_its_receipt(site: Site) -> None:
+    phone = await open_phone(site, await plan_round(site, stops=2))
+    page = phone.page
+    async with site.database.transaction() as session:
+        session.add(
+            OrderAgreement(version="2026-03", text="新的订奶协议……", effective_date=TOMORROW)
+        )
+    await page.get_by_role("link", name="订单").click()
+    await fill_order(page)
+    receipt = await page.get_by_label("收据号").input_value()
+    await page.get_by_role("button", name="保存订单").click()
+    await expect(page.locator("#net")).to_have_text("1 条需处理")
+    await page.locator("#net").click()
+    await page.get_by_role("button", name="立即上传").click()  # fetches the new agreement
+    await page.get_by_role("button", name="修改后提交").click()
+    await expect(page.get_by_label("姓名", exact=True)).to_have_value("陈先生")
+    await expect(page.get_by_label("收据号")).to_have_value(receipt)
+    await expect(page.locator("#agreement-version")).to_have_text("2026-03")
+    await page.get_by_label("已向顾客宣读").check()
+    await page.get_by_role("button", name="保存订单").click()
+    await expect(page.locator("#order-taken")).to_contain_text("订单号")
+    await expect(page.locator("#net")).to_have_text("已全部上传")
+    assert sorted(one["state"] for one in await phone.queue()) == ["closed", "uploaded"]
+    async with site.database.transaction() as session:
+        receipts = (await session.scalars(select(Receipt))).all()
+        assert [one.receipt_no for one in receipts] == [receipt]

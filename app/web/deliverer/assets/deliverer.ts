@@ -81,4 +81,7 @@ async function start(): Promise<void> {
   document.documentElement.dataset["ready"] = "";
 }
 
-void start();
+start().catch(() => {
+  find("#no-worker").textContent = "这个浏览器不让本页在手机上保存数据（可能是无痕模式），请换普通窗口打开。";
+  find("#no-worker").hidden = false;
+});

@@ -4,6 +4,7 @@
 
 const HOLD_MS = 600;
 const FAR_PX = 14;
+const CLICK_MS = 100;
 
 /** Let every `[data-hold]` inside a place call `done` when it was held. */
 export function onHold(
@@ -29,6 +30,8 @@ export function onHold(
   };
   const release = (): HTMLElement | undefined => {
     clearTimeout(timer);
+    // The click of this press comes right after; a later one without a press is somebody's who cannot hold.
+    setTimeout(() => (pressed = held !== undefined), CLICK_MS);
     const before = held;
     before?.classList.remove("holding");
     held = undefined;
@@ -67,6 +70,5 @@ export function onHold(
   place.addEventListener("click", (event) => {
     const button = buttonOf(event);
     if (button && !pressed) act.otherwise(button);
-    pressed = false;
   });
 }

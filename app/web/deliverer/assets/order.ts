@@ -3,6 +3,7 @@ import { keys } from "./book";
 import type { DoorOrder, Operation, Pattern, PosSlip } from "./events";
 import { clock, day, find, html, show, toast, yuan } from "./html";
 import { newId } from "./ids";
+import { close } from "./outbox";
 import { onChange, state, today } from "./state";
 import { dayAfter } from "./stops";
 import { drop, keep, read } from "./store";
@@ -13,6 +14,7 @@ const DRAFT_MS = 400;
 
 let draftTimer = 0;
 let restored = "";
+let edited: Operation | undefined;
 
 const form = (): HTMLFormElement => find<HTMLFormElement>("#order-form");
 
@@ -115,6 +117,40 @@ function slip(data: FormData): PosSlip {
   };
 }
 
+function put(name: string, value: string): void {
+  const field = form().elements.namedItem(name);
+  if (field instanceof RadioNodeList) field.value = value;
+  else if (field instanceof HTMLInputElement && field.type === "checkbox") field.checked = value === "on";
+  else if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) field.value = value;
+}
+
+/** Bring a refused order back into the form: the money was taken, so the order keeps its number and receipt. */
+export function editOrder(refused: Operation): void {
+  if (refused.event.kind !== "offline_order") return;
+  const { order: taken } = refused.event;
+  form().reset();
+  edited = refused;
+  const days = taken.pattern;
+  const written: Record<string, string | undefined> = {
+    ...taken.address,
+    ...taken.pos_slip,
+    name: taken.customer_name,
+    phone: taken.phone,
+    product: taken.product_id,
+    pattern: days.kind === "weekdays" ? "weekdays" : String(days.interval_days),
+    quantity: days.kind === "weekdays" ? "1" : String(days.quantity),
+    bottles: String(taken.bottles),
+    start: taken.start_date,
+    pay: taken.pay_channel,
+    receipt: taken.receipt_no,
+  };
+  if (days.kind === "weekdays") days.quantities.forEach((count, place) => (written[`weekday-${place}`] = String(count)));
+  for (const [name, value] of Object.entries(written)) if (value !== undefined) put(name, value);
+  follow();
+  tell(`修改后再保存：${refused.title ?? ""}`);
+  location.hash = "#order";
+}
+
 /** The order as the form says, or what is missing in it. */
 function order(data: FormData): DoorOrder | string {
   const book = state.kept?.book;
@@ -129,7 +165,7 @@ function order(data: FormData): DoorOrder | string {
   const note = text(data, "note");
   const pay = text(data, "pay") === "pos" ? "pos" : "cash";
   return {
-    client_order_id: newId(),
+    client_order_id: edited?.event.kind === "offline_order" ? edited.event.order.client_order_id : newId(),
     customer_name: name,
     phone,
     address: {
@@ -178,6 +214,8 @@ async function submit(): Promise<void> {
       `已保存：收款 ${yuan(taken.amount_fen)}，收据 ${taken.receipt_no}`,
       (earlier) => earlier.some((one) => one.state !== "refused" && one.state !== "closed"),
     );
+    if (edited) await close(edited.event_id);
+    edited = undefined;
     clearTimeout(draftTimer);
     form().reset();
     await drop(keys.draft(state.account?.account_id ?? ""));
@@ -200,12 +238,7 @@ async function restoreDraft(): Promise<void> {
   if (!account || restored === account || !state.kept) return;
   restored = account;
   const written = await read<Record<string, string>>(keys.draft(account));
-  for (const [name, value] of Object.entries(written ?? {})) {
-    const field = form().elements.namedItem(name);
-    if (field instanceof RadioNodeList) field.value = value;
-    else if (field instanceof HTMLInputElement && field.type === "checkbox") field.checked = value === "on";
-    else if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) field.value = value;
-  }
+  for (const [name, value] of Object.entries(written ?? {})) put(name, value);
   follow();
 }
 

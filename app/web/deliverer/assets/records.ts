@@ -1,6 +1,7 @@
 // What is on this phone: waiting, uploaded, in need of a person; and the file as the last resort.
 import type { Operation } from "./events";
 import { ago, clock, find, html, show, toast } from "./html";
+import { editOrder } from "./order";
 import { close, operations, submitAgain } from "./outbox";
 import { inState, load, onChange, state } from "./state";
 import { sync } from "./sync";
@@ -16,7 +17,7 @@ function line(one: Operation): ReturnType<typeof html> {
   }[one.state];
   return html`<li data-operation="${one.event_id}"><div><b>${one.label}</b><small>${clock(one.event.device_at)}</small></div>${pill}
     ${one.state === "refused" ? html`<p class="why">${one.title ?? "服务器未接受"}</p>
-      <p class="acts two"><button type="button" class="button small" data-again>重新提交</button><button type="button" class="button small" data-close-it>已处理</button></p>` : ""}
+      <p class="acts two">${one.event.kind === "offline_order" ? html`<button type="button" class="button small" data-edit>修改后提交</button>` : html`<button type="button" class="button small" data-again>重新提交</button>`}<button type="button" class="button small" data-close-it>已处理</button></p>` : ""}
   </li>`;
 }
 
@@ -65,7 +66,11 @@ async function act(event: MouseEvent): Promise<void> {
   const target = event.target as Element;
   const id = target.closest<HTMLElement>("[data-operation]")?.dataset["operation"];
   if (!id) return;
-  if (target.closest("[data-again]")) {
+  const operation = state.operations.find((one) => one.event_id === id);
+  if (target.closest("[data-edit]") && operation) {
+    find<HTMLDialogElement>("#records-dialog").close();
+    editOrder(operation);
+  } else if (target.closest("[data-again]")) {
     await submitAgain(id);
     await load();
     void sync();

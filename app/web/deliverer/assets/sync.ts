@@ -39,12 +39,12 @@ export function sync(fresh = false): Promise<void> {
 
 async function once(fresh: boolean): Promise<void> {
   try {
-    const sent = await upload();
+    if (await upload()) await load();
     if (await adopt()) {
       const account = state.account?.account_id ?? "";
       const age = Date.now() - (state.kept?.asked_at ?? 0);
       if (fresh || age > BOOK_MS) await pullBook(account);
-      if (fresh || sent) await pullFigure<Morning>("/api/v1/me/morning", keys.morning(account), account);
+      if (fresh || isCashBehind()) await pullFigure<Morning>("/api/v1/me/morning", keys.morning(account), account);
     }
     state.loginNeeded = !state.account;
     state.offline = !isReached();
@@ -59,6 +59,12 @@ async function once(fresh: boolean): Promise<void> {
     }
   }
   await load();
+}
+
+/** Whether money was answered since the cash in hand was asked for. */
+function isCashBehind(): boolean {
+  const asked = state.morning?.at ?? 0;
+  return inState("uploaded").some((one) => one.event.kind === "offline_order" && (one.answered_at ?? 0) > asked);
 }
 
 /** Whether the account of this phone is logged in; a new one takes over where nothing is waiting. */
