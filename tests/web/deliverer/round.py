@@ -106,8 +106,11 @@ async def hold(page: Page, button: Locator) -> None:
     await page.mouse.up()
 
 
-async def plan_round(site: Site, *, stops: int) -> list[RunningLine]:
-    """A round of so many doors for the first deliverer, planned; it is six in the morning."""
+async def plan_round(site: Site, *, stops: int, next_block: int = 0) -> list[RunningLine]:
+    """A round of so many doors for the first deliverer, planned; it is six in the morning.
+
+    The last `next_block` of them belong to the second deliverer's block.
+    """
     world = site.world
     async with site.database.transaction() as session:
         lines: list[RunningLine] = []
@@ -116,6 +119,7 @@ async def plan_round(site: Site, *, stops: int) -> list[RunningLine]:
                 session,
                 house_no=f"{number // 4 + 1}号楼",
                 stop_no=(number + 1) * 10,
+                block=1 if number >= stops - next_block else 0,
             )
             await rename_door(session, site, household.address_version_id, number)
             lines.append(await add_line(session, household, world.milk_id, quantity=1 + number % 3))

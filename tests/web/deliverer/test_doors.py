@@ -5,10 +5,15 @@ from decimal import Decimal
 from pathlib import Path
 
 from playwright.async_api import expect
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from app.coldchain.models import HandoverCheck, Trip
+from app.core.crypto import Cell
+from app.customers.models import AddressVersion
 from app.delivery.models import Delivery, DeliveryStatus
+from app.delivery.service.reading import hand_over_route
 from app.identity.models import Role
+from tests.factories.delivery import TOMORROW
 from tests.fixtures.site import PHONE, Site, check_axe
 from tests.web.deliverer.round import Phone, open_phone, plan_round
 
@@ -154,3 +159,58 @@ async def test_a_logout_warns_of_what_waits_and_forgets_the_households(
     assert await page.evaluate("indexedDB.databases().then(all => all.length)") == 1
     await expect(page.locator("[data-stop]")).to_have_count(0)
     assert len(await phone.events()) == 1
+
+
+async def test_a_stand_in_goes_both_rounds(site: Site) -> None:
+    lines = await plan_round(site, stops=4, next_block=2)
+    me = site.world.deliverers[0]
+    async with site.database.transaction() as session:
+        await hand_over_route(
+            session, block_id=site.world.blocks[1], service_date=TOMORROW, deliverer_id=me
+        )
+    phone = await open_phone(site, lines)
+    page = phone.page
+    await expect(page.locator("#title")).to_have_text("区块1、区块2")
+    await phone.deliver(3)
+    await page.get_by_role("link", name="测温").click()
+    await page.get_by_label("区块").select_option("区块2")
+    await expect(page.locator("#handover-totals")).to_contain_text("鲜牛奶 195ml 玻璃瓶4 瓶")
+    await page.get_by_label("温度（℃）").fill("3.8")
+    await page.get_by_role("button", name="保存温度").click()
+    await phone.emptied(2)
+    async with site.database.transaction() as session:
+        check = (await session.scalars(select(HandoverCheck))).one()
+    assert (check.block_id, check.celsius) == (site.world.blocks[1], Decimal("3.8"))
+    assert (await deliveries_of(phone, 3))[0].status is DeliveryStatus.DELIVERED
+
+
+async def test_what_people_wrote_is_text_and_never_markup(site: Site) -> None:
+    lines = await plan_round(site, stops=1)
+    hostile = '<img src="x" onerror="alert(1)">&amp;'
+    async with site.database.transaction() as session:
+        version_id = lines[0].address_version_id
+        await session.execute(
+            update(AddressVersion)
+            .where(AddressVersion.address_version_id == version_id)
+            .values(
+                note_sealed=site.keys.seal(hostile, Cell("address_versions", "note", version_id))
+            )
+        )
+    phone = await open_phone(site, lines)
+    await expect(phone.card(0)).to_contain_text(hostile)
+    await expect(phone.page.locator("#stops img")).to_have_count(0)
+
+
+async def test_what_a_person_has_settled_is_put_aside(site: Site) -> None:
+    phone = await open_phone(site, await plan_round(site, stops=2))
+    page = phone.page
+    async with site.database.transaction() as session:
+        await session.execute(update(Trip).values(loaded_at=None))
+    await page.get_by_role("link", name="测温").click()
+    await page.get_by_label("温度（℃）").fill("4.0")
+    await page.get_by_role("button", name="保存温度").click()
+    await expect(page.locator("#net")).to_have_text("1 条需处理")
+    await page.locator("#net").click()
+    await page.get_by_role("button", name="已处理").click()
+    await expect(page.locator("#net")).to_have_text("已全部上传")
+    assert [one["state"] for one in await phone.queue()] == ["closed"]
