@@ -45,7 +45,11 @@ _REASONS = [
 ]
 
 
-@router.get("/route-book", response_model=RouteBookOut)
+@router.get(
+    "/route-book",
+    response_model=RouteBookOut,
+    responses={304: {"description": "Nothing has changed since the book of that ETag"}},
+)
 async def read_route_book(
     caller: DelivererCaller,
     session: SessionDep,

@@ -153,7 +153,7 @@ function renderDays(): void {
   const buttons = days.map(
     (date) => html`<button type="button" class="chip" data-day="${date}" data-focus="day-${date}" aria-pressed="${String(date === state.date)}">${
       date === today() ? "今天" : "明天"
-    } ${day(date)}</button>`,
+    } <small>${day(date)}</small></button>`,
   );
   show(find("#days"), html`${buttons}`);
 }
