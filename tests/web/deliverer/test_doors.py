@@ -1,6 +1,7 @@
 """What a deliverer says at the doors, and what the server makes of it."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -50,6 +51,7 @@ async def test_short_and_undelivered_name_their_reason_and_can_be_corrected(site
     )  # fmt: skip
     assert (yogurt.status, yogurt.celsius) == (DeliveryStatus.DELIVERED, Decimal("5.5"))
 
+    site.clock.set(site.clock.now() + timedelta(minutes=1))
     await page.get_by_role("button", name="全部").click()
     await expect(phone.card(1)).to_contain_text("少送，送到 2/3 瓶 · 奶不够")
     await phone.card(1).get_by_role("button", name="更正").click()

@@ -230,6 +230,17 @@ async def test_by_keyboard_the_same(site: Site) -> None:
     await expect(phone.card(1).get_by_role("button", name="已送达")).to_be_focused()
 
 
+async def test_who_cannot_hold_gets_plain_buttons(site: Site) -> None:
+    phone = await open_phone(site, await plan_round(site, stops=3))
+    page = phone.page
+    # A click without a press, as screen readers make it.
+    await phone.card(1).get_by_role("button", name="已送达").evaluate("button => button.click()")
+    sheet = page.get_by_role("dialog", name="202室")
+    await sheet.get_by_role("button", name="保存").click()
+    await expect(page.locator("#count")).to_have_text("1/3 户")
+    await phone.emptied(1)
+
+
 async def write_order(page: Page) -> None:
     """Customer and address of an order at a door."""
     for label, value in {
@@ -332,3 +343,34 @@ async def test_a_refused_order_is_mended_and_keeps_its_receipt(site: Site) -> No
     async with site.database.transaction() as session:
         receipts = (await session.scalars(select(Receipt))).all()
         assert [one.receipt_no for one in receipts] == [receipt]
+
+
+async def test_by_thumb_and_not_while_scrolling(site: Site) -> None:
+    lines = await plan_round(site, stops=6)
+    thumb = await site.context(Role.DELIVERER, size=PHONE, is_mobile=True, has_touch=True)
+    phone = await open_phone(site, lines, context=thumb)
+    page = phone.page
+    touch = await thumb.new_cdp_session(page)
+
+    async def middle_of(place: int) -> tuple[float, float]:
+        box = await phone.card(place).get_by_role("button", name="已送达").bounding_box()
+        assert box is not None
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    async def at(kind: str, *points: tuple[float, float]) -> None:
+        places = [{"x": left, "y": top} for left, top in points]
+        await touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    await at("touchStart", await middle_of(0))
+    await expect(page.locator("#count")).to_have_text("1/6 户")
+    await at("touchEnd")
+
+    x, y = await middle_of(1)
+    await at("touchStart", (x, y))
+    await expect(page.locator(".holding")).to_have_count(1)
+    for step in range(1, 6):
+        await at("touchMove", (x, y - 20 * step))
+    await expect(page.locator(".holding")).to_have_count(0)
+    await at("touchEnd")
+    await phone.emptied(1)
+    assert [event.content["stop"] for event in await phone.events()] == [lines[0].public_address_id]

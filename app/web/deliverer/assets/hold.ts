@@ -30,14 +30,17 @@ export function onHold(
   };
   const release = (): HTMLElement | undefined => {
     clearTimeout(timer);
-    // The click of this press comes right after; a later one without a press is somebody's who cannot hold.
-    setTimeout(() => (pressed = held !== undefined), CLICK_MS);
     const before = held;
     before?.classList.remove("holding");
     held = undefined;
     return before;
   };
 
+  // A press lasts until the finger is lifted, and its click comes right after: on whatever card lies
+  // there by then. Only a click without a press is somebody's who cannot hold.
+  for (const kind of ["pointerup", "pointercancel", "keyup"]) {
+    document.addEventListener(kind, () => setTimeout(() => (pressed = held !== undefined), CLICK_MS), { capture: true });
+  }
   place.addEventListener("pointerdown", (event) => {
     const button = buttonOf(event);
     if (!button || event.button !== 0) return;
@@ -67,8 +70,15 @@ export function onHold(
     if (early) act.short(early);
   });
   place.addEventListener("focusout", release);
-  place.addEventListener("click", (event) => {
-    const button = buttonOf(event);
-    if (button && !pressed) act.otherwise(button);
-  });
+  place.addEventListener(
+    "click",
+    (event) => {
+      const button = buttonOf(event);
+      if (!pressed && !button) return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (!pressed && button) act.otherwise(button);
+    },
+    { capture: true },
+  );
 }

@@ -30,6 +30,31 @@ export function show(place: HTMLElement, markup: Markup): void {
 }
 const shown = new WeakMap<HTMLElement, string>();
 
+/** Put a list into a place: entries whose markup is the same stay as they are. */
+export function showList(place: HTMLElement, entries: { key: string; markup: Markup }[]): void {
+  shown.delete(place);
+  const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["focus"] : undefined;
+  const before = new Map([...place.children].map((child) => [(child as HTMLElement).dataset["key"], child as HTMLElement]));
+  const wanted = entries.map(({ key, markup }) => {
+    const known = before.get(key);
+    if (known && shown.get(known) === markup.text) return known;
+    const fresh = document.createElement("div");
+    fresh.dataset["key"] = key;
+    show(fresh, markup);
+    return fresh;
+  });
+  const kept = new Set(wanted);
+  for (const child of [...place.children]) if (!kept.has(child as HTMLElement)) child.remove();
+  let next = place.firstChild;
+  for (const child of wanted) {
+    if (child === next) next = child.nextSibling;
+    else place.insertBefore(child, next);
+  }
+  if (focused && !document.activeElement?.matches("[data-focus]")) {
+    place.querySelector<HTMLElement>(`[data-focus="${focused}"]`)?.focus({ preventScroll: true });
+  }
+}
+
 /** An icon of the sprite. */
 export function icon(name: string): Markup {
   return html`<svg class="icon" aria-hidden="true"><use href="${document.body.dataset["sprite"]}#${name}"></use></svg>`;

@@ -2,7 +2,7 @@
 import type { Operation } from "./events";
 import { stopSubject } from "./events";
 import { onHold } from "./hold";
-import { clock, day, find, html, icon, show, toast, type Markup } from "./html";
+import { clock, day, find, html, icon, show, showList, toast, type Markup } from "./html";
 import { UNDO_MS } from "./outbox";
 import { dates, lookAt, onChange, reasonTitle, state, stops, today } from "./state";
 import { openStop } from "./stop";
@@ -122,8 +122,11 @@ function render(): void {
   find<HTMLButtonElement>("#bulk-go").disabled = !chosen.size;
   const visible = all.filter(matches);
   const due = state.date <= today();
-  const cards = visible.map((stop) => (stop.state === "todo" ? openCard(stop, due) : doneCard(stop)));
-  show(find("#stops"), cards.length ? html`${cards}` : nothing(all));
+  const cards = visible.map((stop) => ({
+    key: stop.id,
+    markup: stop.state === "todo" ? openCard(stop, due) : doneCard(stop),
+  }));
+  showList(find("#stops"), cards.length ? cards : [{ key: "nothing", markup: nothing(all) }]);
   offerNext();
 }
 
@@ -167,7 +170,7 @@ async function deliver(button: HTMLElement): Promise<void> {
   const stop = stopOf(button);
   if (stop?.state !== "todo") return;
   const byKeyboard = button === document.activeElement && button.matches(":focus-visible");
-  const next = button.closest("[data-stop]")?.nextElementSibling?.getAttribute("data-stop");
+  const next = button.closest("[data-key]")?.nextElementSibling?.getAttribute("data-key");
   await record([{ ...delivered(stop), undo_ms: UNDO_MS }], `已送达：${stop.building} ${stop.door}`, isSaid);
   if (byKeyboard && next) document.querySelector<HTMLElement>(`[data-focus="hold-${next}"]`)?.focus();
 }
