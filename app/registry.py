@@ -30,6 +30,7 @@ from app.identity import api as identity_api
 from app.identity import jobs as identity_jobs
 from app.identity import models as identity_models
 from app.kpi import api as kpi_api
+from app.kpi import jobs as kpi_jobs
 from app.kpi import models as kpi_models
 from app.network import api as network_api
 from app.network import handlers as network_handlers
@@ -102,7 +103,7 @@ DOMAINS: tuple[Domain, ...] = (
         schedules=aftersales_jobs.SCHEDULES,
         reactions=aftersales_handlers.REACTIONS,
     ),
-    Domain("kpi", routers=[kpi_api.router]),
+    Domain("kpi", routers=[kpi_api.router], jobs=kpi_jobs.JOBS, schedules=kpi_jobs.SCHEDULES),
 )
 
 PAGES: tuple[Pages, ...] = (account_pages.PAGES,)

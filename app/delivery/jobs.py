@@ -3,12 +3,18 @@
 from datetime import date, timedelta
 from uuid import UUID
 
+from app.core.clock import local_date
 from app.core.jobs import JobContext, JobSpec, Payload, enqueue
 from app.core.schedule import Schedule
+from app.delivery.repository import mornings
 from app.delivery.service import freeze_and_plan
 from app.delivery.service.withdrawing import TELL_JOB, tell_households, tell_payload
 
 PLAN_JOB = "delivery.freeze_and_plan"
+COUNT_JOB = "delivery.count_mornings"
+COUNTED_BACK = timedelta(days=62)
+"""How far back rounds are looked for that nobody has counted."""
+MORNINGS_AT_ONCE = 500
 
 
 async def run_freeze_and_plan(context: JobContext, _: Payload) -> None:
@@ -36,10 +42,23 @@ async def run_tell_withdrawn(context: JobContext, payload: Payload) -> None:
             )
 
 
+async def run_count_mornings(context: JobContext, _: Payload) -> None:
+    """Count the mornings that nobody has counted: of rounds planned before, or loaded in bulk."""
+    since = local_date(context.clock.now()) - COUNTED_BACK
+    while True:
+        async with context.database.transaction() as session:
+            keys = await mornings.list_missing(session, since=since, limit=MORNINGS_AT_ONCE)
+            await mornings.rebuild_mornings(session, keys)
+        if len(keys) < MORNINGS_AT_ONCE:
+            return
+
+
 JOBS: list[JobSpec] = [
     JobSpec(PLAN_JOB, run_freeze_and_plan, concurrency=1),
     JobSpec(TELL_JOB, run_tell_withdrawn),
+    JobSpec(COUNT_JOB, run_count_mornings, concurrency=1),
 ]
 SCHEDULES: list[Schedule] = [
     Schedule(PLAN_JOB, every=timedelta(minutes=1), catch_up=timedelta(minutes=2)),
+    Schedule(COUNT_JOB, every=timedelta(minutes=10), catch_up=timedelta(minutes=10)),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ForeignKeyConstraint,
     Index,
@@ -162,6 +163,49 @@ class RouteSheet(DeviceOwned):
     stops: Mapped[int] = mapped_column(Integer)
     bottles: Mapped[int] = mapped_column(Integer)
     planned_at: Mapped[datetime]
+
+
+class BlockMorning(DeviceOwned):
+    """What a block's stops of one service date add up to; rebuilt by whoever changes one.
+
+    Households only, schools stand apart. `due` leaves the withdrawn out; `made` are made in full:
+    on time, late, or by one tap for several.
+    """
+
+    __tablename__ = "block_mornings"
+    __table_args__ = (
+        CheckConstraint("made = on_time + late + bulk", name="made"),
+        CheckConstraint("due = made + partly + failed + still_open", name="due"),
+        CheckConstraint(
+            "least(on_time, late, bulk, partly, failed, still_open) >= 0", name="counts"
+        ),
+        Index("ix_block_mornings_service_date", "service_date", "station_id"),
+    )
+
+    block_id: Mapped[UUID] = mapped_column(primary_key=True)
+    service_date: Mapped[date] = mapped_column(primary_key=True)
+    station_id: Mapped[UUID]
+    city_code: Mapped[str]
+    due: Mapped[int] = mapped_column(Integer, server_default="0")
+    made: Mapped[int] = mapped_column(Integer, server_default="0")
+    on_time: Mapped[int] = mapped_column(Integer, server_default="0")
+    late: Mapped[int] = mapped_column(Integer, server_default="0")
+    bulk: Mapped[int] = mapped_column(Integer, server_default="0")
+    partly: Mapped[int] = mapped_column(Integer, server_default="0")
+    failed: Mapped[int] = mapped_column(Integer, server_default="0")
+    still_open: Mapped[int] = mapped_column(Integer, server_default="0")
+    withdrawn: Mapped[int] = mapped_column(Integer, server_default="0")
+    schools_due: Mapped[int] = mapped_column(Integer, server_default="0")
+    schools_made: Mapped[int] = mapped_column(Integer, server_default="0")
+    made_by_slot: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    """Stops made by the ten minutes of the day they were made in, 0 to 143; none marked in bulk."""
+    first_tap_at: Mapped[datetime | None]
+    last_tap_at: Mapped[datetime | None]
+    """First and last tap at a door, corrected."""
+    last_heard_at: Mapped[datetime | None]
+    """When a phone last reported a stop of the block."""
+    version: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Grows with every rebuild: the sum over a date tells whether anything changed."""
 
 
 class PickingTotal(DeviceOwned):

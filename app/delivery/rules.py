@@ -1,7 +1,7 @@
 """Pure rules of the morning: why a delivery fails and whose fault it is, and what a phone's clock says."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from app.delivery.models import DeliveryStatus, StopState
@@ -34,6 +34,8 @@ OUR_FAULT = {
 }
 """Bottles that our fault kept from the door are given back to the line."""
 
+ON_TIME_LIMIT = time(7, 0)
+"""Household milk is at the door before this local time (S1 5.2.1)."""
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """How far a tap may lie behind the moment its phone sent it, by that phone's own clock."""
 LATEST = timedelta(days=14)

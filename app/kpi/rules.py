@@ -10,10 +10,9 @@ from math import ceil, floor
 from typing import Any
 
 from app.core.clock import OPERATOR_ZONE, local_date, local_instant
+from app.delivery.rules import ON_TIME_LIMIT
 from app.kpi.definitions import Definition, Direction, Unit
 
-ON_TIME_LIMIT = time(7, 0)
-"""Household milk is at the door before this local time (S1 5.2.1)."""
 ANSWER_LIMIT = timedelta(hours=24)
 HANDLE_LIMIT = timedelta(hours=24)
 GOOD_SCORE = 4

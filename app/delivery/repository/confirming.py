@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import fetch
 from app.delivery.models import DeliveryStatus, StopState
+from app.delivery.repository.mornings import MOVE_MORNINGS, MorningKey, rebuild_mornings
 
 StopKey = tuple[UUID, date, UUID]
 """Customer, service date, address."""
@@ -50,15 +51,24 @@ WHERE d.customer_id = e.customer_id AND d.service_date = e.service_date
   AND d.order_line_id = e.order_line_id AND d.delivery_no = e.delivery_no
 """
 
-_SET_STOPS = """
-UPDATE {stops} s
-SET state = n.state, made_at = n.made_at, bulk_marked = n.bulk, deliverer_id = $1
-FROM unnest($2::uuid[], $3::date[], $4::uuid[], $5::int[], $6::text[], $7::timestamptz[],
-            $8::boolean[])
-     AS n(customer_id, service_date, address_id, bottles, state, made_at, bulk)
-WHERE s.customer_id = n.customer_id AND s.service_date = n.service_date
-  AND s.address_id = n.address_id AND s.bottles = n.bottles
-RETURNING 1
+_SET_STOPS = f"""
+WITH written AS (
+    UPDATE {{stops}} s
+    SET state = n.state, made_at = n.made_at, bulk_marked = n.bulk, deliverer_id = $1
+    FROM unnest($2::uuid[], $3::date[], $4::uuid[], $5::int[], $6::text[], $7::timestamptz[],
+                $8::boolean[], $9::timestamptz[], $10::timestamptz[])
+         AS n(customer_id, service_date, address_id, bottles, state, made_at, bulk, first_tap_at,
+              last_tap_at)
+    WHERE s.customer_id = n.customer_id AND s.service_date = n.service_date
+      AND s.address_id = n.address_id AND s.bottles = n.bottles
+    RETURNING s.block_id, s.service_date, s.customer_kind, old.state AS state_before,
+              old.made_at AS made_at_before, old.bulk_marked AS bulk_before, s.state, s.made_at,
+              s.bulk_marked, n.first_tap_at, n.last_tap_at
+), {MOVE_MORNINGS}
+SELECT w.block_id, w.service_date, count(*) AS stops,
+       bool_and(m.block_id IS NOT NULL) AS counted
+FROM written w LEFT JOIN moved m ON m.block_id = w.block_id AND m.service_date = w.service_date
+GROUP BY w.block_id, w.service_date
 """
 """A stop whose bottles are not those of its locked deliveries has gained one meanwhile: it is left
 out, and rebuilt from its rows."""
@@ -84,6 +94,7 @@ FROM (
 ) n
 WHERE s.customer_id = n.customer_id AND s.service_date = n.service_date
   AND s.address_id = n.address_id
+RETURNING s.block_id, s.service_date
 """
 
 _NOTE_TEMPERATURES = """
@@ -189,6 +200,12 @@ class DueStop:
         """All bottles planned for it."""
         return sum(delivery.quantity for delivery in self.deliveries)
 
+    @property
+    def taps(self) -> tuple[datetime | None, datetime | None]:
+        """First and last tap among its changed deliveries."""
+        taps = [one.done_at for one in self.deliveries if one.changed and one.done_at is not None]
+        return min(taps, default=None), max(taps, default=None)
+
     def delivery_key(self, delivery: DueDelivery) -> DeliveryKey:
         """Where one of its deliveries stands."""
         return (self.key[0], self.key[1], delivery.order_line_id, delivery.delivery_no)
@@ -268,8 +285,9 @@ async def set_stops(
     deliverer_id: UUID,
     stops: Sequence[DueStop],
     outcomes: Sequence[Outcome],
+    now: datetime,
 ) -> None:
-    """Write what became of locked stops."""
+    """Write what became of locked stops; the counts of their blocks' mornings move along."""
     for month, positions in _by_month([stop.key[1] for stop in stops]).items():
         keys = [stops[position].key for position in positions]
         written = await fetch(
@@ -279,16 +297,25 @@ async def set_stops(
             *_columns(keys, 3),
             [stops[position].bottles for position in positions],
             *_columns([outcomes[position] for position in positions], 3),
+            *_columns([stops[position].taps for position in positions], 2),
+            now,
         )
-        if len(written) != len(keys):
+        if sum(row["stops"] for row in written) != len(keys):
             await rebuild_stops(session, keys)
+        elif not all(row["counted"] for row in written):
+            await rebuild_mornings(
+                session, [(row["block_id"], row["service_date"]) for row in written]
+            )
 
 
 async def rebuild_stops(session: AsyncSession, keys: Sequence[StopKey]) -> None:
     """Bring stops in line with their deliveries, which the caller has locked."""
+    touched: set[MorningKey] = set()
     for month, positions in _by_month([key[1] for key in keys]).items():
         chosen = [keys[position] for position in positions]
-        await fetch(session, _for_month(_REBUILD_STOPS, month), *_columns(chosen, 3))
+        rows = await fetch(session, _for_month(_REBUILD_STOPS, month), *_columns(chosen, 3))
+        touched.update((row["block_id"], row["service_date"]) for row in rows)
+    await rebuild_mornings(session, touched)
 
 
 async def note_temperatures(session: AsyncSession, notes: Mapping[StopKey, Decimal]) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.delivery.repository import mornings
 from app.delivery.repository.calendar import due_quantity
 from app.delivery.repository.scope import DayScope
 from app.network.models import PlanDay, PlanDayState
@@ -92,6 +93,7 @@ SET bottles = EXCLUDED.bottles, station_id = EXCLUDED.station_id, block_id = EXC
     city_code = EXCLUDED.city_code,
     state = CASE stops.state WHEN 'withdrawn' THEN 'planned' ELSE stops.state END
 WHERE stops.bottles <> EXCLUDED.bottles OR stops.state = 'withdrawn'
+RETURNING stops.block_id, old.block_id AS block_before
 """
 
 _WITHDRAWN_STOPS = f"""
@@ -181,13 +183,29 @@ async def insert_deliveries(session: AsyncSession, scope: DayScope, *, again: bo
 
 
 async def insert_stops(session: AsyncSession, scope: DayScope, *, again: bool) -> int:
-    """One stop per address with deliveries; `again` brings those that exist up to date."""
-    return await _count(session, scope, _STOPS_AGAIN if again else _STOPS)
+    """One stop per address with deliveries; `again` brings those that exist up to date.
+
+    The blocks' mornings are counted anew, also those that lost a stop.
+    """
+    if not again:
+        count = await _count(session, scope, _STOPS)
+        await mornings.rebuild_day(
+            session, scope.service_date, await mornings.list_blocks(session, scope)
+        )
+        return count
+    written = list(await session.execute(*scope.bind(_STOPS_AGAIN)))
+    blocks = {block_id for row in written for block_id in row if block_id is not None}
+    await mornings.rebuild_day(session, scope.service_date, blocks)
+    return len(written)
 
 
 async def insert_withdrawn_stops(session: AsyncSession, scope: DayScope) -> int:
     """Stops that would have been due on a day the operator withdraws."""
-    return await _count(session, scope, _WITHDRAWN_STOPS)
+    count = await _count(session, scope, _WITHDRAWN_STOPS)
+    await mornings.rebuild_day(
+        session, scope.service_date, await mornings.list_blocks(session, scope)
+    )
+    return count
 
 
 async def rebuild_totals(session: AsyncSession, scope: DayScope, *, now: datetime) -> None:

@@ -15,7 +15,7 @@ from app.customers.models import AddressVersion
 from app.customers.service import DoorDetails, open_door_details
 from app.delivery.errors import RouteUnknown
 from app.delivery.models import Delivery, DeliveryStatus, RouteSheet, Stop, StopState
-from app.delivery.repository import confirming, reading
+from app.delivery.repository import confirming, mornings, reading
 from app.identity.access import Principal
 from app.identity.service import log_accesses
 from app.workforce.errors import DelivererUnknown
@@ -137,6 +137,7 @@ async def hand_over_route(
         .execution_options(synchronize_session=False)
     )
     await session.flush()
+    await mornings.rebuild_mornings(session, [(block_id, service_date)])
     return sheet
 
 

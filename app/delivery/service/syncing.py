@@ -170,6 +170,7 @@ async def _confirm(
         deliverer_id=batch.deliverer_id,
         stops=stops,
         outcomes=[outcome_of(stop) for stop in stops],
+        now=batch.now,
     )
     await confirming.note_temperatures(session, temperatures)
     await settle(session, stops, now=batch.now)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Select, and_, case, cast, func, select
+from sqlalchemy import ColumnElement, Date, Select, Subquery, and_, case, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -63,9 +63,22 @@ def confirmed_orders(scope: Scope, period: Period) -> OrderRows:
 
 
 def _served_by(chosen: OrderRows, scope: Scope) -> OrderRows:
+    placed = placed_orders(chosen)
+    narrowed = select(
+        placed.c.customer_id, placed.c.order_id, placed.c.source, placed.c.confirmed_at
+    ).join(Block, Block.id == placed.c.block_id)
+    if scope.within_station_id is not None:
+        narrowed = narrowed.where(Block.station_id == scope.within_station_id)
+    if scope.kind is ScopeKind.STATION:
+        return narrowed.where(Block.station_id == scope.row_id)
+    return narrowed.where(Block.id == scope.row_id)
+
+
+def placed_orders(chosen: OrderRows) -> Subquery:
+    """Some orders with the block that serves them; those no block ever serves are left out."""
     on = cast(func.timezone(OPERATOR_ZONE.key, Order.confirmed_at), Date)
     first = AddressBlock.valid_from
-    placed = (
+    return (
         chosen.add_columns(AddressBlock.block_id)
         .join(
             AddressBlock,
@@ -84,14 +97,6 @@ def _served_by(chosen: OrderRows, scope: Scope) -> OrderRows:
         )
         .subquery()
     )
-    narrowed = select(
-        placed.c.customer_id, placed.c.order_id, placed.c.source, placed.c.confirmed_at
-    ).join(Block, Block.id == placed.c.block_id)
-    if scope.within_station_id is not None:
-        narrowed = narrowed.where(Block.station_id == scope.within_station_id)
-    if scope.kind is ScopeKind.STATION:
-        return narrowed.where(Block.station_id == scope.row_id)
-    return narrowed.where(Block.id == scope.row_id)
 
 
 async def count_orders(

@@ -96,7 +96,7 @@ def present_kpi(result: KpiResult) -> KpiOut:
         title=result.definition.title,
         value=result.verdict.value,
         unit=result.definition.unit,
-        target=_plain(result.target),
+        target=plain(result.target),
         direction=result.definition.direction,
         status=result.verdict.status,
         numerator=result.measured.numerator,
@@ -106,7 +106,7 @@ def present_kpi(result: KpiResult) -> KpiOut:
     )
 
 
-def _plain(value: Decimal) -> Decimal:
+def plain(value: Decimal) -> Decimal:
     """95.000 as 95, 4.500 as 4.5."""
     whole = value.to_integral_value()
     return whole if whole == value else value.normalize()

@@ -1,21 +1,16 @@
-"""JSON endpoints of KPIs (S1 5.2.1)."""
+"""The eight KPIs, their definitions, targets and rows (S1 5.2.1)."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path
 
 from app.core.db import SessionDep
-from app.core.errors import Forbidden
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
-from app.identity.access import Allow, ClockDep, Principal
-from app.identity.models import Role
+from app.identity.access import ClockDep
 from app.kpi import service
-from app.kpi.definitions import ScopeKind
-from app.kpi.drilldown import Place, list_kpi_rows
-from app.kpi.models import KpiTarget
-from app.kpi.schemas import (
+from app.kpi.api.callers import Admin, FirstDate, KpiReader, LastDate, ScopeText, scope_of
+from app.kpi.api.schemas import (
     DefinitionOut,
     KpiRowOut,
     KpisOut,
@@ -26,29 +21,12 @@ from app.kpi.schemas import (
     present_kpi,
     present_row,
 )
-from app.kpi.scopes import Scope, read_scope
+from app.kpi.drilldown import Place, list_kpi_rows
+from app.kpi.models import KpiTarget
 
-router = APIRouter(tags=["kpi"])
+router = APIRouter()
 
-SEES_ALL = (Role.MANAGER, Role.AUDITOR, Role.QUALITY, Role.ADMIN)
-KpiReader = Annotated[Principal, Depends(Allow(*SEES_ALL, Role.STATION_MANAGER))]
-Admin = Annotated[Principal, Depends(Allow(Role.ADMIN))]
-FirstDate = Annotated[date, Query(alias="from")]
-LastDate = Annotated[date, Query(alias="to")]
-ScopeText = Annotated[str | None, Query(max_length=60)]
 Key = Annotated[str, Path(max_length=60)]
-
-
-def _scope_of(caller: Principal, text: str | None) -> Scope:
-    held_to: UUID | None = None
-    if not caller.has(*SEES_ALL):
-        if caller.station_id is None:
-            raise Forbidden
-        held_to = caller.station_id
-    if text is None and held_to is not None:
-        return Scope(ScopeKind.STATION, row_id=held_to, within_station_id=held_to)
-    named = ScopeKind.OPERATOR.value if text is None else text
-    return read_scope(named, within_station_id=held_to)
 
 
 @router.get("/kpi")
@@ -65,7 +43,7 @@ async def read_kpis(
     `scope`: operator, city:310000, station:stn_…, block:blk_…, deliverer:dlv_…; a station manager
     sees his own station.
     """
-    period, asked, now = service.read_period(first, last), _scope_of(caller, scope), clock.now()
+    period, asked, now = service.read_period(first, last), scope_of(caller, scope), clock.now()
     results = await service.read_kpis(session, scope=asked, period=period, now=now)
     return KpisOut(
         from_date=first,
@@ -127,7 +105,7 @@ async def list_rows(
     found = await list_kpi_rows(
         session,
         key=definition.key,
-        scope=_scope_of(caller, scope),
+        scope=scope_of(caller, scope),
         period=service.read_period(first, last),
         now=clock.now(),
         limit=page.limit,

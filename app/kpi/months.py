@@ -1,0 +1,166 @@
+"""Closed months: the eight figures as they were reported, beside what is known now (S1 5.2.1)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import local_date
+from app.kpi.definitions import DEFINITIONS, Definition, KpiKey, ScopeKind
+from app.kpi.errors import BadMonth, BadScope, MonthClosed, MonthNotOver, MonthUnknown
+from app.kpi.models import KpiMonth, KpiMonthFigure
+from app.kpi.repository import days, months, targets
+from app.kpi.rules import Measured, Period, Verdict, judge
+from app.kpi.scopes import Scope
+from app.kpi.service import require_scope
+from app.kpi.trends import MILLISECOND, count_day
+
+_MONTH = re.compile(r"(20\d{2})-(0[1-9]|1[0-2])")
+KEPT = frozenset({ScopeKind.OPERATOR, ScopeKind.CITY, ScopeKind.STATION})
+"""Scopes whose months are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A KPI of a month as counted at one time."""
+
+    numerator: int
+    denominator: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class MonthFigure:
+    """A KPI of a closed month: as reported, as known now, and what lies between."""
+
+    definition: Definition
+    target: Decimal
+    reported: Figure
+    now: Figure
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Known now less reported, in the KPI's unit; None where either has no data."""
+        if self.now.verdict.value is None or self.reported.verdict.value is None:
+            return None
+        return self.now.verdict.value - self.reported.verdict.value
+
+
+@dataclass(frozen=True, slots=True)
+class MonthReport:
+    """A closed month of a scope."""
+
+    month: date
+    closed_at: datetime
+    closed_by: str
+    figures: Sequence[MonthFigure]
+
+
+def read_month(text: str) -> date:
+    """First day of a month written as `2026-03`; raises BadMonth."""
+    found = _MONTH.fullmatch(text)
+    if found is None:
+        raise BadMonth
+    return date(int(found[1]), int(found[2]), 1)
+
+
+def period_of(month: date) -> Period:
+    """All days of a month."""
+    return Period(month, (month + timedelta(days=31)).replace(day=1) - timedelta(days=1))
+
+
+async def close_month(session: AsyncSession, *, month: date, actor: str, now: datetime) -> KpiMonth:
+    """Keep a month's figures of every scope for good, from days that are counted anew where needed.
+
+    Raises MonthNotOver, MonthClosed.
+    """
+    period = period_of(month)
+    if local_date(now) <= period.last:
+        raise MonthNotOver(closable_from=(period.last + timedelta(days=1)).isoformat())
+    if not await months.open_closing(session, month=month, actor=actor, now=now):
+        closed = await months.find_month(session, month)
+        raise MonthClosed(closed_at=None if closed is None else closed.closed_at.isoformat())
+    counted = await months.list_counted(session, period)
+    all_days = {period.first + timedelta(days=n) for n in range(period.last.day)}
+    for day in sorted((all_days - counted) | set(await days.list_dirty(session, period))):
+        await count_day(session, day=day, now=now)
+    own = await targets.targets_on(session, on=period.last)
+    await months.keep_figures(
+        session,
+        month=month,
+        period=period,
+        targets={key: own.get(key, DEFINITIONS[key].target) for key in KpiKey},
+    )
+    found = await months.find_month(session, month)
+    if found is None:
+        raise MonthUnknown
+    return found
+
+
+async def list_reports(
+    session: AsyncSession, *, scope: Scope, limit: int, before: date | None
+) -> list[MonthReport]:
+    """Closed months of a scope, the newest first; raises BadScope below stations."""
+    await _require_kept(session, scope)
+    found = await months.list_months(session, limit=limit, before=before)
+    return await _reports(session, found, scope)
+
+
+async def read_report(session: AsyncSession, *, month: date, scope: Scope) -> MonthReport:
+    """One closed month of a scope; raises MonthUnknown, BadScope below stations."""
+    await _require_kept(session, scope)
+    found = await months.find_month(session, month)
+    if found is None:
+        raise MonthUnknown
+    (report,) = await _reports(session, [found], scope)
+    return report
+
+
+async def _require_kept(session: AsyncSession, scope: Scope) -> None:
+    if scope.kind not in KEPT:
+        raise BadScope
+    await require_scope(session, scope)
+
+
+async def _reports(
+    session: AsyncSession, found: Sequence[KpiMonth], scope: Scope
+) -> list[MonthReport]:
+    kept = await months.list_figures(session, months=[one.month for one in found], scope=scope.text)
+    reports = []
+    for one in found:
+        known = await months.sum_days(session, period=period_of(one.month), scope=scope.text)
+        mine = {KpiKey(row.key): row for row in kept if row.month == one.month}
+        reports.append(
+            MonthReport(
+                month=one.month,
+                closed_at=one.closed_at,
+                closed_by=one.closed_by,
+                figures=[_figure(key, mine.get(key), known.get(key)) for key in KpiKey],
+            )
+        )
+    return reports
+
+
+def _figure(
+    key: KpiKey, kept: KpiMonthFigure | None, known: tuple[int, int, int | None] | None
+) -> MonthFigure:
+    definition = DEFINITIONS[key]
+    target = definition.target if kept is None else kept.target
+
+    def judged(counts: tuple[int, int, int | None]) -> Figure:
+        numerator, denominator, longest_ms = counts
+        longest = None if longest_ms is None else longest_ms * MILLISECOND
+        measured = Measured(numerator, denominator, longest=longest)
+        return Figure(numerator, denominator, judge(definition, measured, target=target))
+
+    nothing = (0, 0, None)
+    reported = nothing if kept is None else (kept.numerator, kept.denominator, kept.longest_ms)
+    return MonthFigure(
+        definition=definition,
+        target=target,
+        reported=judged(reported),
+        now=judged(known or nothing),
+    )

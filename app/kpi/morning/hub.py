@@ -1,0 +1,152 @@
+"""The morning live: one look per tick for all viewers of a process, and none while nobody watches.
+
+A viewer always gets the whole of his scope, so that whatever he missed is made up by the next event.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.core.clock import BusinessClock, local_date
+from app.core.db import Database
+from app.core.errors import TooManyRequests
+from app.kpi.morning.reading import Board, load_board
+from app.kpi.repository import mornings
+from app.kpi.scopes import OPERATOR, Scope
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 1.0
+LOOK_AGAIN_SECONDS: Final = 10
+"""Also without a change: rounds fall behind by the clock alone."""
+LONGEST_SECONDS = 600.0
+"""Then a stream ends; its viewer comes again by himself, and his rights are looked at anew."""
+MOST_VIEWERS = 500
+
+
+class TooManyViewers(TooManyRequests):
+    """This process has as many live viewers as it takes."""
+
+    code = "too_many_viewers"
+    title = "实时查看的人数过多，请稍后再试"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """A scope's morning as text; equal ids mean equal content, whichever process made it."""
+
+    id: str
+    text: str
+
+
+@dataclass(eq=False, slots=True)
+class _Viewer:
+    scope: Scope
+    waiting: asyncio.Queue[LiveEvent] = field(default_factory=lambda: asyncio.Queue(maxsize=1))
+    last_id: str | None = None
+
+    async def next_until(self, ends: float) -> LiveEvent | None:
+        """The next event, or None at a time of the loop."""
+        try:
+            async with asyncio.timeout_at(ends):
+                return await self.waiting.get()
+        except TimeoutError:
+            return None
+
+    def offer(self, event: LiveEvent) -> None:
+        """Put the newest in place of one that was not fetched: nobody waits for a slow viewer."""
+        if event.id == self.last_id:
+            return
+        with suppress(asyncio.QueueEmpty):
+            self.waiting.get_nowait()
+        self.waiting.put_nowait(event)
+        self.last_id = event.id
+
+
+class MorningHub:
+    """Looks at today's morning once per tick while anybody watches, and tells every viewer."""
+
+    def __init__(
+        self, database: Database, clock: BusinessClock, *, render: Callable[[Board], str]
+    ) -> None:
+        self.database = database
+        self._clock = clock
+        self._render = render
+        self._viewers: set[_Viewer] = set()
+        self._board: Board | None = None
+        self._id = ""
+        self._ticking: asyncio.Task[None] | None = None
+
+    @property
+    def viewers(self) -> int:
+        """How many watch."""
+        return len(self._viewers)
+
+    async def watch(
+        self, scope: Scope, *, last_id: str | None = None, seconds: float = LONGEST_SECONDS
+    ) -> AsyncIterator[LiveEvent]:
+        """Today's morning of a scope, at once and after every change, for some time.
+
+        `last_id` is the event a viewer has already. The scope must exist and be the viewer's to see.
+        """
+        viewer = _Viewer(scope, last_id=last_id)
+        self._viewers.add(viewer)
+        try:
+            if self._board is not None and self._is_ticking():
+                viewer.offer(self._event(self._board, scope, {}))
+            self._keep_ticking()
+            ends = asyncio.get_running_loop().time() + seconds
+            while (event := await viewer.next_until(ends)) is not None:
+                yield event
+        finally:
+            self._viewers.discard(viewer)
+
+    def require_room(self) -> None:
+        """Raise TooManyViewers when this process has enough."""
+        if self.viewers >= MOST_VIEWERS:
+            raise TooManyViewers(retry_after_seconds=30)
+
+    async def tick(self) -> None:
+        """Look once; tell everybody when something changed. Two statements, three when it did."""
+        now = self._clock.now()
+        async with self.database.transaction() as session:
+            marker = await mornings.read_marker(session, local_date(now))
+            found = _name(marker, now)
+            if found == self._id:
+                return
+            self._board = await load_board(session, scope=OPERATOR, day=local_date(now), now=now)
+        self._id = found
+        made: dict[Scope, LiveEvent] = {}
+        for viewer in list(self._viewers):
+            viewer.offer(self._event(self._board, viewer.scope, made))
+
+    def _event(self, board: Board, scope: Scope, made: dict[Scope, LiveEvent]) -> LiveEvent:
+        if scope not in made:
+            made[scope] = LiveEvent(self._id, self._render(board.narrowed(scope)))
+        return made[scope]
+
+    def _is_ticking(self) -> bool:
+        return self._ticking is not None and not self._ticking.done()
+
+    def _keep_ticking(self) -> None:
+        if not self._is_ticking():
+            self._ticking = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while self._viewers:
+            try:
+                await self.tick()
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("live.look_failed", error=type(error).__name__)
+            await asyncio.sleep(TICK_SECONDS)
+        self._board, self._id = None, ""
+
+
+def _name(marker: int, now: datetime) -> str:
+    return f"{local_date(now).isoformat()}.{marker}.{int(now.timestamp()) // LOOK_AGAIN_SECONDS}"
