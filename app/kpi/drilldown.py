@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.coldchain import service as coldchain
+from app.coldchain.ids import public_trip
 from app.coldchain.rules import Slot, SlotState
 from app.core.clock import local_date
 from app.core.ids import public_single
@@ -179,6 +180,8 @@ def _present_check(check: coldchain.TripCheck) -> KpiRow:
             "missing": check.missing,
             "celsius": None if check.celsius is None else str(check.celsius),
             "expected_by": check.expected_by.isoformat(),
+            "trip_id": public_trip(check.vehicle_id, check.service_date, check.trip_no),
+            "vehicle_id": vehicle,
             "station_id": public_single("stn", check.station_id),
             "block_id": block,
         },
@@ -255,6 +258,7 @@ def _present_slot(count: coldchain.DeviceSlotCount, slot: Slot) -> KpiRow:
         facts={
             "state": slot.state.value,
             "celsius": None if slot.celsius is None else str(slot.celsius),
+            "device_id": device,
             "store_id": public_single("sto", count.store_id),
             "station_id": public_single("stn", count.station_id),
         },

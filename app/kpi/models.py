@@ -135,3 +135,21 @@ class KpiMonthFigure(Shared):
     denominator: Mapped[int]
     longest_ms: Mapped[int | None]
     target: Mapped[Decimal] = mapped_column(Numeric(12, 3))
+
+
+class KpiExport(Shared):
+    """Who took figures out as a file; never changed."""
+
+    __tablename__ = "kpi_exports"
+    __table_args__ = (Index("ix_kpi_exports_at", "at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    kind: Mapped[str]
+    scope: Mapped[str]
+    first_date: Mapped[date]
+    last_date: Mapped[date]
+    key: Mapped[str | None]
+    """The KPI whose rows went along."""
+    rows: Mapped[int]

@@ -20,6 +20,25 @@ def upgrade() -> None:
     _add_kpi_days()
     _add_findings()
     _add_months()
+    _add_exports()
+
+
+def _add_exports() -> None:
+    op.create_table(
+        "kpi_exports",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("first_date", sa.Date(), nullable=False),
+        sa.Column("last_date", sa.Date(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=True),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kpi_exports")),
+    )
+    op.create_index("ix_kpi_exports_at", "kpi_exports", ["at"])
+    op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON kpi_exports FROM CURRENT_USER")
 
 
 def _add_findings() -> None:
@@ -163,6 +182,7 @@ def _add_block_mornings() -> None:
 
 def downgrade() -> None:
     """Undo."""
+    op.drop_table("kpi_exports")
     op.drop_table("kpi_month_figures")
     op.drop_table("kpi_months")
     op.drop_table("kpi_finding_events")

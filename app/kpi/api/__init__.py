@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.kpi.api import figures, findings, live, months, mornings, trends
+from app.kpi.api import exports, figures, findings, live, months, mornings, trends
 
 router = APIRouter(tags=["kpi"])
 # Before the figures: `/kpi/{key}` would take every other word for a key.
@@ -11,4 +11,5 @@ router.include_router(live.router)
 router.include_router(trends.router)
 router.include_router(findings.router)
 router.include_router(months.router)
+router.include_router(exports.router)
 router.include_router(figures.router)

@@ -16,6 +16,7 @@ SEES_ALL = (Role.MANAGER, Role.AUDITOR, Role.QUALITY, Role.ADMIN)
 KpiReader = Annotated[Principal, Depends(Allow(*SEES_ALL, Role.STATION_MANAGER))]
 Manager = Annotated[Principal, Depends(Allow(Role.MANAGER))]
 Improver = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.QUALITY, Role.STATION_MANAGER))]
+ExportReader = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.AUDITOR, Role.ADMIN))]
 Admin = Annotated[Principal, Depends(Allow(Role.ADMIN))]
 FirstDate = Annotated[date, Query(alias="from")]
 LastDate = Annotated[date, Query(alias="to")]

@@ -117,3 +117,19 @@ async def blocks_served(
     for row in await session.execute(statement.order_by(RouteSheet.block_id)):
         served.setdefault((row.station_id, row.service_date), []).append(row.block_id)
     return served
+
+
+async def scope_title(session: AsyncSession, scope: Scope) -> str:
+    """What people call a scope that exists."""
+    match scope.kind:
+        case ScopeKind.OPERATOR:
+            return "全部"
+        case ScopeKind.CITY:
+            name = await session.scalar(select(City.name).where(City.code == scope.city_code))
+        case ScopeKind.STATION:
+            name = await session.scalar(select(Station.name).where(Station.id == scope.row_id))
+        case ScopeKind.BLOCK:
+            name = await session.scalar(select(Block.name).where(Block.id == scope.row_id))
+        case ScopeKind.DELIVERER:
+            name = await session.scalar(select(Deliverer.name).where(Deliverer.id == scope.row_id))
+    return name or scope.text

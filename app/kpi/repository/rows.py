@@ -6,16 +6,28 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Row, Select, case, cast, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.aftersales.models import SatisfactionAnswer, Ticket
+from app.aftersales.models import ReturnVisit, SatisfactionAnswer, Ticket
 from app.core.ids import public_pair, public_single
-from app.delivery.models import Stop, StopState
+from app.delivery.models import Delivery, DeliveryStatus, Stop, StopState
 from app.kpi.repository import orders, satisfaction, stops, tickets
 from app.kpi.repository.places import in_scope
 from app.kpi.rules import Period, hours
 from app.kpi.scopes import Scope
+from app.orders.models import OrderLine
 
 SortKey = tuple[date | datetime, UUID, UUID]
 """When, customer, row."""
@@ -107,10 +119,31 @@ def _stops(
         Stop.station_id,
         Stop.block_id,
         Stop.deliverer_id,
+        _orders_of_stop().label("order_ids"),
     ).where(
         stops.HOUSEHOLD,
         Stop.service_date.between(period.first, period.last),
         *in_scope(Stop, scope),
+    )
+
+
+def _orders_of_stop() -> ColumnElement[list[UUID]]:
+    """Orders whose lines came to a stop; read for the rows of a page alone."""
+    return (
+        select(func.array_agg(OrderLine.order_id.distinct()))
+        .join(
+            Delivery,
+            (Delivery.customer_id == OrderLine.customer_id)
+            & (Delivery.order_line_id == OrderLine.order_line_id),
+        )
+        .where(
+            Delivery.customer_id == Stop.customer_id,
+            Delivery.service_date == Stop.service_date,
+            Delivery.address_id == Stop.address_id,
+            Delivery.status != DeliveryStatus.CANCELLED,
+        )
+        .correlate(Stop)
+        .scalar_subquery()
     )
 
 
@@ -126,6 +159,9 @@ def _present_stop(row: Row[*tuple[Any, ...]]) -> KpiRow:
             "state": row.state,
             "made_at": None if row.made_at is None else row.made_at.isoformat(),
             "bulk_marked": row.bulk_marked,
+            "order_ids": [
+                public_pair("ord", row.customer_id, one) for one in sorted(row.order_ids or ())
+            ],
             **_places(row),
         },
     )
@@ -141,6 +177,10 @@ def _places(row: Row[*tuple[Any, ...]]) -> dict[str, str | None]:
 
 def _single(prefix: str, row_id: UUID | None) -> str | None:
     return None if row_id is None else public_single(prefix, row_id)
+
+
+def _pair(prefix: str, customer_id: UUID, row_id: UUID | None) -> str | None:
+    return None if row_id is None else public_pair(prefix, customer_id, row_id)
 
 
 def tickets_received(scope: Scope, period: Period, *, now: datetime) -> Source:
@@ -193,6 +233,7 @@ def _tickets(
         Ticket.first_answered_at,
         Ticket.resolved_at,
         Ticket.is_unfounded,
+        Ticket.order_id,
         tickets.waited(now).label("waited"),
         Ticket.station_id,
         Ticket.block_id,
@@ -216,6 +257,7 @@ def _present_ticket(row: Row[*tuple[Any, ...]]) -> KpiRow:
             "answered": row.first_answered_at is not None,
             "resolved_at": None if row.resolved_at is None else row.resolved_at.isoformat(),
             "is_unfounded": row.is_unfounded,
+            "order_id": _pair("ord", row.customer_id, row.order_id),
             **_places(row),
         },
     )
@@ -231,6 +273,13 @@ def answers_given(scope: Scope, period: Period) -> Source:
         literal(1).label("denominator"),
         SatisfactionAnswer.kind,
         SatisfactionAnswer.score,
+        select(ReturnVisit.ticket_id)
+        .where(
+            ReturnVisit.customer_id == SatisfactionAnswer.customer_id,
+            ReturnVisit.visit_id == SatisfactionAnswer.source_id,
+        )
+        .scalar_subquery()
+        .label("ticket_id"),
         SatisfactionAnswer.station_id,
         SatisfactionAnswer.block_id,
         SatisfactionAnswer.deliverer_id,
@@ -249,7 +298,12 @@ def _present_answer(row: Row[*tuple[Any, ...]]) -> KpiRow:
         at=row.sort_at,
         numerator=row.numerator,
         denominator=row.denominator,
-        facts={"kind": row.kind, "score": row.score, **_places(row)},
+        facts={
+            "kind": row.kind,
+            "score": row.score,
+            "ticket_id": _pair("tkt", row.customer_id, row.ticket_id),
+            **_places(row),
+        },
     )
 
 
