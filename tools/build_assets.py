@@ -23,6 +23,8 @@ ENTRIES = {
     "common.js": "app/web/common/assets/common.ts",
     "staff.css": "app/web/common/assets/staff.css",
     "docs.js": "app/web/account/assets/docs.ts",
+    "manager.js": "app/web/manager/assets/manager.ts",
+    "manager.css": "app/web/manager/assets/manager.css",
 }
 """Name in `asset(...)` -> source. Every page has its own script and, where needed, its own style."""
 

@@ -119,6 +119,18 @@ async def read_report(session: AsyncSession, *, month: date, scope: Scope) -> Mo
     return report
 
 
+async def list_closed(session: AsyncSession, *, limit: int) -> set[date]:
+    """First days of the latest closed months."""
+    return {one.month for one in await months.list_months(session, limit=limit, before=None)}
+
+
+async def find_report(session: AsyncSession, *, month: date, scope: Scope) -> MonthReport | None:
+    """One month of a scope, None where it has not been closed; raises BadScope below stations."""
+    await _require_kept(session, scope)
+    found = await months.find_month(session, month)
+    return None if found is None else (await _reports(session, [found], scope))[0]
+
+
 async def _require_kept(session: AsyncSession, scope: Scope) -> None:
     if scope.kind not in KEPT:
         raise BadScope
