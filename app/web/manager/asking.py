@@ -26,6 +26,7 @@ CHOICES: Mapping[str, str] = {
     "range": "自选",
 }
 """Values of `period` in the address."""
+USUAL = "30"
 DispatcherRoles = (Role.STATION_MANAGER, Role.MANAGER)
 ImproverRoles = (Role.MANAGER, Role.QUALITY, Role.STATION_MANAGER)
 
@@ -82,7 +83,7 @@ class Asked:
             values["month"] = self.month
         if self.choice == "range":
             values |= {"from": self.period.first, "to": self.period.last}
-        if values["period"] == "today":
+        if values["period"] == USUAL:
             del values["period"]
         if values["scope"] == "operator":
             del values["scope"]
@@ -99,7 +100,7 @@ def read_asked(
     caller: KpiReader,
     clock: ClockDep,
     scope: Annotated[str, Query(max_length=60)] = "",
-    period: Annotated[str, Query(max_length=10)] = "today",
+    period: Annotated[str, Query(max_length=10)] = USUAL,
     month: Annotated[str, Query(max_length=10)] = "",
     first: Annotated[str, Query(alias="from", max_length=10)] = "",
     last: Annotated[str, Query(alias="to", max_length=10)] = "",

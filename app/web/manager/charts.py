@@ -10,7 +10,9 @@ from decimal import Decimal
 from math import cos, pi, sin
 
 from app.core.clock import OPERATOR_ZONE, local_instant
+from app.kpi.definitions import Unit
 from app.kpi.morning.rules import CurvePoint
+from app.kpi.trends import Trend
 
 WIDE = 1000
 HOUR = timedelta(hours=1)
@@ -45,14 +47,21 @@ class Trendline:
     bottom: Decimal
 
 
-def trendline(values: Sequence[Decimal | None], *, target: Decimal) -> Trendline | None:
-    """A trend of days, gaps where nothing was counted; None of nothing at all."""
+def trendline(
+    values: Sequence[Decimal | None], *, target: Decimal, most: int | None = None
+) -> Trendline | None:
+    """A trend of days, gaps where nothing was counted; None of nothing at all.
+
+    `most` is the largest value there can be; the smallest is 0.
+    """
     known = [float(value) for value in values if value is not None]
     if not known:
         return None
     low, high = min(*known, float(target)), max(*known, float(target))
     spare = max(high - low, abs(float(target)) * _NARROWEST, 0.01) * 0.12
-    low, high = low - spare, high + spare
+    low, high = max(low - spare, 0.0), high + spare
+    if most is not None:
+        high = min(high, float(most))
     step = WIDE / max(len(values) - 1, 1)
     places = [
         None if value is None else (number * step, (high - float(value)) / (high - low) * 100)
@@ -73,6 +82,15 @@ def trendline(values: Sequence[Decimal | None], *, target: Decimal) -> Trendline
         target_y=_text((high - float(target)) / (high - low) * 100),
         top=Decimal(str(round(high, 2))),
         bottom=Decimal(str(round(low, 2))),
+    )
+
+
+def line_of(trend: Trend) -> Trendline | None:
+    """A KPI's days as a line."""
+    return trendline(
+        [point.verdict.value for point in trend.points],
+        target=trend.target,
+        most=100 if trend.definition.unit is Unit.PERCENT else None,
     )
 
 

@@ -33,7 +33,7 @@ from app.kpi.rules import KpiStatus, Period
 from app.kpi.scopes import Scope
 from app.kpi.service import KpiResult
 from app.kpi.sides import count_waiting
-from app.kpi.trends import Trend, read_trends
+from app.kpi.trends import read_trends
 from app.web.common.templating import is_htmx
 from app.web.manager import charts
 from app.web.manager.asking import HOME, Asked, AskedDep
@@ -143,13 +143,7 @@ async def _trends(session: AsyncSession, asked: Asked) -> dict[KpiKey, charts.Tr
     found, _ = await read_trends(
         session, scope=asked.scope, period=Period(first, last), keys=list(KpiKey)
     )
-    return {trend.definition.key: line_of(trend) for trend in found}
-
-
-def line_of(trend: Trend) -> charts.Trendline | None:
-    """A trend as a line."""
-    values = [point.verdict.value for point in trend.points]
-    return charts.trendline(values, target=trend.target)
+    return {trend.definition.key: charts.line_of(trend) for trend in found}
 
 
 async def _reported(session: AsyncSession, asked: Asked) -> dict[KpiKey, months.MonthFigure]:

@@ -76,7 +76,7 @@ async def drill_down(
         steps=await read_path(session, asked.scope),
         result=result,
         trend=trend,
-        trend_line=None if trend is None else _line(trend),
+        trend_line=None if trend is None else charts.line_of(trend),
         reported=await _reported(session, asked, definition),
         finding=next((one for one in running if one.key == definition.key), None),
         may_record=asked.may_improve and result.verdict.status is KpiStatus.MISSED,
@@ -86,10 +86,6 @@ async def drill_down(
 
 def _cursor(place: tuple[int, list[str]] | None) -> str | None:
     return None if place is None else cursor_of(place[0], *place[1])
-
-
-def _line(trend: Trend) -> charts.Trendline | None:
-    return charts.trendline([point.verdict.value for point in trend.points], target=trend.target)
 
 
 async def _trend(session: AsyncSession, asked: Asked, definition: Definition) -> Trend | None:

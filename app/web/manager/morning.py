@@ -10,6 +10,7 @@ from app.core.ids import public_single
 from app.kpi.definitions import ScopeKind
 from app.kpi.morning.reading import BlockRow, Board, Part
 from app.kpi.morning.rules import limit_of
+from app.kpi.scopes import Scope
 from app.web.common.templating import environment
 from app.web.manager import charts
 from app.web.manager.asking import HOME, Asked
@@ -33,7 +34,8 @@ class AtRisk:
     row: BlockRow
     scope: str
     public_id: str
-    reasons: list[tuple[str, str]]
+    reasons: list[tuple[str, str, str]]
+    """Name, kind of pill, and the same with its numbers."""
 
 
 def outlook_text(
@@ -69,11 +71,19 @@ def at_risk(row: BlockRow, *, limit_at: datetime, now: datetime) -> AtRisk:
     )
 
 
+def parts_of(board: Board) -> tuple[str, list[Part]]:
+    """One level down and what it is called; an operator with one city sees its stations at once."""
+    cities = {row.city_code for row in board.rows}
+    if board.scope.kind is ScopeKind.OPERATOR and len(cities) == 1:
+        board = board.narrowed(Scope(ScopeKind.CITY, city_code=cities.pop()))
+    return _LEVELS[board.scope.kind], board.parts()
+
+
 def morning_values(board: Board, *, may_dispatch: bool, carried: str) -> dict[str, Any]:
     """What the morning's templates need; `carried` goes along in their addresses."""
     limit_at, whole = limit_of(board.service_date), board.whole
     risky = [row for row in board.rows if row.outlook.risks]
-    parts = board.parts()
+    level, parts = parts_of(board)
     points = board.curve()
     projected = whole.projected_share if board.as_of < limit_at else None
     verdict, kind = outlook_text(whole, target=board.target, now=board.as_of, limit_at=limit_at)
@@ -99,7 +109,7 @@ def morning_values(board: Board, *, may_dispatch: bool, carried: str) -> dict[st
         "risky_count": len(risky),
         "parts": parts[:PARTS_SHOWN],
         "parts_count": len(parts),
-        "parts_level": _LEVELS[board.scope.kind],
+        "parts_level": level,
         "may_dispatch": may_dispatch,
         "carried": carried,
     }

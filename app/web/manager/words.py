@@ -34,6 +34,16 @@ FRACTIONS: Mapping[KpiKey, tuple[str, str]] = {
     KpiKey.COMPLAINT_HANDLED_RATE: ("已处理", "应处理投诉"),
 }
 """What numerator and denominator are, in a word or two."""
+NOTHING_YET: Mapping[KpiKey, str] = {
+    KpiKey.ON_TIME_RATE: "还没有过 7:00 的应送户次",
+    KpiKey.RESPONSE_TIME: "期间内没有售后单",
+    KpiKey.INTERNET_RATE: "期间内没有来源已知的家庭订单",
+    KpiKey.SATISFACTION: "期间内没有回访和调查答复",
+    KpiKey.DELIVERY_TEMP_RATE: "期间内没有应做的检查",
+    KpiKey.COLD_STORE_TEMP_RATE: "期间内没有应有读数的时段",
+    KpiKey.COMPLAINT_RATE: "期间内还没有送达的户次",
+    KpiKey.COMPLAINT_HANDLED_RATE: "期间内没有应处理的投诉",
+}
 FORMULAS: Mapping[Unit, str] = {
     Unit.PERCENT: "分子 ÷ 分母 × 100%",
     Unit.HOURS: "期间内最长的一次响应时间（小时）",
@@ -97,10 +107,15 @@ def beside_facts(beside: Mapping[str, Any]) -> list[tuple[str, str]]:
     return facts
 
 
-def reasons_of(row: BlockRow, *, limit_at: datetime, now: datetime) -> list[tuple[str, str]]:
-    """Why a block is at risk: the reason's name, and the same with its numbers."""
+def reasons_of(row: BlockRow, *, limit_at: datetime, now: datetime) -> list[tuple[str, str, str]]:
+    """Why a block is at risk: the reason's name, its kind of pill, and the same with its numbers."""
     return [
-        (RISK_LABELS[risk], _reason(risk, row, past=now >= limit_at)) for risk in row.outlook.risks
+        (
+            RISK_LABELS[risk],
+            "warn" if risk is Risk.FAILED_STOPS else "bad",
+            _reason(risk, row, past=now >= limit_at),
+        )
+        for risk in row.outlook.risks
     ]
 
 
