@@ -129,7 +129,7 @@ def serve() -> None:
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=8,
+                timeout_graceful_shutdown=3,  # open event streams end only then
             )
         )
         await server.serve()

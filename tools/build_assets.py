@@ -28,13 +28,13 @@ ENTRIES = {
 }
 """Name in `asset(...)` -> source. Every page has its own script and, where needed, its own style."""
 
-COPIES = {
-    "htmx.js": "htmx.org/dist/htmx.min.js",
-    "hx-sse.js": "htmx.org/dist/ext/hx-sse.min.js",
-    "swagger-ui.js": "swagger-ui-dist/swagger-ui-bundle.js",
-    "swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
+COPIES: dict[str, tuple[str, ...]] = {
+    # In one file: htmx starts right after its own script, and a stream's that came later is missed.
+    "htmx.js": ("htmx.org/dist/htmx.min.js", "htmx.org/dist/ext/hx-sse.min.js"),
+    "swagger-ui.js": ("swagger-ui-dist/swagger-ui-bundle.js",),
+    "swagger-ui.css": ("swagger-ui-dist/swagger-ui.css",),
 }
-"""Name in `asset(...)` -> file of a package, served as it came."""
+"""Name in `asset(...)` -> files of packages, served as they came."""
 
 KEPT_CLASSES = ("show",)
 """Bootstrap classes that no source names in full."""
@@ -65,7 +65,7 @@ class Tree:
 
     root: Path
     entries: dict[str, str] = field(default_factory=lambda: ENTRIES)
-    copies: dict[str, str] = field(default_factory=lambda: COPIES)
+    copies: dict[str, tuple[str, ...]] = field(default_factory=lambda: COPIES)
     workers: dict[str, ServiceWorker] = field(default_factory=lambda: WORKERS)
 
     @property
@@ -204,10 +204,10 @@ def _purge(tree: Tree) -> None:
 
 
 def _copy(tree: Tree, fresh: Path, name: str) -> str:
-    data = (tree.modules / tree.copies[name]).read_bytes()
+    files = [(tree.modules / file).read_bytes() for file in tree.copies[name]]
     # Source maps are not served; a browser that looks for them would only log an error.
-    data = re.sub(rb"\n?(//|/\*)# sourceMappingURL=\S+( ?\*/)?\s*$", b"", data)
-    return _keep(fresh, name, data)
+    data = [re.sub(rb"\n?(//|/\*)# sourceMappingURL=\S+( ?\*/)?\s*$", b"", file) for file in files]
+    return _keep(fresh, name, b"\n".join(data))
 
 
 def _keep(fresh: Path, name: str, data: bytes) -> str:

@@ -110,7 +110,8 @@ def _answer(scope: Scope, problem: Problem, headers: Mapping[str, str] | None = 
     show: ProblemPage | None = getattr(app.state, "problem_page", None) if app else None
     page = show(scope, problem) if show is not None else None
     if page is not None:
-        page.headers.update(headers or {})
+        if page.status_code == problem.status:
+            page.headers.update(headers or {})
         return page
     content = problem.model_dump(mode="json", exclude_none=True)
     return _ProblemResponse(content, status_code=problem.status, headers=headers)

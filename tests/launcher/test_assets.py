@@ -45,7 +45,7 @@ def tree(tmp_path: Path) -> Tree:
             "barn.js": "app/web/barn/assets/barn.ts",
             "barn.css": "app/web/barn/assets/barn.css",
         },
-        copies={"htmx.js": "htmx.org/dist/htmx.min.js"},
+        copies={"htmx.js": ("htmx.org/dist/htmx.min.js",)},
         workers={"barn-sw.js": worker},
     )
 

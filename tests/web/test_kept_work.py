@@ -130,6 +130,24 @@ async def test_a_login_in_another_tab_does_not_stop_this_one(
     assert workshop.notes == ["请按门铃"]
 
 
+async def test_a_wrong_field_is_told_beside_the_form(
+    site: Site, workshop: Workshop, page: Page
+) -> None:
+    site.expected = ["422"]
+    await page.get_by_label("局部留言").fill("短")
+    await page.get_by_role("button", name="保存局部").click()
+    await expect(page.locator("#wrong")).to_contain_text("局部留言：太短")
+    await expect(page.locator("#toasts")).to_be_empty()
+    await expect(page.get_by_label("局部留言")).to_have_value("短")
+    assert workshop.notes == []
+
+
+async def test_a_stream_flows_part_by_part(workshop: Workshop, page: Page) -> None:
+    for number in ("1", "2", "3"):
+        await expect(page.locator("#live")).to_have_text(number)
+        workshop.ticks.set()
+
+
 async def test_no_is_no_and_yes_is_once(workshop: Workshop, page: Page) -> None:
     await page.get_by_label("整页留言").fill("停送三天")
     await page.get_by_role("button", name="保存整页").click()

@@ -1,10 +1,13 @@
 """A page of the tests' own, on the ground that all pages share: two forms that leave a note."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Form, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import HTMLResponse, Response
 
 from app.core.errors import Conflict
@@ -25,7 +28,9 @@ PAGE = """
 <form method="post" action="/workshop/whole" data-draft="whole" data-confirm="确定保存吗？">
   {{ csrf_input() }}{{ field("note", "整页留言", required=true) }}
   <button class="btn btn-primary">保存整页</button></form>
-<form hx-post="/workshop/part" hx-target="#part" data-draft="part">
+<div hx-sse:connect="/workshop/stream" hx-swap="none" hidden></div><p id="live">还没有</p>
+<form hx-post="/workshop/part" hx-target="#part" hx-status:422="target:#wrong" data-draft="part">
+  <div id="wrong"></div>
   {{ field("note", "局部留言", id="part-note") }}
   <button class="btn btn-primary">保存局部</button></form>
 <p id="part">还没有留言</p>
@@ -44,6 +49,8 @@ class Workshop:
 
     notes: list[str] = field(default_factory=list)
     fails: bool = False
+    ticks: asyncio.Event = field(default_factory=asyncio.Event)
+    """Sends the stream's next part."""
 
     def routes(self) -> APIRouter:
         """The page and its two forms."""
@@ -57,6 +64,14 @@ class Workshop:
                 earlier=MORNING - timedelta(hours=1),
                 later=MORNING + timedelta(hours=5),
             )
+
+        @router.get("/stream", response_class=EventSourceResponse)
+        async def stream(request: Request, _: AnyCaller) -> AsyncIterator[ServerSentEvent]:
+            for number in range(1, 1000):
+                text = f'<hx-partial hx-target="#live" hx-swap="innerMorph">{number}</hx-partial>'
+                yield ServerSentEvent(raw_data=text, id=str(number))
+                await self.ticks.wait()
+                self.ticks.clear()
 
         @router.post("/whole")
         async def whole(_: AnyCaller, note: Annotated[str, Form()]) -> Response:

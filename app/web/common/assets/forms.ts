@@ -1,4 +1,17 @@
-// A second click on a button that is already sending does nothing.
+// A second click on a button that is already sending does nothing, and a refusal that names fields
+// is told by their labels.
+
+function nameFields(): void {
+  for (const place of document.querySelectorAll<HTMLElement>("[data-problem] [data-field]")) {
+    const name = CSS.escape(place.dataset["field"] ?? "");
+    const scope = place.closest("form, dialog, main") ?? document;
+    const field =
+      scope.querySelector<HTMLInputElement>(`[name="${name}"]:not([type=hidden])`) ??
+      document.querySelector<HTMLInputElement>(`main [name="${name}"]:not([type=hidden])`);
+    const label = field?.labels?.[0]?.firstChild?.textContent?.trim();
+    if (label) place.textContent = label;
+  }
+}
 
 export function startForms(): void {
   document.addEventListener("submit", (event) => {
@@ -10,6 +23,7 @@ export function startForms(): void {
     }
     form.ariaBusy = "true";
   });
+  document.addEventListener("htmx:after:swap", nameFields);
   // The browser's back button brings the page as it was left.
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
