@@ -27,7 +27,7 @@ from app.core.embedded import EmbeddedPostgres
 from app.core.errors import AppError, SetupError
 from app.core.logging import set_up_logging
 from app.core.reseal import reseal
-from app.core.runtime import Runtime
+from app.core.runtime import Runtime, leave_start_uncollected
 from app.identity.models import Role
 from app.identity.service import create_staff
 from app.main import create_app, make_runtime, openapi_document
@@ -121,9 +121,11 @@ def serve() -> None:
     async def run() -> None:
         runtime = await _checked_runtime("suixinding-web")
         installed = runtime.installation
+        created = create_app(runtime)
+        leave_start_uncollected()
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(runtime),
+                created,
                 host=installed.host,
                 port=installed.port,
                 log_config=None,

@@ -11,6 +11,7 @@ from app.billing import models as billing_models
 from app.catalog import api as catalog_api
 from app.catalog import models as catalog_models
 from app.coldchain import api as coldchain_api
+from app.coldchain import jobs as coldchain_jobs
 from app.coldchain import models as coldchain_models
 from app.core import alerts, clock, demo, housekeeping, idempotency, jobs, schedule
 from app.core.base import Base
@@ -75,7 +76,12 @@ DOMAINS: tuple[Domain, ...] = (
         schedules=network_jobs.SCHEDULES,
         reactions=network_handlers.REACTIONS,
     ),
-    Domain("coldchain", routers=[coldchain_api.router]),
+    Domain(
+        "coldchain",
+        routers=[coldchain_api.router],
+        jobs=coldchain_jobs.JOBS,
+        schedules=coldchain_jobs.SCHEDULES,
+    ),
     Domain(
         "billing",
         routers=[billing_api.router],

@@ -29,6 +29,11 @@ def against_rate(name: str, *, ours: float, bare: float, unit: str) -> Figure:
     return Figure(name, round(ours, 2), unit, round(bare, 2), round(ours / bare, 3))
 
 
+def against_limit(name: str, *, ours: float, limit: float, unit: str) -> Figure:
+    """A figure that is to stay below a limit."""
+    return Figure(name, round(ours, 1), unit, limit, round(limit / ours, 3))
+
+
 def print_figures(figures: Iterable[Figure]) -> None:
     """One JSON line per figure."""
     for figure in figures:

@@ -2,8 +2,8 @@
 
 Two figures. `kpi_on_time_month`: the on-time rate as the API counts it, with everything that stands
 beside it, against the one hand-written statement that answers only its numerator and denominator.
-`kpi_eight_month`: all eight as one request counts them, against one bare aggregate per table they
-are counted from.
+`kpi_eight_month`: all eight as one request counts them, against one bare aggregate for each set of
+rows they are counted from.
 """
 
 import statistics
@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.core.db import Database
+from app.core.ids import HOUSE
 from app.core.partitions import ensure_partitions
 from app.kpi.definitions import KpiKey
 from app.kpi.rules import Period
@@ -55,12 +56,22 @@ INSERT INTO devices (id, code, vehicle_id, max_celsius, slot_seconds, in_service
 INSERT INTO temperature_readings (device_id, at, celsius, received_at)
     SELECT d.id, t, 3.5 + (extract(minute FROM t)::int + d.n) % 30 / 10.0, t
     FROM (SELECT id, row_number() OVER () AS n FROM devices) d,
-         generate_series(CAST(:starts_at AS timestamptz), :ends_at, interval '10 minutes') t;
+         generate_series(CAST(:starts_at AS timestamptz), :ends_at, interval '10 minutes') t
+    ORDER BY t, d.n;
 INSERT INTO trips (vehicle_id, service_date, trip_no, station_id, precool_celsius, precool_at,
                    precool_passed, cleaned, loaded_at, departed_at, arrived_at)
     SELECT s.vehicle_id, d::date, 1, s.id, 12, d - interval '7 hours', true, true,
            d - interval '6 hours 30 minutes', d - interval '6 hours', d - interval '4 hours'
     FROM seed_stations s, generate_series(CAST(:first AS date), :last, interval '1 day') d;
+INSERT INTO trip_legs (vehicle_id, service_date, trip_no, leg_no, started_at, ended_at)
+    SELECT vehicle_id, service_date, trip_no, leg_no, departed_at + (leg_no - 1) * interval '1 hour',
+           departed_at + leg_no * interval '1 hour'
+    FROM trips, generate_series(1, 2) leg_no;
+INSERT INTO handover_checks (vehicle_id, service_date, trip_no, kind, block_id, check_no, celsius,
+                             limit_celsius, passed, checked_at)
+    SELECT vehicle_id, service_date, trip_no, k.kind, CAST(:nobody AS uuid), 0, 4, 6, true,
+           arrived_at
+    FROM trips, (VALUES ('loading'), ('vehicle_to_station')) AS k(kind);
 INSERT INTO handover_checks (vehicle_id, service_date, trip_no, kind, block_id, check_no, celsius,
                              limit_celsius, passed, checked_at)
     SELECT t.vehicle_id, t.service_date, 1, 'station_to_deliverer', b.id, 0, 4, 6, true,
@@ -137,12 +148,32 @@ SELECT source, count(*) FROM orders
     WHERE confirmed_at >= '2026-03-31 16:00Z' AND confirmed_at < '2026-04-30 16:00Z' GROUP BY 1;
 SELECT count(*), count(*) FILTER (WHERE score >= 4) FROM satisfaction_answers
     WHERE at >= '2026-03-31 16:00Z' AND at < '2026-04-30 16:00Z';
-SELECT device_id, count(*), count(*) FILTER (WHERE celsius <= 6) FROM temperature_readings
-    WHERE at >= '2026-03-31 16:00Z' AND at < '2026-04-30 16:00Z' GROUP BY 1;
-SELECT count(*), count(*) FILTER (WHERE passed) FROM handover_checks
-    WHERE service_date BETWEEN '2026-04-01' AND '2026-04-30';
+SELECT count(*), count(*) FILTER (WHERE reached) FROM return_visits
+    WHERE at >= '2026-03-31 16:00Z' AND at < '2026-04-30 16:00Z';
+SELECT d.id, h.readings, h.cold
+    FROM devices d CROSS JOIN LATERAL (
+        SELECT count(*) AS readings, count(*) FILTER (WHERE celsius <= 6) AS cold
+        FROM temperature_readings
+        WHERE device_id = d.id AND at >= '2026-03-31 16:00Z' AND at < '2026-04-30 16:00Z') h
+    WHERE d.store_id IS NOT NULL;
+SELECT sum(h.readings), sum(h.cold)
+    FROM trip_legs l JOIN devices d ON d.vehicle_id = l.vehicle_id CROSS JOIN LATERAL (
+        SELECT count(*) AS readings, count(*) FILTER (WHERE celsius <= 6) AS cold
+        FROM temperature_readings
+        WHERE device_id = d.id AND at BETWEEN l.started_at AND l.ended_at
+          AND at >= '2026-03-31 16:00Z' AND at < '2026-04-30 16:00Z') h
+    WHERE l.service_date BETWEEN '2026-04-01' AND '2026-04-30';
+SELECT kind, count(*), count(*) FILTER (WHERE passed) FROM handover_checks
+    WHERE service_date BETWEEN '2026-04-01' AND '2026-04-30' GROUP BY 1;
+SELECT count(*) FROM route_sheets WHERE service_date BETWEEN '2026-04-01' AND '2026-04-30';
 SELECT count(*), count(*) FILTER (WHERE precool_passed) FROM trips
     WHERE service_date BETWEEN '2026-04-01' AND '2026-04-30'
+"""
+"""One plain aggregate for each set of rows the other seven are counted from, and no logic.
+
+Of the readings those of cold stores are read by one, those taken on a leg by another: a van that
+stands still is no part of any KPI, and reading it too would make the limit too easy. Both are
+written so that the key is read, which is faster than what the planner makes of a plain join.
 """
 
 
@@ -214,6 +245,7 @@ async def seed_month(database: Database, *, households: int) -> None:
         "starts_at": MONTH.starts_at,
         "ends_at": MONTH.ends_at,
         "at": datetime(2026, 1, 1, tzinfo=UTC),
+        "nobody": HOUSE,
     }
     async with database.connection() as connection:
         await ensure_partitions(connection, around=MONTH.first)

@@ -8,6 +8,7 @@ well: each runs the transactions recorded from the product's own request, statem
 (select by key, insert or update of one row) and commit by commit.
 """
 
+import asyncio
 import json
 import os
 import statistics
@@ -20,13 +21,14 @@ from app.core.clock import BusinessClock, wall_now
 from app.core.config import InstallationSettings
 from app.core.crypto import load_keys, new_key_file
 from app.core.db import Database
+from app.core.jobs import oldest_due_age_seconds
 from app.core.runtime import Runtime
 from app.main import create_app
 from bench import bare
 from bench.counting import Transaction, recorded
-from bench.figures import Figure, against_rate
+from bench.figures import Figure, against_limit, against_rate
 from bench.load import Client, drive
-from bench.serving import HOST, server_process, without_channel
+from bench.serving import HOST, resident_mb, server_process, without_channel, worker_process
 from bench.shop import Shop, open_shop
 
 PLACEMENTS = 400
@@ -35,6 +37,17 @@ ROUNDS = 5
 CLIENTS = 16
 STEPS = 3
 """Requests of one placement."""
+WEB_MB, WORKER_MB = 250.0, 200.0
+WORKER_SECONDS = 15.0
+"""Long enough for the clock's first slots."""
+PATIENCE_SECONDS = 120.0
+NO_SMS = {
+    "ALIYUN_SMS_BASE_URL": "https://sms.invalid",
+    "ALIYUN_SMS_ACCESS_KEY_ID": "bench",
+    "ALIYUN_SMS_ACCESS_KEY_SECRET": "bench",
+    "ALIYUN_SMS_SIGN_NAME": "bench",
+}
+"""A worker does not start without an account; nothing here sends an SMS."""
 RECORDED = 1
 """An order of one line: the bare side does the least that an order asks for."""
 ORDERS = "/api/v1/orders"
@@ -63,10 +76,33 @@ async def run(database: Database, *, scale: float) -> list[Figure]:
             bare.PLAN: bare.write_plan(plan),
         }
         async with (
-            server_process("product", environment, log=folder / "product.log") as product_port,
-            server_process("bare", environment, log=folder / "bare.log") as bare_port,
+            server_process("product", environment, log=folder / "product.log") as product,
+            server_process("bare", environment, log=folder / "bare.log") as bare_one,
         ):
-            return [await _compare(shop, product_port, bare_port, count)]
+            placed = await _compare(shop, product.port, bare_one.port, count)
+            web_mb = resident_mb(product.pid)
+        worker_mb = await _work_off(database, environment | NO_SMS, log=folder / "worker.log")
+    return [
+        placed,
+        against_limit("web_memory", ours=web_mb, limit=WEB_MB, unit="MB"),
+        against_limit("worker_memory", ours=worker_mb, limit=WORKER_MB, unit="MB"),
+    ]
+
+
+async def _work_off(database: Database, environment: dict[str, str], *, log: Path) -> float:
+    """Let a worker do what the placements left behind; the most memory it held, in MB."""
+    most = 0.0
+    async with worker_process(environment, log=log) as pid, asyncio.timeout(PATIENCE_SECONDS):
+        ends_at = asyncio.get_running_loop().time() + WORKER_SECONDS
+        while asyncio.get_running_loop().time() < ends_at or await _is_waiting(database):
+            most = max(most, resident_mb(pid))
+            await asyncio.sleep(0.25)
+    return most
+
+
+async def _is_waiting(database: Database) -> bool:
+    async with database.transaction() as session:
+        return await oldest_due_age_seconds(session) > 0
 
 
 async def _compare(shop: Shop, product_port: int, bare_port: int, count: int) -> Figure:

@@ -8,11 +8,13 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 from unittest import mock
 from uuid import UUID
 
+import psutil
 import uvicorn
 import uvloop
 from fastapi import FastAPI
@@ -23,6 +25,7 @@ from app.billing.models import Payment
 from app.core.config import DatabaseSettings
 from app.core.db import Database
 from app.core.logging import set_up_logging
+from app.core.runtime import leave_start_uncollected
 from app.main import create_app, make_runtime
 from app.orders import api as orders_api
 from bench import bare
@@ -72,6 +75,7 @@ async def _serve(side: str, listening: socket.socket) -> None:
     config = uvicorn.Config(
         await _app(side), log_config=None, access_log=False, server_header=False
     )
+    leave_start_uncollected()
     with without_channel():
         await uvicorn.Server(config).serve([listening])
 
@@ -83,11 +87,19 @@ def main() -> None:
     uvloop.run(_serve(side, socket.socket(fileno=int(descriptor))))
 
 
+@dataclass(frozen=True, slots=True)
+class ServerProcess:
+    """A server that runs, and where it listens."""
+
+    port: int
+    pid: int
+
+
 @asynccontextmanager
 async def server_process(
     side: Side, environment: Mapping[str, str], *, log: Path
-) -> AsyncIterator[int]:
-    """A process that serves one side and logs to a file; answers its port. Ends with the block."""
+) -> AsyncIterator[ServerProcess]:
+    """A process that serves one side and logs to a file. Ends with the block."""
     with socket.create_server((HOST, 0)) as listening, log.open("wb") as written:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -98,7 +110,7 @@ async def server_process(
         )
         port = int(listening.getsockname()[1])
     try:
-        yield port
+        yield ServerProcess(port, process.pid)
     finally:
         if process.returncode is None:
             process.terminate()
@@ -107,8 +119,30 @@ async def server_process(
         await process.wait()
 
 
-def _show_end(side: Side, log: Path) -> None:
-    sys.stderr.write(f"The {side} server ended early:\n{log.read_text()[-3000:]}\n")
+@asynccontextmanager
+async def worker_process(environment: Mapping[str, str], *, log: Path) -> AsyncIterator[int]:
+    """`python -m app worker`, logging to a file; answers its pid. Ends with the block."""
+    with log.open("wb") as written:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app", "worker"), env=dict(environment), stderr=written
+        )
+    try:
+        yield process.pid
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        else:
+            _show_end("worker", log)
+        await process.wait()
+
+
+def resident_mb(pid: int) -> float:
+    """Memory a process holds now, in MB (10^6 bytes); raises psutil.NoSuchProcess."""
+    return psutil.Process(pid).memory_info().rss / 1e6
+
+
+def _show_end(what: str, log: Path) -> None:
+    sys.stderr.write(f"The {what} process ended early:\n{log.read_text()[-3000:]}\n")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """All SQL of the catalogue."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, and_, func, or_, select
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.errors import PriceOverlap, PriceUnknown, ProductUnknown, VatRateOverlap
 from app.catalog.models import Product, ProductPrice, ProductVatRate, StorageClass
+from app.core.db import fetch
 
 EXCLUSION_VIOLATION = "23P01"
 
@@ -37,6 +39,23 @@ def _priced(on: date) -> Select[Product, int, int]:
             and_(ProductVatRate.product_id == Product.id, ProductVatRate.valid.contains(on)),
         )
     )
+
+
+_OFFERED = """
+SELECT p.id, p.code, p.name, p.specification, p.storage_class, p.lead_days, p.shelf_life_days,
+       p.on_sale, c.price_fen, v.permille AS vat_permille
+FROM products p
+LEFT JOIN product_prices c ON c.product_id = p.id AND c.valid @> $2::date
+LEFT JOIN product_vat_rates v ON v.product_id = p.id AND v.valid @> $2::date
+WHERE p.id = ANY($1::uuid[])
+"""
+
+
+async def list_offered(
+    session: AsyncSession, *, product_ids: Collection[UUID], on: date
+) -> list[Mapping[str, Any]]:
+    """What a quote needs of these products, with the day's price and VAT rate if there are any."""
+    return list(await fetch(session, _OFFERED, list(product_ids), on))
 
 
 async def list_priced(

@@ -1,6 +1,6 @@
 """Use cases of the catalogue: offers, prices with validity, recognition of written names."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -52,32 +52,30 @@ async def get_offers(
     Raises ProductUnknown, ProductNotOnSale, ProductWithoutPrice (also without a VAT rate); facts
     name the product.
     """
-    found = await repository.list_priced(session, product_ids=product_ids, on=on)
-    offers = {row.product.id: _offer(row, on=on) for row in found}
+    found = await repository.list_offered(session, product_ids=product_ids, on=on)
+    offers = {row["id"]: _offer(row, on=on) for row in found}
     for product_id in product_ids:
         if product_id not in offers:
             raise ProductUnknown(product=public_single("prd", product_id))
     return offers
 
 
-def _offer(row: PricedProduct, *, on: date) -> Offer:
-    product = row.product
-    if not product.on_sale:
-        raise ProductNotOnSale(product=public_single("prd", product.id), name=product.name)
-    if row.price_fen is None or row.vat_permille is None:
-        raise ProductWithoutPrice(
-            product=public_single("prd", product.id), name=product.name, on=on.isoformat()
-        )
+def _offer(row: Mapping[str, Any], *, on: date) -> Offer:
+    product = public_single("prd", row["id"])
+    if not row["on_sale"]:
+        raise ProductNotOnSale(product=product, name=row["name"])
+    if row["price_fen"] is None or row["vat_permille"] is None:
+        raise ProductWithoutPrice(product=product, name=row["name"], on=on.isoformat())
     return Offer(
-        product_id=product.id,
-        code=product.code,
-        name=product.name,
-        specification=product.specification,
-        storage_class=product.storage_class,
-        lead_days=product.lead_days,
-        shelf_life_days=product.shelf_life_days,
-        price_fen=row.price_fen,
-        vat_permille=row.vat_permille,
+        product_id=row["id"],
+        code=row["code"],
+        name=row["name"],
+        specification=row["specification"],
+        storage_class=StorageClass(row["storage_class"]),
+        lead_days=row["lead_days"],
+        shelf_life_days=row["shelf_life_days"],
+        price_fen=row["price_fen"],
+        vat_permille=row["vat_permille"],
     )
 
 

@@ -21,6 +21,8 @@ LONGEST_LEG = timedelta(hours=4)
 """A leg that nobody ended is taken to last no longer."""
 ALARM_WINDOW = timedelta(minutes=15)
 """Only points this fresh raise a live alarm."""
+SILENT_SLOTS = 3
+"""A device that says nothing for so many of its slots raises an alarm."""
 LOOK_AHEAD = timedelta(days=1)
 DAY = timedelta(days=1)
 

@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
+from sqlalchemy.util import greenlet_spawn
 
 from app.core.config import DatabaseSettings
 from app.core.errors import SetupError
@@ -81,12 +82,15 @@ class Database:
 
     async def fetch_row(self, query: str, *arguments: object) -> asyncpg.Record | None:
         """The first row of one statement that is its own transaction; otherwise as `fetch`."""
-        async with self.statement() as connection:
-            driver = await _driver_of(connection)
-            try:
-                return await driver.fetchrow(query, *arguments)
-            except _DRIVER_ERRORS as error:
-                raise _as_sqlalchemy(query, error, driver) from error
+        pooled = await self.engine.raw_connection()
+        driver: asyncpg.Connection = pooled.driver_connection
+        try:
+            return await driver.fetchrow(query, *arguments)
+        except _DRIVER_ERRORS as error:
+            raise _as_sqlalchemy(query, error, driver) from error
+        finally:
+            # Nothing was begun, so giving it back waits for nothing; a lost one is not given back.
+            await greenlet_spawn(pooled.invalidate if driver.is_closed() else pooled.close)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:

@@ -94,9 +94,23 @@ class IdempotentCall:
     async def remember(self, session: AsyncSession, status: int, answer: BaseModel) -> Response:
         """Store the answer in the effect's transaction and build it; raises StillRunning."""
         body = answer.model_dump_json().encode()
-        if not await fetch(session, _STORE, self.caller, self.key, self.claimed_at, status, body):
+        if not await fetch(session, _STORE, *self._stored(status, body)):
             raise StillRunning
-        return Response(body, status_code=status, media_type="application/json")
+        return _as_response(status, body)
+
+    async def remember_alone(self, database: Database, status: int, answer: BaseModel) -> Response:
+        """Store an answer whose effects are committed already, as `remember` does."""
+        body = answer.model_dump_json().encode()
+        if await database.fetch_row(_STORE, *self._stored(status, body)) is None:
+            raise StillRunning
+        return _as_response(status, body)
+
+    def _stored(self, status: int, body: bytes) -> tuple[object, ...]:
+        return (self.caller, self.key, self.claimed_at, status, body)
+
+
+def _as_response(status: int, body: bytes) -> Response:
+    return Response(body, status_code=status, media_type="application/json")
 
 
 async def claim_key(

@@ -31,7 +31,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core.alerts import raise_alert, resolve_alert
 from app.core.base import Local
 from app.core.clock import BusinessClock, wall_now
-from app.core.db import Database
+from app.core.db import Database, fetch
 
 log = structlog.get_logger()
 
@@ -86,9 +86,7 @@ class _SessionDriver:
         self._session = session
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
-        connection = await self._session.connection()
-        result = await connection.exec_driver_sql(query, args)
-        return [dict(row) for row in result.mappings()]
+        return [dict(row) for row in await fetch(self._session, query, *args)]
 
     async def execute(self, query: str, *args: object) -> str:
         connection = await self._session.connection()

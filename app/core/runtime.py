@@ -1,5 +1,6 @@
 """What a running process holds besides its database: keys, clock, and clients of outside services."""
 
+import gc
 from dataclasses import dataclass
 
 import httpx
@@ -40,6 +41,12 @@ def runtime() -> Runtime:
 def keys() -> KeyRing:
     """The process's keys."""
     return runtime().keys
+
+
+def leave_start_uncollected() -> None:
+    """Let the garbage collector pass over what the start made: it stays as long as the process."""
+    gc.collect()
+    gc.freeze()
 
 
 def load_key_ring(installation: InstallationSettings, settings: KeySettings) -> KeyRing:

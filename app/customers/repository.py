@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.db import fetch
 from app.customers.models import (
     Address,
     AddressVersion,
@@ -144,23 +145,20 @@ async def list_versions(session: AsyncSession, customer_id: UUID) -> list[Addres
     )
 
 
+_CURRENT_VERSION = """
+SELECT v.* FROM addresses a
+JOIN address_versions v
+    ON v.customer_id = a.customer_id AND v.address_version_id = a.current_version_id
+WHERE a.customer_id = $1 AND a.address_id = $2 AND ($3 OR a.removed_at IS NULL)
+"""
+
+
 async def find_current_version(
     session: AsyncSession, *, customer_id: UUID, address_id: UUID, include_removed: bool
 ) -> AddressVersion | None:
     """What an address says now."""
-    query = (
-        select(AddressVersion)
-        .join(
-            Address,
-            (Address.customer_id == AddressVersion.customer_id)
-            & (Address.current_version_id == AddressVersion.address_version_id),
-        )
-        .where(Address.customer_id == customer_id, Address.address_id == address_id)
-    )
-    if not include_removed:
-        query = query.where(Address.removed_at.is_(None))
-    found: AddressVersion | None = await session.scalar(query)
-    return found
+    found = await fetch(session, _CURRENT_VERSION, customer_id, address_id, include_removed)
+    return AddressVersion(**found[0]) if found else None
 
 
 async def lock_address(

@@ -165,6 +165,22 @@ class RouteSheet(DeviceOwned):
     planned_at: Mapped[datetime]
 
 
+class RouteHandover(DeviceOwned):
+    """A round that was given to a stand-in: from whom, by whom, when."""
+
+    __tablename__ = "route_handovers"
+    __table_args__ = (Index("ix_route_handovers_deliverer", "from_deliverer_id", "service_date"),)
+
+    block_id: Mapped[UUID] = mapped_column(primary_key=True)
+    service_date: Mapped[date] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    from_deliverer_id: Mapped[UUID | None]
+    """Who had it: his phone may still tell what he did before."""
+    to_deliverer_id: Mapped[UUID]
+    at: Mapped[datetime]
+    actor: Mapped[str]
+
+
 class BlockMorning(DeviceOwned):
     """What a block's stops of one service date add up to; rebuilt by whoever changes one.
 

@@ -122,10 +122,13 @@ _ALL = (
         unit=Unit.PERCENT,
         target=Decimal(90),
         direction=Direction.AT_LEAST,
-        scopes=DOWN_TO_STATION,
+        scopes=ALL_SCOPES,
         numerator="合格的检查",
         denominator="每车次应做的检查：预冷（≤15℃）、各段车厢（≤6℃）、每次交接的奶品温度",
-        text="漏做的检查、没有读数的路段均算不合格。",
+        text=(
+            "漏做的检查、没有读数的路段均算不合格。一辆车不只为一个区块运奶，"
+            "所以区块和送奶员只计站到送奶员的交接。"
+        ),
     ),
     Definition(
         key=KpiKey.COLD_STORE_TEMP_RATE,

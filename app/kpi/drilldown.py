@@ -14,7 +14,7 @@ from app.core.clock import local_date
 from app.core.ids import public_single
 from app.core.pagination import BadCursor
 from app.kpi.definitions import DEFINITIONS, KpiKey
-from app.kpi.measuring import Question, list_device_counts, list_trip_checks
+from app.kpi.measuring import Question, ask_trips, list_device_counts
 from app.kpi.repository import rows
 from app.kpi.repository.rows import KpiRow, SortKey, Source
 from app.kpi.rules import Period
@@ -139,7 +139,7 @@ def _trip_checks(question: Question, *, only_missed: bool) -> Fetch:
     async def fetch(place: Place | None, limit: int) -> list[tuple[Place, KpiRow]]:
         if place and len(place) != TRIP_KEY_PARTS:
             raise BadCursor
-        checks = await list_trip_checks(question)
+        checks = await coldchain.list_trip_checks(question.session, asked=await ask_trips(question))
         found = sorted(
             ((_trip_key(check), _present_check(check)) for check in checks),
             key=lambda pair: pair[0],

@@ -1,7 +1,7 @@
 """Counting the eight KPIs: rows of the packages below in, numerators and denominators out."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -9,16 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.aftersales.states import AnswerKind
 from app.coldchain import service as coldchain
-from app.coldchain.service import CheckKind
+from app.coldchain.service import TripQuestion
 from app.core.ids import public_single
 from app.kpi.definitions import DEFINITIONS, KpiKey, ScopeKind
 from app.kpi.repository import orders, places, satisfaction, stops, tickets
-from app.kpi.repository.planner import joined_by_hash
 from app.kpi.repository.stops import StopCounts
 from app.kpi.repository.tickets import ComplaintCounts
 from app.kpi.rules import Measured, Period, hours, last_due_date, per_100k, percent
 from app.kpi.scopes import Scope
-from app.orders.states import INTERNET_SOURCES
+from app.orders.states import INTERNET_SOURCES, OrderSource
 
 UNSUPPORTED_SCOPE = "unsupported_scope"
 NOTHING_COUNTED = "nothing_counted"
@@ -27,7 +26,7 @@ WITHDRAWN_DAYS_SHOWN = 100
 
 @dataclass(slots=True)
 class Question:
-    """One look at a scope and a period, as known at `now`; counts of stops are made once."""
+    """One look at a scope and a period, as known at `now`; what several KPIs need is counted once."""
 
     session: AsyncSession
     scope: Scope
@@ -36,6 +35,7 @@ class Question:
     _due: StopCounts | None = field(default=None)
     _later: StopCounts | None = field(default=None)
     _complaints: tuple[ComplaintCounts, ComplaintCounts] | None = field(default=None)
+    _orders: Mapping[OrderSource | None, int] | None = field(default=None)
 
     @property
     def due_period(self) -> Period | None:
@@ -65,6 +65,14 @@ class Question:
                 self.session, scope=self.scope, period=self.period, now=self.now
             )
         return self._complaints
+
+    async def orders(self) -> Mapping[OrderSource | None, int]:
+        """Household orders by source; None: not known."""
+        if self._orders is None:
+            self._orders = await orders.count_orders(
+                self.session, scope=self.scope, period=self.period
+            )
+        return self._orders
 
 
 async def measure(question: Question, key: KpiKey) -> Measured:
@@ -131,9 +139,7 @@ async def _response_time(question: Question) -> Measured:
 
 
 async def _internet_rate(question: Question) -> Measured:
-    by_source = await orders.count_orders(
-        question.session, scope=question.scope, period=question.period
-    )
+    by_source = await question.orders()
     known = {source: count for source, count in by_source.items() if source is not None}
     return Measured(
         sum(count for source, count in known.items() if source in INTERNET_SOURCES),
@@ -175,39 +181,36 @@ async def _satisfaction(question: Question) -> Measured:
     )
 
 
-async def list_trip_checks(question: Question) -> list[coldchain.TripCheck]:
-    """Checks of the scope's trips that are there, or were to be there by now."""
-    stations = await places.stations_of(question.session, question.scope)
-    served = await places.blocks_served(question.session, stations=stations, period=question.period)
-    async with joined_by_hash(question.session):
-        return await coldchain.trip_checks(
-            question.session,
-            from_date=question.period.first,
-            to_date=question.period.last,
-            now=question.now,
-            station_ids=stations,
-            blocks_by_station_day=served,
-        )
+async def ask_trips(question: Question) -> TripQuestion:
+    """What the cold chain is asked for the scope's trips.
+
+    A block or a deliverer has no vehicle of its own: what counts are the handovers to it.
+    """
+    scope, period = question.scope, question.period
+    served = places.blocks_served(scope, period)
+    is_share = scope.kind in {ScopeKind.BLOCK, ScopeKind.DELIVERER}
+    return TripQuestion(
+        from_date=period.first,
+        to_date=period.last,
+        now=question.now,
+        station_ids=(
+            await places.stations_served(question.session, served)
+            if is_share
+            else await places.stations_of(question.session, scope)
+        ),
+        served=served,
+        only_shares=is_share,
+    )
 
 
 async def _delivery_temp_rate(question: Question) -> Measured:
-    checks = await list_trip_checks(question)
-    kinds = sorted({check.kind for check in checks})
-
-    def shown(kind: CheckKind) -> Mapping[str, Any]:
-        mine = [check for check in checks if check.kind is kind]
-        return {
-            "expected": len(mine),
-            "passed": sum(check.passed for check in mine),
-            "missing": sum(check.missing for check in mine),
-        }
-
+    counts = await coldchain.count_trip_checks(question.session, asked=await ask_trips(question))
     return Measured(
-        sum(check.passed for check in checks),
-        len(checks),
+        sum(count.passed for count in counts.values()),
+        sum(count.expected for count in counts.values()),
         beside={
-            "missing": sum(check.missing for check in checks),
-            "by_kind": {kind.value: shown(kind) for kind in kinds},
+            "missing": sum(count.missing for count in counts.values()),
+            "by_kind": {kind.value: asdict(count) for kind, count in sorted(counts.items())},
         },
     )
 
@@ -241,10 +244,7 @@ async def _complaint_rate(question: Question) -> Measured:
     counts = await question.stops()
     ordered = None
     if question.scope.kind is not ScopeKind.DELIVERER:
-        by_source = await orders.count_orders(
-            question.session, scope=question.scope, period=question.period
-        )
-        ordered = sum(by_source.values())
+        ordered = sum((await question.orders()).values())
     return Measured(
         mine.received,
         counts.households.served,

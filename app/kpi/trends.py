@@ -8,11 +8,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.coldchain.service import list_trip_checks
 from app.core.clock import local_date
 from app.core.db import Database
 from app.kpi.definitions import DEFINITIONS, Definition, KpiKey, ScopeKind
 from app.kpi.errors import BadScope
-from app.kpi.measuring import Question, list_device_counts, list_trip_checks
+from app.kpi.measuring import Question, ask_trips, list_device_counts
 from app.kpi.repository import days, targets
 from app.kpi.repository.days import DayFigure, Piece
 from app.kpi.rules import Measured, Period, Verdict, judge, last_due_date
@@ -88,7 +89,7 @@ async def _temperatures(
             int(check.passed),
             1,
         )
-        for check in await list_trip_checks(question)
+        for check in await list_trip_checks(session, asked=await ask_trips(question))
     ]
     pieces += [
         Piece(

@@ -92,8 +92,8 @@ async def quote(body: QuoteIn, session: SessionDep, clock: ClockDep) -> QuoteOut
     result = await service.quote(
         session, building=body.address.building(), lines=_wanted(body.lines), now=now
     )
-    agreement = await repository.current_agreement(session, on=local_date(now))
-    return presenting.quote_out(result, agreement)
+    version = await repository.current_version(session, on=local_date(now))
+    return presenting.quote_out(result, agreement_version=version or "")
 
 
 @router.post("/orders", status_code=201, response_model=OrderOut)
@@ -188,8 +188,7 @@ async def pay_order(
     asked = await ask_channel(
         database, customer_id=customer_id, payment_id=payment.payment_id, now=clock.now()
     )
-    async with database.transaction() as session:
-        return await call.remember(session, 201, presenting.payment_out(asked))
+    return await call.remember_alone(database, 201, presenting.payment_out(asked))
 
 
 @router.post("/orders/{order_id}/changes/preview")

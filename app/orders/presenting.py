@@ -16,7 +16,7 @@ from app.orders.change_schemas import (
     PreviewOut,
     ResumeIn,
 )
-from app.orders.models import Order, OrderAgreement, OrderChange, OrderHistory, OrderLine
+from app.orders.models import Order, OrderChange, OrderHistory, OrderLine
 from app.orders.repository import pattern_of
 from app.orders.rules import end_date
 from app.orders.schemas import (
@@ -46,7 +46,7 @@ WARNINGS = {
 }
 
 
-def quote_out(result: QuoteResult, agreement: OrderAgreement | None) -> QuoteOut:
+def quote_out(result: QuoteResult, *, agreement_version: str) -> QuoteOut:
     """A quote."""
     coverage = result.coverage
     message = WARNINGS.get(coverage.verdict)
@@ -57,7 +57,7 @@ def quote_out(result: QuoteResult, agreement: OrderAgreement | None) -> QuoteOut
         price_fen=result.price_fen,
         lines=[_quoted_line(line) for line in result.lines],
         warnings=[WarningOut(code=coverage.verdict, message=message)] if message else [],
-        agreement_version="" if agreement is None else agreement.version,
+        agreement_version=agreement_version,
     )
 
 

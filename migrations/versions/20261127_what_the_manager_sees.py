@@ -1,15 +1,15 @@
 """what the manager sees: mornings by block, daily and closed figures, findings
 
-Revision: 0003
-Revises: 0002
+Revision: 0004
+Revises: 0003
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -17,6 +17,7 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     _add_block_mornings()
+    _add_route_handovers()
     _add_kpi_days()
     _add_findings()
     _add_months()
@@ -116,6 +117,23 @@ def _add_months() -> None:
         op.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM CURRENT_USER")
 
 
+def _add_route_handovers() -> None:
+    op.create_table(
+        "route_handovers",
+        sa.Column("block_id", sa.Uuid(), nullable=False),
+        sa.Column("service_date", sa.Date(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("from_deliverer_id", sa.Uuid(), nullable=True),
+        sa.Column("to_deliverer_id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("block_id", "service_date", "id", name=op.f("pk_route_handovers")),
+    )
+    op.create_index(
+        "ix_route_handovers_deliverer", "route_handovers", ["from_deliverer_id", "service_date"]
+    )
+
+
 def _add_kpi_days() -> None:
     op.create_table(
         "kpi_days",
@@ -189,4 +207,5 @@ def downgrade() -> None:
     op.drop_table("kpi_findings")
     op.drop_table("kpi_day_marks")
     op.drop_table("kpi_days")
+    op.drop_table("route_handovers")
     op.drop_table("block_mornings")

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.coldchain import service
-from app.coldchain.repository.counting import COLD_STORE_COUNTS, slot_parameters
+from app.coldchain.repository.slots import COLD_STORE_COUNTS, slot_parameters
 from app.coldchain.rules import SlotState
 from app.core.db import Database
 from app.core.ids import public_single

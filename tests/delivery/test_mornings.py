@@ -202,6 +202,8 @@ def station_acts(draw: st.DrawFn) -> Act:
                 block_id=world.blocks[which % 2],
                 service_date=TOMORROW,
                 deliverer_id=world.deliverers[which % 2 ^ 1],
+                actor="test",
+                now=morning.now,
             )
         elif kind == "make_up":
             await add_make_up(
@@ -285,6 +287,8 @@ async def test_phones_that_report_at_once_are_all_counted(live_round: Round) -> 
             block_id=morning.world.blocks[0],
             service_date=TOMORROW,
             deliverer_id=morning.world.deliverers[1],
+            actor="test",
+            now=SYNC_AT,
         )
     async with asyncio.timeout(60):
         await asyncio.gather(
@@ -321,3 +325,17 @@ async def test_rounds_nobody_counted_are_counted_by_the_job_or_the_first_phone(
     async with morning.database.transaction() as session:
         assert len(list(await session.scalars(select(RouteSheet)))) == 2
         await assert_equal(session)
+
+
+async def test_a_stop_said_otherwise_leaves_no_trace_in_the_curve(morning: Round) -> None:
+    at = morning.phone_time(SYNC_AT - timedelta(hours=1))
+    later = morning.phone_time(SYNC_AT - timedelta(minutes=5))
+    for tap in (_tap(morning.milk, at), _tap(morning.neighbour, at), _tap(morning.milk, later)):
+        await morning.send(tap)
+    failed = _tap(morning.neighbour, later) | {"outcome": "not_delivered", "reason": "no_box"}
+    await morning.send(failed)
+    async with morning.database.transaction() as session:
+        await assert_equal(session)
+        key = (morning.world.blocks[0], TOMORROW)
+        kept = await session.get_one(BlockMorning, key)
+        assert (kept.made_by_slot, kept.made, kept.failed) == ({"36": 1}, 1, 1)

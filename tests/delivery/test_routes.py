@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.core.ids import new_id, public_single
-from app.delivery.models import RouteSheet
+from app.delivery.models import RouteHandover, RouteSheet
 from app.identity.models import AccessLogEntry, Role
 from app.workforce.models import Deliverer
 from tests.delivery.conftest import AT_THE_DOOR, Round
@@ -125,6 +125,43 @@ async def test_a_stand_in_gets_what_is_not_made_yet(morning: Round) -> None:
     assert open_one.deliverer_id == morning.world.deliverers[1]
     answers = await morning.send(stop_done(morning.milk, device_at=at), deliverer=1)
     assert answers[0]["status"] == "accepted"
+
+
+async def test_who_had_the_round_before_may_still_tell_what_he_did(morning: Round) -> None:
+    """A stand-in gives the round on: his phone was offline, and what it tells late counts as his."""
+    world = morning.world
+    async with morning.database.transaction() as session:
+        await session.execute(update(Deliverer).values(station_id=world.station_id))
+        third = Deliverer(
+            id=new_id(),
+            employee_no="D-third",
+            name="替班",
+            station_id=world.station_id,
+            created_at=MORNING,
+        )
+        session.add(third)
+    at = morning.phone_time(AT_THE_DOOR)
+    unknown = await morning.send(stop_done(morning.milk, device_at=at), deliverer=1)
+    assert unknown[0]["code"] == "not_your_route"
+    await give(morning, world.deliverers[1])
+    await give(morning, third.id)
+    await give(morning, third.id)
+    late = await morning.send(
+        stop_done(morning.milk, device_at=at),
+        stop_done(morning.yogurt, device_at=at),
+        deliverer=1,
+    )
+    first = await morning.send(stop_done(morning.neighbour, device_at=at), deliverer=0)
+    assert {one["status"] for one in late + first} == {"accepted"}
+    assert (await morning.stop(morning.milk)).deliverer_id == world.deliverers[1]
+    assert (await morning.stop(morning.neighbour)).deliverer_id == world.deliverers[0]
+    async with morning.database.transaction() as session:
+        given = list(await session.scalars(select(RouteHandover).order_by(RouteHandover.id)))
+    assert [(one.from_deliverer_id, one.to_deliverer_id) for one in given] == [
+        (world.deliverers[0], world.deliverers[1]),
+        (world.deliverers[1], third.id),
+    ]
+    assert {one.actor[:6] for one in given} == {"staff:"}
 
 
 async def test_a_round_is_not_given_to_somebody_who_left_or_is_elsewhere(morning: Round) -> None:

@@ -26,6 +26,12 @@ class Rows:
     orders: Sequence[Row]
     answers: Sequence[Row]
     address_blocks: Sequence[Row]
+    trips: Sequence[Row]
+    legs: Sequence[Row]
+    handovers: Sequence[Row]
+    rounds: Sequence[Row]
+    devices: Sequence[Row]
+    readings: Sequence[Row]
 
     @classmethod
     async def read(cls, session: AsyncSession) -> "Rows":
@@ -46,6 +52,16 @@ class Rows:
                 " lower(a.valid) AS since, upper(a.valid) AS until FROM address_blocks a"
                 " JOIN blocks b ON b.id = a.block_id JOIN stations s ON s.id = b.station_id"
             ),
+            trips=await table(
+                "SELECT t.*, s.city_code FROM trips t JOIN stations s ON s.id = t.station_id"
+            ),
+            legs=await table("SELECT * FROM trip_legs"),
+            handovers=await table("SELECT * FROM handover_checks"),
+            rounds=await table(
+                "SELECT r.*, s.city_code FROM route_sheets r JOIN stations s ON s.id = r.station_id"
+            ),
+            devices=await table("SELECT * FROM devices"),
+            readings=await table("SELECT * FROM temperature_readings"),
         )
 
 
@@ -181,3 +197,98 @@ def handled(rows: Rows, asked: Asked) -> tuple[int, int]:
         done += resolved
         due += resolved or asked.now - ticket["received_at"] >= ONE_DAY
     return done, due
+
+
+def delivery_temps(rows: Rows, asked: Asked) -> tuple[int, int]:
+    """Checks in range / checks expected; a block or deliverer has handovers only."""
+    found = list(_handed_to_deliverers(rows, asked))
+    if asked.column not in {"block_id", "deliverer_id"}:
+        for trip in rows.trips:
+            if asked.first <= trip["service_date"] <= asked.last and asked.holds(trip):
+                found += _checks_of_trip(rows, asked, trip)
+    return sum(found), len(found)
+
+
+def _seven(row: Row) -> datetime:
+    return datetime.combine(row["service_date"], time(7), tzinfo=SHANGHAI)
+
+
+def _same_trip(one: Row, other: Row) -> bool:
+    return all(one[name] == other[name] for name in ("vehicle_id", "service_date", "trip_no"))
+
+
+def _checks_of_trip(rows: Rows, asked: Asked, trip: Row) -> Iterable[bool]:
+    is_late = asked.now >= _seven(trip)
+    if trip["loaded_at"] is not None or is_late:
+        yield trip["precool_passed"] is True
+    for kind in ("loading", "vehicle_to_station"):
+        looks = [
+            look["passed"]
+            for look in rows.handovers
+            if look["kind"] == kind and _same_trip(look, trip)
+        ]
+        if looks or is_late:
+            yield bool(looks) and all(looks)
+    legs = [
+        (leg["started_at"], leg["ended_at"] or trip["arrived_at"])
+        for leg in rows.legs
+        if _same_trip(leg, trip)
+    ]
+    for start, end in legs or [(trip["departed_at"], trip["arrived_at"])]:
+        due = _seven(trip)
+        if end is None and start is not None:
+            due = max(due, start + timedelta(hours=4))
+        if end is not None or asked.now >= due:
+            yield _cabin_kept_cold(rows, trip, start, end)
+
+
+def _cabin_kept_cold(rows: Rows, trip: Row, start: datetime | None, end: datetime | None) -> bool:
+    if start is None:
+        return False
+    end = end or start + timedelta(hours=4)
+    devices = [
+        device
+        for device in rows.devices
+        if device["vehicle_id"] == trip["vehicle_id"]
+        and device["in_service_from"] <= start
+        and (device["in_service_until"] is None or device["in_service_until"] >= end)
+    ]
+    return bool(devices) and all(_device_kept_cold(rows, one, start, end) for one in devices)
+
+
+def _device_kept_cold(rows: Rows, device: Row, start: datetime, end: datetime) -> bool:
+    slot = timedelta(seconds=device["slot_seconds"])
+    whole = max(1, (end - start) // slot)
+    begin = min(start, end - slot)
+    inside = [
+        reading
+        for reading in rows.readings
+        if reading["device_id"] == device["id"] and begin <= reading["at"] <= end
+    ]
+    heard = {(reading["at"] - begin) // slot for reading in inside}
+    if end - start < slot:
+        heard = {0} if inside else set()
+    return heard >= set(range(whole)) and all(
+        reading["celsius"] <= device["max_celsius"] for reading in inside
+    )
+
+
+def _handed_to_deliverers(rows: Rows, asked: Asked) -> Iterable[bool]:
+    for one in rows.rounds:
+        if not asked.first <= one["service_date"] <= asked.last or not asked.holds(one):
+            continue
+        trips = [
+            trip
+            for trip in rows.trips
+            if (trip["station_id"], trip["service_date"])
+            == (one["station_id"], one["service_date"])
+        ]
+        looks = [
+            look["passed"]
+            for look in rows.handovers
+            if look["kind"] == "station_to_deliverer"
+            and look["block_id"] == one["block_id"]
+            and any(_same_trip(look, trip) for trip in trips)
+        ]
+        if trips and (looks or asked.now >= _seven(one)):
+            yield bool(looks) and all(looks)

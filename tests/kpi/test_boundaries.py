@@ -260,8 +260,6 @@ async def test_nothing_is_no_data_never_nought_or_a_hundred(history: History, ke
     ("key", "kind"),
     [
         (KpiKey.INTERNET_RATE, ScopeKind.DELIVERER),
-        (KpiKey.DELIVERY_TEMP_RATE, ScopeKind.BLOCK),
-        (KpiKey.DELIVERY_TEMP_RATE, ScopeKind.DELIVERER),
         (KpiKey.COLD_STORE_TEMP_RATE, ScopeKind.BLOCK),
         (KpiKey.COLD_STORE_TEMP_RATE, ScopeKind.DELIVERER),
     ],

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.coldchain.models import HandoverKind
-from app.core.ids import public_single
+from app.core.ids import new_id, public_single
 from app.delivery.models import RouteSheet
 from app.kpi.definitions import KpiKey, ScopeKind
 from app.kpi.drilldown import list_kpi_rows
@@ -149,3 +149,49 @@ async def test_a_morning_with_a_forgotten_handover(session: AsyncSession, world:
     assert sorted(row.facts["missing"] for row in missed) == [False, True]
     forgotten = next(row for row in missed if row.facts["missing"])
     assert forgotten.facts["block_id"] == public_single("blk", world.blocks[1])
+
+
+async def test_a_block_and_its_deliverer_answer_for_their_handovers(
+    session: AsyncSession, world: World
+) -> None:
+    trip = await add_trip(
+        session, vehicle_id=world.vehicle_id, station_id=world.station_id, service_date=TODAY
+    )
+    mine, theirs = world.blocks
+    await add_handover(session, trip, HandoverKind.LOADING, 9.0)
+    await add_handover(session, trip, HandoverKind.STATION_TO_DELIVERER, 5.0, block_id=mine)
+    for block_id, deliverer_id in zip(world.blocks, world.deliverers, strict=True):
+        session.add(
+            RouteSheet(
+                block_id=block_id,
+                service_date=TODAY,
+                station_id=world.station_id,
+                deliverer_id=deliverer_id,
+                stops=1,
+                bottles=1,
+                planned_at=MORNING,
+            )
+        )
+    await session.flush()
+
+    for kind, row_id, passed in (
+        (ScopeKind.BLOCK, mine, 1),
+        (ScopeKind.BLOCK, theirs, 0),
+        (ScopeKind.DELIVERER, world.deliverers[0], 1),
+        (ScopeKind.DELIVERER, world.deliverers[1], 0),
+    ):
+        scope = Scope(kind, row_id=row_id)
+        measured = await measure(
+            Question(session, scope, PERIOD, MORNING), KpiKey.DELIVERY_TEMP_RATE
+        )
+        assert (measured.numerator, measured.denominator) == (passed, 1), scope
+        assert measured.beside == {
+            "missing": 1 - passed,
+            "by_kind": {"handover": {"expected": 1, "passed": passed, "missing": 1 - passed}},
+        }
+        (row,) = await rows_of(session, KpiKey.DELIVERY_TEMP_RATE, scope=scope)
+        assert (row.facts["subject"], row.numerator) == ("station_to_deliverer", passed)
+
+    elsewhere = Scope(ScopeKind.DELIVERER, row_id=world.deliverers[0], within_station_id=new_id())
+    held = await measure(Question(session, elsewhere, PERIOD, MORNING), KpiKey.DELIVERY_TEMP_RATE)
+    assert (held.denominator, held.reason) == (0, "nothing_counted")

@@ -21,7 +21,7 @@ from app.core.ids import new_id, public_single
 from app.delivery.models import StopState
 from app.delivery.repository.mornings import rebuild_mornings
 from app.identity.models import Role
-from app.kpi.api.live import render
+from app.kpi.api.hubs import render
 from app.kpi.definitions import ScopeKind
 from app.kpi.morning.hub import LOOK_AGAIN_SECONDS, LiveEvent, MorningHub
 from app.kpi.scopes import OPERATOR, Scope

@@ -15,7 +15,6 @@ from app.core.db import Database
 from app.customers.models import CustomerKind
 from app.delivery.models import StopState
 from app.kpi.definitions import DEFINITIONS, KpiKey, ScopeKind
-from app.kpi.drilldown import list_kpi_rows
 from app.kpi.measuring import Question, measure
 from app.kpi.rules import Measured, Period
 from app.kpi.scopes import OPERATOR, Scope
@@ -24,6 +23,7 @@ from tests.factories.history import SEVEN, History
 from tests.factories.world import TODAY, Household, World
 from tests.kpi import oracle
 from tests.kpi.oracle import Asked, Rows
+from tests.kpi.pages import sum_of_rows
 
 ORACLES: dict[KpiKey, Callable[[Rows, Asked], Any]] = {
     KpiKey.ON_TIME_RATE: oracle.on_time,
@@ -33,7 +33,7 @@ ORACLES: dict[KpiKey, Callable[[Rows, Asked], Any]] = {
     KpiKey.COMPLAINT_RATE: oracle.complaints,
     KpiKey.COMPLAINT_HANDLED_RATE: oracle.handled,
 }
-"""The cold chain's two are counted from its own door and tested there."""
+"""Trips have histories of their own; cold stores are tested at the cold chain's door."""
 
 Write = Callable[[History, dict[str, Household]], Awaitable[Any]]
 days = st.integers(-1, 1).map(lambda ahead: TODAY + timedelta(days=ahead))
@@ -189,7 +189,7 @@ async def _compare(asking: Question, rows: Rows, asked: Asked) -> None:
         if waits:
             _compare_waits(measured, waits[0])
         if asking.scope.kind in {ScopeKind.OPERATOR, ScopeKind.STATION}:
-            assert await _sum_of_rows(asking, key) == (good, total), (key, asking.scope)
+            assert await sum_of_rows(asking, key) == (good, total), (key, asking.scope)
 
 
 def _compare_waits(measured: Measured, waits: list[timedelta]) -> None:
@@ -201,28 +201,3 @@ def _compare_waits(measured: Measured, waits: list[timedelta]) -> None:
         nearest = waits[-(-share * len(waits) // 100) - 1]
         shown = measured.beside[name]
         assert timedelta() <= timedelta(hours=float(shown)) - nearest < timedelta(seconds=37)
-
-
-async def _sum_of_rows(asking: Question, key: KpiKey) -> tuple[int, int]:
-    """What the drill-down's pages add up to; no row comes twice."""
-    seen: list[tuple[str, str]] = []
-    good = total = 0
-    after = None
-    while True:
-        page = await list_kpi_rows(
-            asking.session,
-            key=key,
-            scope=asking.scope,
-            period=asking.period,
-            now=asking.now,
-            limit=3,
-            after=after,
-        )
-        for row in page.rows:
-            seen.append((str(row.denominator), row.id))
-            good += row.numerator
-            total += row.denominator
-        after = page.next_place
-        if after is None:
-            assert len(seen) == len(set(seen))
-            return good, total

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import Database
+from app.core.db import Database, fetch
 from app.core.ids import public_single
 from app.identity.models import Role
 from app.network import service
 from app.network.models import Block, CoverageKind, HouseParity, PlanDayState, Station
-from app.network.repository.coverage import CANDIDATES, candidate_parameters
+from app.network.repository.coverage import CANDIDATES, candidate_arguments
 from app.network.rules import Coverage, RuleBook, bounding_box, decide, read_place
 from tests.factories.network import (
     CITY,
@@ -219,11 +219,9 @@ async def test_candidates_of_five_thousand_rules_come_from_indexes(
         )
     await session.execute(text("ANALYZE coverage_rules"))
     place = read_place(Written(compound="小区7", street="路7", longitude=70.2, latitude=70.2))
-    lines = await session.scalars(
-        text(f"EXPLAIN (ANALYZE, COSTS off, TIMING off) {CANDIDATES}"),
-        candidate_parameters(place, on=TODAY),
-    )
-    plan = "\n".join(lines)
+    explain = f"EXPLAIN (ANALYZE, COSTS off, TIMING off) {CANDIDATES}"
+    lines = await fetch(session, explain, *candidate_arguments(place, on=TODAY))
+    plan = "\n".join(line[0] for line in lines)
     assert "Seq Scan on coverage_rules" not in plan, plan
     for index in ("compound", "street", "box"):
         assert f"ix_coverage_rules_{index}" in plan, plan

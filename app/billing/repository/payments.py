@@ -12,7 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.billing.errors import PaymentUnknown
 from app.billing.models import ChannelEvent, ChannelNumber, Payment, Receipt
 from app.billing.states import OPEN_PAYMENTS, PaymentChannel, PaymentStatus
+from app.core.db import fetch
 
+_CLAIM_NUMBER: Final = """
+INSERT INTO channel_numbers (channel, number, kind, customer_id, row_id)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING row_id
+"""
 BATCH: Final = 1000
 """Rows one sweep wakes up; the rest waits for the next."""
 
@@ -106,13 +111,7 @@ async def claim_number(
     row_id: UUID,
 ) -> UUID:
     """Register a number and answer whose it is: `row_id`, or the row that had it before."""
-    claimed = await session.scalar(
-        insert(ChannelNumber)
-        .values(channel=channel, number=number, kind=kind, customer_id=customer_id, row_id=row_id)
-        .on_conflict_do_nothing()
-        .returning(ChannelNumber.row_id)
-    )
-    if claimed is not None:
+    if await fetch(session, _CLAIM_NUMBER, channel, number, kind, customer_id, row_id):
         return row_id
     owner = await session.scalar(
         select(ChannelNumber.row_id).where(

@@ -13,6 +13,7 @@ from app.billing.errors import PayerMissing, PaymentMethodUnknown
 from app.billing.models import Payment
 from app.billing.repository import payments as rows
 from app.billing.states import PaymentChannel, PaymentMethod, PaymentStatus
+from app.core.bulk import insert_row
 from app.core.clock import wall_now
 from app.core.crypto import Cell
 from app.core.ids import new_id
@@ -68,10 +69,10 @@ async def open_payment(
         expires_at=expires_at,
         channel_expires_at=wall_now() + max(expires_at - now, SHORTEST_AT_CHANNEL),
         created_at=now,
+        tries=0,
         next_try_at=now + rules.poll_payment_after(0),
     )
-    session.add(payment)
-    await session.flush()
+    await insert_row(session, payment)
     await rows.claim_number(
         session,
         channel=channel.value,

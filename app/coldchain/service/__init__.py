@@ -1,8 +1,20 @@
 """The use cases of the cold chain, cut by noun; other packages import from here."""
 
-from app.coldchain.repository.counting import CheckKind, DeviceSlotCount, TripCheck
+from app.coldchain.repository.checks import (
+    BlocksServed,
+    CheckCount,
+    CheckKind,
+    TripCheck,
+    TripQuestion,
+)
 from app.coldchain.repository.places import DeviceView
-from app.coldchain.service.counting import cold_store_counts, list_slots, trip_checks
+from app.coldchain.repository.slots import DeviceSlotCount
+from app.coldchain.service.counting import (
+    cold_store_counts,
+    count_trip_checks,
+    list_slots,
+    list_trip_checks,
+)
 from app.coldchain.service.ingesting import NewReading, list_readings, record_readings
 from app.coldchain.service.places import (
     create_device,
@@ -15,6 +27,7 @@ from app.coldchain.service.places import (
     retire_device,
     view_device,
 )
+from app.coldchain.service.silence import watch_silence
 from app.coldchain.service.trips import (
     TripView,
     arrive,
@@ -30,14 +43,18 @@ from app.coldchain.service.trips import (
 )
 
 __all__ = [
+    "BlocksServed",
+    "CheckCount",
     "CheckKind",
     "DeviceSlotCount",
     "DeviceView",
     "NewReading",
     "TripCheck",
+    "TripQuestion",
     "TripView",
     "arrive",
     "cold_store_counts",
+    "count_trip_checks",
     "create_device",
     "create_store",
     "depart",
@@ -48,6 +65,7 @@ __all__ = [
     "list_readings",
     "list_slots",
     "list_stores",
+    "list_trip_checks",
     "list_trips",
     "load_trip",
     "open_trip",
@@ -57,7 +75,7 @@ __all__ = [
     "record_readings",
     "retire_device",
     "start_leg",
-    "trip_checks",
     "view_device",
     "view_trip",
+    "watch_silence",
 ]

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.coldchain.repository import counting, places, readings
-from app.coldchain.repository.counting import DeviceSlotCount, TripCheck
+from app.coldchain.repository import checks, places, readings
+from app.coldchain.repository import slots as slot_counts
+from app.coldchain.repository.checks import CheckCount, CheckKind, TripCheck, TripQuestion
+from app.coldchain.repository.slots import DeviceSlotCount
 from app.coldchain.rules import Slot, Watch, slots_of_day
 from app.core.clock import local_instant
 
@@ -29,25 +31,17 @@ async def cold_store_counts(
     limits; a slot without a reading is silent and no pass. Devices with nothing expected are left
     out. `station_ids` None is every station.
     """
-    return await counting.count_cold_store_slots(
+    return await slot_counts.count_cold_store_slots(
         session, from_date=from_date, to_date=to_date, now=now, station_ids=station_ids
     )
 
 
-async def trip_checks(
-    session: AsyncSession,
-    *,
-    from_date: date,
-    to_date: date,
-    now: datetime,
-    station_ids: Collection[UUID] | None,
-    blocks_by_station_day: Mapping[tuple[UUID, date], Collection[UUID]],
-) -> list[TripCheck]:
+async def list_trip_checks(session: AsyncSession, *, asked: TripQuestion) -> list[TripCheck]:
     """Every check expected of the trips of these service dates, both included (配送温度合格率).
 
     Per trip: the pre-cool (≤ 15 °C, S1 4.4.3), the cabin over each leg (S1 4.4.5), product
     temperature at loading and at the station (S1 4.4.6); per station and day with a trip, one
-    handover to a deliverer for each block in `blocks_by_station_day` (those with a route sheet).
+    handover to a deliverer for each block `served` (those with a route sheet).
 
     A leg passes when every device in service in the vehicle has a reading in each of its whole
     slots and none above the device's limit. A trip without legs is one leg from departure to
@@ -55,14 +49,14 @@ async def trip_checks(
     counts, as missing, once 07:00 of the service date has passed by `now`; recorded outages do
     not excuse a leg.
     """
-    return await counting.list_trip_checks(
-        session,
-        from_date=from_date,
-        to_date=to_date,
-        now=now,
-        station_ids=station_ids,
-        blocks_by_station_day=blocks_by_station_day,
-    )
+    return await checks.list_trip_checks(session, asked)
+
+
+async def count_trip_checks(
+    session: AsyncSession, *, asked: TripQuestion
+) -> Mapping[CheckKind, CheckCount]:
+    """How many of the checks `list_trip_checks` lists there are, by kind."""
+    return await checks.count_trip_checks(session, asked)
 
 
 async def list_slots(

@@ -102,7 +102,12 @@ async def read_route(
 
 @router.post("/routes/{block}/{service_date}/stand-in")
 async def hand_over(
-    block: str, service_date: date, body: StandInIn, caller: Dispatcher, session: SessionDep
+    block: str,
+    service_date: date,
+    body: StandInIn,
+    caller: Dispatcher,
+    session: SessionDep,
+    clock: ClockDep,
 ) -> RouteOut:
     """Give a round of one day to a stand-in; confirmed stops keep their deliverer."""
     sheet = await hand_over_route(
@@ -111,6 +116,8 @@ async def hand_over(
         service_date=service_date,
         deliverer_id=read_single("dlv", body.deliverer_id),
         station_id=_station(caller),
+        actor=caller.actor,
+        now=clock.now(),
     )
     return RouteOut(**_sheet(sheet))
 

@@ -133,6 +133,9 @@ _ROUNDS = """
 SELECT block_id, service_date AS first, service_date AS last FROM route_sheets
 WHERE deliverer_id = $1 AND service_date BETWEEN $2::date AND $3::date
 UNION ALL
+SELECT block_id, service_date, service_date FROM route_handovers
+WHERE from_deliverer_id = $1 AND service_date BETWEEN $2::date AND $3::date
+UNION ALL
 SELECT block_id, lower(valid), upper(valid) - 1 FROM block_deliverers
 WHERE deliverer_id = $1
   AND valid && daterange($2::date, $3::date, '[]')
@@ -244,7 +247,7 @@ async def note_order_end(
 async def list_rounds(
     session: AsyncSession, *, deliverer_id: UUID, first: date, last: date
 ) -> list[tuple[UUID, date, date | None]]:
-    """Blocks a deliverer goes round, as their deliverer or standing in: (block, first, last day)."""
+    """Blocks a deliverer goes round or went round before a stand-in: (block, first, last day)."""
     rows = await fetch(session, _ROUNDS, deliverer_id, first, last)
     return [(row["block_id"], row["first"], row["last"]) for row in rows]
 

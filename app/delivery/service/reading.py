@@ -11,10 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.service import list_cash_held
 from app.core.clock import local_date
+from app.core.ids import new_id
 from app.customers.models import AddressVersion
 from app.customers.service import DoorDetails, open_door_details
 from app.delivery.errors import RouteUnknown
-from app.delivery.models import Delivery, DeliveryStatus, RouteSheet, Stop, StopState
+from app.delivery.models import (
+    Delivery,
+    DeliveryStatus,
+    RouteHandover,
+    RouteSheet,
+    Stop,
+    StopState,
+)
 from app.delivery.repository import confirming, mornings, reading
 from app.identity.access import Principal
 from app.identity.service import log_accesses
@@ -99,11 +107,14 @@ async def hand_over_route(
     service_date: date,
     deliverer_id: UUID,
     station_id: UUID | None = None,
+    actor: str,
+    now: datetime,
 ) -> RouteSheet:
     """Give a round of one day to a stand-in; what is confirmed keeps its deliverer.
 
-    `station_id` narrows to one station's rounds and deliverers. Raises RouteUnknown,
-    DelivererUnknown (also for one who has left).
+    Who had it before may still report what he did. `station_id` narrows to one station's rounds
+    and deliverers. Giving it to who has it changes nothing. Raises RouteUnknown, DelivererUnknown
+    (also for one who has left).
     """
     stand_in = await get_deliverer(session, deliverer_id=deliverer_id)
     if not stand_in.is_active or station_id not in {None, stand_in.station_id}:
@@ -115,7 +126,28 @@ async def hand_over_route(
     )
     if sheet is None or station_id not in {None, sheet.station_id}:
         raise RouteUnknown
+    if sheet.deliverer_id == deliverer_id:
+        return sheet
+    session.add(
+        RouteHandover(
+            block_id=block_id,
+            service_date=service_date,
+            id=new_id(),
+            from_deliverer_id=sheet.deliverer_id,
+            to_deliverer_id=deliverer_id,
+            at=now,
+            actor=actor,
+        )
+    )
     sheet.deliverer_id = deliverer_id
+    await _give_open_stops(session, sheet)
+    await session.flush()
+    await mornings.rebuild_mornings(session, [(block_id, service_date)])
+    return sheet
+
+
+async def _give_open_stops(session: AsyncSession, sheet: RouteSheet) -> None:
+    block_id, service_date, deliverer_id = sheet.block_id, sheet.service_date, sheet.deliverer_id
     await session.execute(
         update(Delivery)
         .where(
@@ -136,9 +168,6 @@ async def hand_over_route(
         .values(deliverer_id=deliverer_id)
         .execution_options(synchronize_session=False)
     )
-    await session.flush()
-    await mornings.rebuild_mornings(session, [(block_id, service_date)])
-    return sheet
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import BusinessClock, local_date
 from app.core.db import Database
@@ -24,6 +25,7 @@ Render = Callable[[Board], str]
 """What a viewer gets of his scope's board; equal renders are asked once per scope and look.
 
 They must be hashable, and may not depend on anything but the board and themselves."""
+
 log = structlog.get_logger()
 
 TICK_SECONDS = 1.0
@@ -32,6 +34,8 @@ LOOK_AGAIN_SECONDS: Final = 10
 LONGEST_SECONDS = 600.0
 """Then a stream ends; its viewer comes again by himself, and his rights are looked at anew."""
 MOST_VIEWERS = 500
+KEPT = 3
+"""Dates whose boards are kept: yesterday, today, tomorrow."""
 
 
 class TooManyViewers(TooManyRequests):
@@ -82,8 +86,9 @@ class MorningHub:
         self._clock = clock
         self._render = render
         self._viewers: set[_Viewer] = set()
-        self._board: Board | None = None
-        self._id = ""
+        self._boards: dict[date, tuple[str, Board]] = {}
+        self._loading = asyncio.Lock()
+        self._shown: tuple[str, Board] | None = None
         self._ticking: asyncio.Task[None] | None = None
 
     @property
@@ -107,8 +112,8 @@ class MorningHub:
         viewer = _Viewer(scope, render or self._render, last_id=last_id)
         self._viewers.add(viewer)
         try:
-            if self._board is not None and self._is_ticking():
-                viewer.offer(self._event(self._board, viewer, {}))
+            if self._shown is not None and self._is_ticking():
+                viewer.offer(self._event(*self._shown, viewer, {}))
             self._keep_ticking()
             ends = asyncio.get_running_loop().time() + seconds
             while (event := await viewer.next_until(ends)) is not None:
@@ -121,26 +126,38 @@ class MorningHub:
         if self.viewers >= MOST_VIEWERS:
             raise TooManyViewers(retry_after_seconds=30)
 
+    async def board(self, session: AsyncSession, *, day: date, now: datetime) -> tuple[str, Board]:
+        """All blocks of a date, and what names this state of them; read anew only after a change.
+
+        Whoever asks at the same time waits for one reading.
+        """
+        async with self._loading:
+            found = _name(day, await mornings.read_marker(session, day), now)
+            kept = self._boards.get(day)
+            if kept is None or kept[0] != found:
+                board = await load_board(session, scope=OPERATOR, day=day, now=now)
+                self._boards = dict(sorted((self._boards | {day: (found, board)}).items())[-KEPT:])
+                return found, board
+            return kept
+
     async def tick(self) -> None:
-        """Look once; tell everybody when something changed. Two statements, three when it did."""
+        """Look once; tell everybody when something changed. One statement, three when it did."""
         now = self._clock.now()
         async with self.database.transaction() as session:
-            marker = await mornings.read_marker(session, local_date(now))
-            found = _name(marker, now)
-            if found == self._id:
-                return
-            self._board = await load_board(session, scope=OPERATOR, day=local_date(now), now=now)
-        self._id = found
+            found = await self.board(session, day=local_date(now), now=now)
+        if self._shown is not None and self._shown[0] == found[0]:
+            return
+        self._shown = found
         made: dict[tuple[Scope, Render], LiveEvent] = {}
         for viewer in list(self._viewers):
-            viewer.offer(self._event(self._board, viewer, made))
+            viewer.offer(self._event(*found, viewer, made))
 
     def _event(
-        self, board: Board, viewer: _Viewer, made: dict[tuple[Scope, Render], LiveEvent]
+        self, name: str, board: Board, viewer: _Viewer, made: dict[tuple[Scope, Render], LiveEvent]
     ) -> LiveEvent:
         wanted = (viewer.scope, viewer.render)
         if wanted not in made:
-            made[wanted] = LiveEvent(self._id, viewer.render(board.narrowed(viewer.scope)))
+            made[wanted] = LiveEvent(name, viewer.render(board.narrowed(viewer.scope)))
         return made[wanted]
 
     def _is_ticking(self) -> bool:
@@ -157,8 +174,8 @@ class MorningHub:
             except (SQLAlchemyError, OSError) as error:
                 log.warning("live.look_failed", error=type(error).__name__)
             await asyncio.sleep(TICK_SECONDS)
-        self._board, self._id = None, ""
+        self._shown = None
 
 
-def _name(marker: int, now: datetime) -> str:
-    return f"{local_date(now).isoformat()}.{marker}.{int(now.timestamp()) // LOOK_AGAIN_SECONDS}"
+def _name(day: date, marker: int, now: datetime) -> str:
+    return f"{day.isoformat()}.{marker}.{int(now.timestamp()) // LOOK_AGAIN_SECONDS}"

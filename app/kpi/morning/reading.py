@@ -169,10 +169,15 @@ async def read_board(session: AsyncSession, *, scope: Scope, day: date, now: dat
     A deliverer's morning is that of the blocks he goes round; what is his of them tells
     `count_deliverers`. Raises NotFound for a scope that does not exist, BadPeriod.
     """
+    await require_morning(session, scope=scope, day=day)
+    return await load_board(session, scope=scope, day=day, now=now)
+
+
+async def require_morning(session: AsyncSession, *, scope: Scope, day: date) -> None:
+    """Raise NotFound for a scope that does not exist, BadPeriod for a date beyond the calendar."""
     if not FIRST_DATE <= day <= LAST_DATE:
         raise BadPeriod
     await require_scope(session, scope)
-    return await load_board(session, scope=scope, day=day, now=now)
 
 
 async def load_board(session: AsyncSession, *, scope: Scope, day: date, now: datetime) -> Board:

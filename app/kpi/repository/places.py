@@ -1,7 +1,5 @@
 """Narrowing rows to a scope, and the stations a scope stands for."""
 
-from collections.abc import Mapping
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.aftersales.models import SatisfactionAnswer, Ticket
+from app.coldchain.service import BlocksServed
 from app.delivery.models import RouteSheet, Stop
 from app.kpi.definitions import ScopeKind
 from app.kpi.rules import Period
@@ -104,19 +103,31 @@ async def list_withdrawn_days(
     return list(await session.scalars(statement.order_by(PlanDay.service_date, PlanDay.station_id)))
 
 
-async def blocks_served(
-    session: AsyncSession, *, stations: list[UUID] | None, period: Period
-) -> Mapping[tuple[UUID, date], list[UUID]]:
-    """Blocks that had a round, by station and service date."""
+def blocks_served(scope: Scope, period: Period) -> BlocksServed:
+    """Station, service date and block of the scope's rounds."""
     statement = select(RouteSheet.station_id, RouteSheet.service_date, RouteSheet.block_id).where(
         RouteSheet.service_date.between(period.first, period.last)
     )
-    if stations is not None:
-        statement = statement.where(RouteSheet.station_id.in_(stations))
-    served: dict[tuple[UUID, date], list[UUID]] = {}
-    for row in await session.execute(statement.order_by(RouteSheet.block_id)):
-        served.setdefault((row.station_id, row.service_date), []).append(row.block_id)
-    return served
+    if scope.within_station_id is not None:
+        statement = statement.where(RouteSheet.station_id == scope.within_station_id)
+    match scope.kind:
+        case ScopeKind.CITY:
+            of_city = select(Station.id).where(Station.city_code == scope.city_code)
+            return statement.where(RouteSheet.station_id.in_(of_city))
+        case ScopeKind.STATION:
+            return statement.where(RouteSheet.station_id == scope.row_id)
+        case ScopeKind.BLOCK:
+            return statement.where(RouteSheet.block_id == scope.row_id)
+        case ScopeKind.DELIVERER:
+            return statement.where(RouteSheet.deliverer_id == scope.row_id)
+        case ScopeKind.OPERATOR:
+            return statement
+
+
+async def stations_served(session: AsyncSession, served: BlocksServed) -> list[UUID]:
+    """The stations from which the rounds set out."""
+    rounds = served.subquery()
+    return list(await session.scalars(select(rounds.c.station_id).distinct()))
 
 
 async def scope_title(session: AsyncSession, scope: Scope) -> str:

@@ -1,13 +1,14 @@
 """Coverage rules in SQL: the few that may fit one building, or all of a city."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, select, text
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.db import fetch
 from app.network.errors import CoverageRuleUnknown
 from app.network.models import Block, CoverageKind, CoverageRule, HouseParity, Station
 from app.network.rules import Box, Place, Rule, district_name
@@ -25,55 +26,45 @@ CANDIDATES = f"""
 SELECT {_COLUMNS}
 FROM (
     SELECT * FROM coverage_rules
-    WHERE kind = 'compound' AND city_code = :city AND compound = :compound
+    WHERE kind = 'compound' AND city_code = $1 AND compound = $2
     UNION ALL
     SELECT * FROM coverage_rules
-    WHERE kind = 'street' AND city_code = :city AND street = :street
+    WHERE kind = 'street' AND city_code = $1 AND street = $3
     UNION ALL
     SELECT * FROM coverage_rules
-    WHERE kind = 'polygon' AND city_code = :city
+    WHERE kind = 'polygon' AND city_code = $1
       AND box(point(west, south), point(east, north))
-          @> box(point(CAST(:x AS float8), CAST(:y AS float8)),
-                 point(CAST(:x AS float8), CAST(:y AS float8)))
+          @> box(point($4::float8, $5::float8), point($4::float8, $5::float8))
 ) r
 {_SERVED}
-WHERE r.valid @> CAST(:on AS date)
+WHERE r.valid @> $6::date
 """
 """Rules whose name equals, or whose box holds the point: each branch has its own index."""
 ALL_OF_CITIES = f"""
 SELECT {_COLUMNS} FROM coverage_rules r {_SERVED}
-WHERE r.city_code = ANY(:cities) AND r.valid @> CAST(:on AS date)
+WHERE r.city_code = ANY($1::text[]) AND r.valid @> $2::date
 """
 
 
-def candidate_parameters(place: Place, *, on: date) -> dict[str, Any]:
+def candidate_arguments(place: Place, *, on: date) -> tuple[object, ...]:
     """What CANDIDATES asks for."""
     longitude, latitude = place.point or (None, None)
-    return {
-        "city": place.city_code,
-        "compound": place.compound,
-        "street": place.street,
-        "x": longitude,
-        "y": latitude,
-        "on": on,
-    }
+    return (place.city_code, place.compound, place.street, longitude, latitude, on)
 
 
 async def list_candidates(session: AsyncSession, place: Place, *, on: date) -> list[Rule]:
     """Rules of active blocks that may fit a place on a day; one statement."""
-    rows = await session.execute(text(CANDIDATES), candidate_parameters(place, on=on))
-    return _rules(rows.mappings())
+    return _rules(await fetch(session, CANDIDATES, *candidate_arguments(place, on=on)))
 
 
 async def list_rules_of_cities(
     session: AsyncSession, *, city_codes: Collection[str], on: date
 ) -> list[Rule]:
     """All rules of active blocks in these cities on a day."""
-    rows = await session.execute(text(ALL_OF_CITIES), {"cities": list(city_codes), "on": on})
-    return _rules(rows.mappings())
+    return _rules(await fetch(session, ALL_OF_CITIES, list(city_codes), on))
 
 
-def _rules(rows: Iterable[RowMapping]) -> list[Rule]:
+def _rules(rows: Iterable[Mapping[str, Any]]) -> list[Rule]:
     return [
         Rule(
             id=row["id"],

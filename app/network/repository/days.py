@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from uuid import UUID
 
-from sqlalchemy import Date, cast, func, select, text, tuple_, update
+from sqlalchemy import select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import OPERATOR_ZONE
+from app.core.db import fetch
 from app.network.models import PlanDay, PlanDayState
 from app.network.rules import Period
 
@@ -22,6 +23,17 @@ JOIN station_cutoffs c ON c.station_id = s.id AND c.valid @> d.day
 WHERE s.is_active AND (CAST(:station AS uuid) IS NULL OR s.id = :station)
 ON CONFLICT DO NOTHING
 RETURNING service_date
+"""
+_CLOSED = """
+SELECT service_date FROM plan_days
+WHERE station_id = $1 AND service_date >= $2 AND (state <> 'open' OR cutoff_at <= $3)
+"""
+_FIRST_OPEN = """
+SELECT min(service_date) FROM plan_days
+WHERE station_id = $1 AND state = 'open' AND cutoff_at > $2
+  AND service_date >= greatest(
+      (SELECT min(service_date) FROM plan_days WHERE station_id = $1 AND cutoff_at > $2) + $3::int,
+      $4::date)
 """
 _MOVE_CUTOFFS = """
 UPDATE plan_days
@@ -63,35 +75,18 @@ async def list_closed_dates(
     session: AsyncSession, *, station_id: UUID, from_date: date, now: datetime
 ) -> set[date]:
     """Dates from a date on that are frozen, withdrawn or past their cut-off."""
-    return set(
-        await session.scalars(
-            select(PlanDay.service_date).where(
-                PlanDay.station_id == station_id,
-                PlanDay.service_date >= from_date,
-                (PlanDay.state != PlanDayState.OPEN) | (PlanDay.cutoff_at <= now),
-            )
-        )
-    )
+    found = await fetch(session, _CLOSED, station_id, from_date, now)
+    return {row[0] for row in found}
 
 
 async def find_first_open_date(
     session: AsyncSession, *, station_id: UUID, now: datetime, lead_days: int, wished: date | None
 ) -> date | None:
     """The earliest open date, `lead_days` after the first whose cut-off has not passed."""
-    next_plan = (
-        select(func.min(PlanDay.service_date))
-        .where(PlanDay.station_id == station_id, PlanDay.cutoff_at > now)
-        .scalar_subquery()
-    )
-    earliest = next_plan + lead_days
-    return await session.scalar(
-        select(func.min(PlanDay.service_date)).where(
-            PlanDay.station_id == station_id,
-            PlanDay.state == PlanDayState.OPEN,
-            PlanDay.cutoff_at > now,
-            PlanDay.service_date >= func.greatest(earliest, cast(wished, Date)),
-        )
-    )
+    found: date | None = (await fetch(session, _FIRST_OPEN, station_id, now, lead_days, wished))[0][
+        0
+    ]
+    return found
 
 
 async def hold_day(

@@ -1,6 +1,7 @@
 """Orders, their lines, history, reviews and entitlements."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -8,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.base import Base
+from app.core.bulk import insert_row
 from app.core.db import fetch
 from app.core.ids import new_id
 from app.orders.errors import OrderUnknown
@@ -21,6 +22,30 @@ from app.orders.models import (
     OrderReview,
 )
 from app.orders.states import ORDER_MOVES, OrderStatus
+
+_BILL: Final = """
+SELECT order_no, price_fen, status, pay_before_at FROM orders
+WHERE customer_id = $1 AND order_id = $2 FOR UPDATE
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What an order asks its customer to pay (fen), and until when."""
+
+    order_no: str
+    price_fen: int
+    status: OrderStatus
+    pay_before_at: datetime | None
+
+
+async def lock_bill(session: AsyncSession, customer_id: UUID, order_id: UUID) -> Bill:
+    """What an order, locked by this, asks to be paid; raises OrderUnknown."""
+    found = await fetch(session, _BILL, customer_id, order_id)
+    if not found:
+        raise OrderUnknown
+    order_no, price_fen, status, pay_before_at = found[0].values()
+    return Bill(order_no, price_fen, OrderStatus(status), pay_before_at)
 
 
 async def get_order(session: AsyncSession, customer_id: UUID, order_id: UUID) -> Order:
@@ -131,19 +156,7 @@ async def insert_order(
     """
     move = _move(order, from_status=None, to=order.status, at=at, actor=actor)
     for row in (order, move, *lines):
-        query, columns = _INSERT[type(row)]
-        await fetch(session, query, *(getattr(row, column) for column in columns))
-
-
-def _insert_of(model: type[Base]) -> tuple[str, list[str]]:
-    columns = [column.key for column in model.__table__.columns]
-    places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
-    return f"INSERT INTO {model.__tablename__} ({', '.join(columns)}) VALUES ({places})", columns
-
-
-_INSERT: Final[Mapping[type[Base], tuple[str, list[str]]]] = {
-    model: _insert_of(model) for model in (Order, OrderHistory, OrderLine)
-}
+        await insert_row(session, row)
 
 
 async def list_history(

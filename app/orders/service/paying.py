@@ -30,22 +30,22 @@ async def start_payment(
 
     Raises OrderNotPayable, PayerMissing (jsapi needs the openid), ChannelNotConfigured.
     """
-    order = await repository.lock_order(session, customer_id, order_id)
+    bill = await repository.lock_bill(session, customer_id, order_id)
     if (
-        order.status is not OrderStatus.PENDING_PAYMENT
-        or order.pay_before_at is None
-        or order.pay_before_at <= now
+        bill.status is not OrderStatus.PENDING_PAYMENT
+        or bill.pay_before_at is None
+        or bill.pay_before_at <= now
     ):
         raise OrderNotPayable
     return await open_payment(
         session,
         customer_id=customer_id,
         reference_id=order_id,
-        amount_fen=order.price_fen,
+        amount_fen=bill.price_fen,
         channel=PaymentChannel.WECHAT,
         method=method,
-        description=f"随心订 {order.order_no}",
-        expires_at=order.pay_before_at,
+        description=f"随心订 {bill.order_no}",
+        expires_at=bill.pay_before_at,
         payer_openid=openid if method == "jsapi" else None,
         payer_address=payer_address if method == "h5" else None,
         now=now,

@@ -14,11 +14,12 @@ from app.core.db import SessionDep
 from app.core.pagination import BadCursor, PageDep, PageRequest, cursor_of
 from app.identity.access import ClockDep
 from app.kpi import months, service
-from app.kpi.api.live import COME_AGAIN_MS, live_hub, watched_scope
+from app.kpi.api.hubs import HubDep
+from app.kpi.api.live import COME_AGAIN_MS, watched_scope
+from app.kpi.api.mornings import shared_board
 from app.kpi.definitions import DEFINITIONS, KpiKey, ScopeKind
 from app.kpi.findings import list_running
 from app.kpi.models import KpiFinding
-from app.kpi.morning.hub import MorningHub
 from app.kpi.morning.paging import BlockPlace, BlockSort, page_of_blocks
 from app.kpi.morning.reading import (
     BlockRow,
@@ -55,12 +56,12 @@ SORTS = {
 
 @router.get("")
 async def dashboard(
-    request: Request, asked: AskedDep, session: SessionDep, clock: ClockDep
+    request: Request, asked: AskedDep, session: SessionDep, clock: ClockDep, hub: HubDep
 ) -> Response:
     """A scope's morning, its blocks at risk, and the eight KPIs of a period."""
     now = clock.now()
     steps = await read_path(session, asked.scope)
-    board = await read_board(session, scope=asked.scope, day=asked.day, now=now)
+    board = await shared_board(hub, session, asked.scope, asked.day, now)
     return show(
         request,
         "dashboard.html",
@@ -77,7 +78,7 @@ async def dashboard(
 @router.get("/stream", response_class=EventSourceResponse)
 async def stream(
     asked: AskedDep,
-    hub: Annotated[MorningHub, Depends(live_hub)],
+    hub: HubDep,
     scope: Annotated[Scope, Depends(watched_scope)],
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
@@ -159,6 +160,7 @@ async def blocks(
     asked: AskedDep,
     session: SessionDep,
     clock: ClockDep,
+    hub: HubDep,
     page: PageDep,
     sort: BlockSort = BlockSort.RISK,
     risk: Annotated[str, Query(max_length=20)] = "",
@@ -166,7 +168,7 @@ async def blocks(
 ) -> Response:
     """All blocks of a scope on a morning: sorted, sought, narrowed to a risk, page by page."""
     now = clock.now()
-    board = await read_board(session, scope=asked.scope, day=asked.day, now=now)
+    board = await shared_board(hub, session, asked.scope, asked.day, now)
     sought = words_sought.strip()
     board = replace(board, rows=_matching(board.rows, sought))
     found = page_of_blocks(
