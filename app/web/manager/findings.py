@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
+from pydantic import BeforeValidator
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import SessionDep
@@ -13,7 +14,7 @@ from app.core.errors import AppError
 from app.core.http import status_of
 from app.core.ids import public_single, read_single
 from app.core.pagination import PageDep, cursor_of
-from app.core.schemas import LongText, ShortText
+from app.core.schemas import LongText, OptionalText, ShortText
 from app.identity.access import ClockDep, Principal
 from app.identity.models import Role
 from app.kpi import findings, service
@@ -40,6 +41,14 @@ KINDS = {
     FindingState.CLOSED: "ok",
     FindingState.DROPPED: "idle",
 }
+
+
+def _plain_lines(said: object) -> object:
+    """Line breaks as browsers send them from a text field, as we keep them."""
+    return said.replace("\r\n", "\n") if isinstance(said, str) else said
+
+
+Paragraphs = Annotated[LongText, BeforeValidator(_plain_lines)]
 MOVES = {
     FindingState.ACTING: "开始整改",
     FindingState.DONE: "整改完成，待验证",
@@ -157,8 +166,8 @@ async def record(
     scope: Annotated[str, Form(max_length=60)],
     first: Annotated[date, Form(alias="from")],
     last: Annotated[date, Form(alias="to")],
-    cause: Annotated[LongText, Form()],
-    action: Annotated[LongText, Form()],
+    cause: Annotated[Paragraphs, Form()],
+    action: Annotated[Paragraphs, Form()],
     responsible: Annotated[ShortText, Form()],
     due_date: Annotated[date, Form()],
 ) -> Response:
@@ -225,9 +234,9 @@ async def change(
     session: SessionDep,
     clock: ClockDep,
     state: Annotated[FindingState | None, Form()] = None,
-    note: Annotated[str, Form(max_length=2000)] = "",
-    cause: Annotated[LongText | None, Form()] = None,
-    action: Annotated[LongText | None, Form()] = None,
+    note: Annotated[OptionalText, Form()] = "",
+    cause: Annotated[Paragraphs | None, Form()] = None,
+    action: Annotated[Paragraphs | None, Form()] = None,
     responsible: Annotated[ShortText | None, Form()] = None,
     due_date: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
@@ -246,7 +255,7 @@ async def change(
         may_verify=caller.has(Role.MANAGER, Role.QUALITY),
         fields=fields,
         state=state,
-        note=note.strip() or None,
+        note=note or None,
         actor=caller.actor,
         now=clock.now(),
     )

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import SessionDep
 from app.core.ids import read_single
+from app.core.schemas import OptionalText
 from app.delivery.errors import RouteUnknown
 from app.delivery.service.reading import hand_over_route
 from app.identity.access import Allow, ClockDep, Principal
@@ -69,13 +70,11 @@ async def names(
     caller: Dispatcher,
     session: SessionDep,
     clock: ClockDep,
-    q: Annotated[str, Query(max_length=60)] = "",
+    q: Annotated[OptionalText, Query()] = "",
 ) -> Response:
     """Part: deliverers by name or employee number."""
     row = await _row(session, caller, block, service_date, clock.now())
-    found = await list_stand_ins(
-        session, station_id=row.station_id, limit=NAMES_SHOWN, words=q.strip()
-    )
+    found = await list_stand_ins(session, station_id=row.station_id, limit=NAMES_SHOWN, words=q)
     return show(
         request, "stand_in_names.html", found=[one for one in found if one.id != row.deliverer_id]
     )
@@ -87,6 +86,7 @@ async def hand_over(
     service_date: date,
     caller: Dispatcher,
     session: SessionDep,
+    clock: ClockDep,
     deliverer: Annotated[str, Form(max_length=60)],
     back: Annotated[str, Form(max_length=2000)] = HOME,
 ) -> Response:
@@ -97,5 +97,7 @@ async def hand_over(
         service_date=service_date,
         deliverer_id=read_single("dlv", deliverer),
         station_id=scope_of(caller, None).within_station_id,
+        actor=caller.actor,
+        now=clock.now(),
     )
     return see_other(own_path(back), flash="已换人，还没送的户次已转给所选送奶员")
