@@ -30,9 +30,10 @@ bench: dev ## benchmarks beside their limits, at most ten minutes
 bench-full: dev ## the same at one to ten million rows
 	@$(BIN)/python -m bench --full
 
-soak: dev ## the tests at the doses of a long run
+soak: dev ## the tests at the doses of a long run; the loads alone, for they are measured
 	@$(BIN)/python tools/find_browser.py
-	@DOSE=soak $(BIN)/python -m pytest -n 2
+	@DOSE=soak $(BIN)/python -m pytest -n 0 tests/load
+	@DOSE=soak $(BIN)/python -m pytest -n 2 --ignore=tests/load
 
 lock: dev ## compute the lock files anew (npm: change package.json, then this)
 	@$(COMPILE) pyproject.toml -o requirements.lock

@@ -33,6 +33,10 @@ from app.identity import models as identity_models
 from app.kpi import api as kpi_api
 from app.kpi import jobs as kpi_jobs
 from app.kpi import models as kpi_models
+from app.links import api as links_api
+from app.links import handlers as links_handlers
+from app.links import jobs as links_jobs
+from app.links import models as links_models
 from app.network import api as network_api
 from app.network import handlers as network_handlers
 from app.network import jobs as network_jobs
@@ -67,6 +71,13 @@ DOMAINS: tuple[Domain, ...] = (
         jobs=notifications_jobs.JOBS,
         schedules=notifications_jobs.SCHEDULES,
         reactions=notifications_handlers.REACTIONS,
+    ),
+    Domain(
+        "links",
+        routers=[links_api.router],
+        jobs=links_jobs.JOBS,
+        schedules=links_jobs.SCHEDULES,
+        reactions=links_handlers.REACTIONS,
     ),
     Domain("workforce", routers=[workforce_api.router]),
     Domain(
@@ -127,6 +138,7 @@ MODEL_MODULES = (
     customers_models,
     catalog_models,
     notifications_models,
+    links_models,
     workforce_models,
     network_models,
     coldchain_models,

@@ -1,7 +1,8 @@
-"""`python -m simulators`: channels, city load, city book."""
+"""`python -m simulators`: channels, city load, city play, city book."""
 
 import asyncio
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -49,12 +50,52 @@ def channels() -> None:
 def load(
     households: Annotated[int, typer.Option(min=1, max=200_000)] = 20_000,
     seed: Annotated[int, typer.Option()] = 1,
+    districts: Annotated[int, typer.Option(min=1, max=10, help="20 blocks each")] = 10,
 ) -> None:
     """Prepare a demo: keys, migrations, and the city in an empty database."""
     from simulators.city.load import load_city  # noqa: PLC0415  # channels do not need it
 
     exit_with_parent()
-    asyncio.run(load_city(households=households, seed=seed))
+    asyncio.run(load_city(households=households, seed=seed, districts=districts))
+
+
+@city.command()
+def play(
+    date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the next morning unless said")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0, max=600, help="business seconds a second; 0 leaps")
+    ] = 36,
+    seed: Annotated[int, typer.Option()] = 1,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="sms-down, payments-lost, phones-offline, deliverer-ill; repeatable"),
+    ] = None,
+    endless: Annotated[bool, typer.Option(help="go on to the next morning, and the next")] = False,
+    once_a_day: Annotated[
+        bool, typer.Option(help="at most one morning a wall day; then only the thermometers")
+    ] = False,
+) -> None:
+    """Play a morning of the running demo through its API, as phones, households and sensors."""
+    from simulators.city.play.command import play as play_morning  # noqa: PLC0415  # see load
+    from simulators.city.play.player import Wishes  # noqa: PLC0415
+    from simulators.city.play.stage import Fault  # noqa: PLC0415
+
+    exit_with_parent()
+    try:
+        faults = frozenset(Fault(name) for name in fault or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    wishes = Wishes(
+        on=None if date is None else date.date(),
+        speed=speed,
+        seed=seed,
+        faults=faults,
+        endless=endless,
+        once_a_day=once_a_day,
+    )
+    raise SystemExit(asyncio.run(play_morning(wishes)))
 
 
 @city.command()

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.fixtures.doses import SOAK
 from tests.fixtures.server import TEST_SERVER, start_server
 
 pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.application",
     "tests.fixtures.payments",
+    "tests.fixtures.figures",
     "tests.fixtures.site",
 ]
 
-SOAK = os.environ.get("DOSE") == "soak"
 for name, examples in (("test", 50), ("soak", 2000)):
     settings.register_profile(
         name,

@@ -36,6 +36,11 @@ COPIES: dict[str, tuple[str, ...]] = {
 }
 """Name in `asset(...)` -> files of packages, served as they came."""
 
+FONTS = {
+    "NotoSansSC-Regular.ttf": "@expo-google-fonts/noto-sans-sc/400Regular/NotoSansSC_400Regular.ttf",
+}
+"""Fonts of printed reports, under their plain names; no page loads them."""
+
 KEPT_CLASSES = ("show",)
 """Bootstrap classes that no source names in full."""
 
@@ -67,6 +72,7 @@ class Tree:
     entries: dict[str, str] = field(default_factory=lambda: ENTRIES)
     copies: dict[str, tuple[str, ...]] = field(default_factory=lambda: COPIES)
     workers: dict[str, ServiceWorker] = field(default_factory=lambda: WORKERS)
+    fonts: dict[str, str] = field(default_factory=lambda: FONTS)
 
     @property
     def web(self) -> Path:
@@ -144,6 +150,8 @@ def build(tree: Tree) -> None:
         _service_worker(tree, fresh, name, worker, manifest)
     (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
     _compress(fresh)
+    for name, file in tree.fonts.items():
+        shutil.copyfile(tree.modules / file, fresh / name)
     shutil.rmtree(tree.static, ignore_errors=True)
     fresh.replace(tree.static)
     (tree.scratch / "assets.stamp").write_text(digest)
@@ -156,7 +164,7 @@ def install_packages(tree: Tree) -> None:
     wanted = hashlib.sha256(tree.lock.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    say("安装网页依赖 installing package-lock.json (the first time downloads about 40 MB)")
+    say("安装网页依赖 installing package-lock.json (the first time downloads about 100 MB)")
     _run(tree, [_tool("npm"), "ci", "--loglevel=error"])
     stamp.write_text(wanted)
 

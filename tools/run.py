@@ -1,6 +1,6 @@
-"""The supervisor behind `make run`: database, migrations, demo city, web, worker, simulators.
+"""The supervisor behind `make run`: database, migrations, demo city, web, worker, simulators, player.
 
-Reads PORT, SIM_PORT, VAR_DIR, DATABASE_URL and DEMO; the children get the same names. Without
+Reads PORT, SIM_PORT, VAR_DIR, DATABASE_URL, DEMO and PLAY; the children get the same names. Without
 DATABASE_URL the embedded PostgreSQL is started and the installation is a demo; with it, nothing of
 the demo runs unless DEMO=1. Ctrl-C, SIGTERM or a closed terminal ends all of it; another one a second
 later does so at once. Children watch a pipe (`app.core.supervised`), so not even kill -9 leaves any behind.
@@ -52,6 +52,7 @@ class Commands:
     serve: Sequence[str] = _module("app", "serve")
     worker: Sequence[str] = _module("app", "worker")
     channels: Sequence[str] = _module("simulators", "channels")
+    play: Sequence[str] = _module("simulators", "city", "play", "--once-a-day")
 
 
 @dataclass(slots=True)
@@ -62,6 +63,8 @@ class Child:
     command: Sequence[str]
     grace_seconds: float
     log: Path
+    is_guest: bool = False
+    """Uses the others: begins after them, ends before them, and may have done when it ends with 0."""
     process: asyncio.subprocess.Process | None = None
 
 
@@ -146,6 +149,10 @@ class Supervisor:
         for child in self._children:
             await self._launch(child)
         await self._or_stop(self._until_healthy(self._children[0]))
+        if settings.play:
+            player = Child("player", commands.play, 8.0, logs / "player.log", is_guest=True)
+            self._children.append(player)
+            await self._launch(player)
 
     async def _start_database(self) -> None:
         if self._postgres is None:
@@ -222,17 +229,28 @@ class Supervisor:
             code = await _exit_code(child.process)
             if time.monotonic() - began > STEADY_AFTER_SECONDS:
                 delay = self._restart_seconds
+            if child.is_guest and code == 0:
+                return
             show_progress(f"{child.name} 已退出 exited ({code}), 重启 restarting in {delay:.0f} s")
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_RESTART_DELAY_SECONDS)
             await self._launch(child)
 
     async def _keep_database(self) -> None:
+        # A full disk keeps it from starting until somebody makes room.
+        delay = DATABASE_WATCH_SECONDS
         while self._postgres is not None:
-            await asyncio.sleep(DATABASE_WATCH_SECONDS)
-            if not await self._at_database(self._postgres.is_running):
-                show_progress("数据库已退出，重启 PostgreSQL is gone, restarting it")
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LONGEST_RESTART_DELAY_SECONDS)
+            if await self._at_database(self._postgres.is_running):
+                delay = DATABASE_WATCH_SECONDS
+                continue
+            show_progress("数据库已退出，重启 PostgreSQL is gone, restarting it")
+            try:
                 await self._at_database(self._postgres.start)
+                delay = DATABASE_WATCH_SECONDS
+            except SetupError as error:
+                show_progress(f"数据库未能启动，{delay:.0f} 秒后再试 trying again: {error}")
 
     async def _at_database(self, step: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._database_thread, step)
@@ -254,7 +272,7 @@ class Supervisor:
 
     async def _end(self) -> None:
         show_progress("正在停止 stopping")
-        for child in self._children:
+        for child in sorted(self._children, key=lambda child: not child.is_guest):
             if child.process is not None:
                 await self._finish(child.process, child.grace_seconds)
         if self._postgres is not None:

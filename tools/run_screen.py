@@ -45,8 +45,21 @@ def show_welcome(settings: Settings) -> None:
     if settings.demo:
         lines += ["", *login_lines(settings.var / "demo" / "logins.json")]
         lines += ["", f"短信收件箱 SMS outbox  http://{HOST}:{settings.sim_port}{OUTBOX_PATH}"]
+    if settings.play:
+        lines += ["", *player_lines(settings)]
     lines += ["", f"日志 logs: {settings.var / 'log'}    停止 stop: Ctrl-C"]
     show("\n".join(lines))
+
+
+def player_lines(settings: Settings) -> list[str]:
+    """What moves by itself, how to do without, and how to see another morning."""
+    log = settings.var / "log" / "player.log"
+    own = f"PORT={settings.port} SIM_PORT={settings.sim_port} VAR_DIR={settings.var}"
+    return [
+        f"清晨演示 a morning is played by itself, once a day: {log}",
+        "  不演示 without it: make run PLAY=0    另一个早晨 another morning:",
+        f"  {own} .venv/bin/python -m simulators city play",
+    ]
 
 
 def login_lines(file: Path) -> list[str]:

@@ -14,13 +14,15 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """PORT, SIM_PORT, VAR_DIR, DATABASE_URL and DEMO, checked."""
+    """PORT, SIM_PORT, VAR_DIR, DATABASE_URL, DEMO and PLAY, checked."""
 
     port: int
     sim_port: int
     var: Path
     database_url: str
     demo: bool
+    play: bool
+    """Whether the demo plays its morning."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -29,7 +31,7 @@ class Settings:
         Without DATABASE_URL the database is the embedded one, and that is always a demo.
         """
         url = environment.get("DATABASE_URL", "").strip()
-        asked = environment.get("DEMO", "").strip().lower() in {"1", "true", "yes", "on"}
+        demo = not url or _says(environment, "DEMO", {"1", "true", "yes", "on"})
         port, sim_port = _port(environment, "PORT", 8000), _port(environment, "SIM_PORT", 8001)
         if port == sim_port:
             raise SetupError(
@@ -40,7 +42,8 @@ class Settings:
             sim_port=sim_port,
             var=Path(environment.get("VAR_DIR") or "var").resolve(),
             database_url=url,
-            demo=asked or not url,
+            demo=demo,
+            play=demo and not _says(environment, "PLAY", {"0", "false", "no", "off"}),
         )
 
     def check_ports(self) -> None:
@@ -60,6 +63,10 @@ class Settings:
                 "set VAR_DIR to another directory. 日志目录不可写。"
             ) from error
         return logs
+
+
+def _says(environment: Mapping[str, str], name: str, words: set[str]) -> bool:
+    return environment.get(name, "").strip().lower() in words
 
 
 def _port(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -1,25 +1,39 @@
 """JSON endpoints of aftersales (S1 4.5)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.aftersales import desk_api, ratings, service
-from app.aftersales.errors import ChannelNotYours, CustomerNotNamed
-from app.aftersales.repository import QueueKey, TicketFilter
+from app.aftersales import (
+    catalogue_api,
+    desk_api,
+    link_api,
+    promise_api,
+    ratings,
+    reading,
+    service,
+    visit_api,
+)
+from app.aftersales.desk_schemas import DeskPageOut, SearchIn, present_desk_page
+from app.aftersales.errors import AssigneeUnknown, ChannelNotYours, CustomerNotNamed
+from app.aftersales.handling import DESK
+from app.aftersales.repository import DueState, QueueKey, TicketFilter, find_desk_member
 from app.aftersales.rights import (
     Customer,
     Filer,
     Reader,
+    StaffReader,
     TicketId,
     own_pair,
     own_station,
     shown,
+    station_filter,
     ticket_key,
 )
 from app.aftersales.schemas import (
@@ -34,6 +48,8 @@ from app.aftersales.service import Filing
 from app.aftersales.states import (
     OWN_CHANNELS,
     RUNNING,
+    Handling,
+    Team,
     TicketClass,
     TicketKind,
     TicketStatus,
@@ -42,7 +58,7 @@ from app.aftersales.thread import Author
 from app.core.db import SessionDep
 from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
-from app.core.ids import public_single, read_pair, read_single
+from app.core.ids import public_single, read_pair
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
 from app.customers import service as customers
 from app.identity.access import ClockDep, Principal
@@ -53,6 +69,10 @@ Instant = Annotated[AwareDatetime, Query(ge=EARLIEST, le=LATEST)]
 
 router = APIRouter(tags=["aftersales"])
 router.include_router(desk_api.router)
+router.include_router(catalogue_api.router)
+router.include_router(link_api.router)
+router.include_router(promise_api.router)
+router.include_router(visit_api.router)
 
 
 async def _customer_named(session: AsyncSession, body: TicketIn, now: datetime) -> UUID:
@@ -89,6 +109,7 @@ async def file_ticket(
             kind=body.kind,
             category=body.category,
             severity=body.severity,
+            handling=None if caller.has(Role.CUSTOMER) else body.handling,
             is_food_safety=body.is_food_safety,
             channel=body.channel,
             body=body.body,
@@ -102,32 +123,77 @@ async def file_ticket(
     return await call.remember(session, 201, shown(caller, ticket))
 
 
+class QueueQuery:
+    """What the list of tickets may be narrowed to."""
+
+    def __init__(
+        self,
+        status: Annotated[list[TicketStatus] | None, Query(max_length=5)] = None,
+        kind: TicketKind | None = None,
+        severity: Annotated[list[TicketClass] | None, Query(max_length=3)] = None,
+        handling: Handling | None = None,
+        food_safety: bool | None = None,
+        team: Team | None = None,
+        assignee: Annotated[str | None, Query(max_length=100)] = None,
+        mine: bool = False,
+        assigned: bool | None = None,
+        due: DueState | None = None,
+        due_before: Instant | None = None,
+        station: Annotated[str | None, Query(max_length=80)] = None,
+    ) -> None:
+        self.wanted = TicketFilter(
+            statuses=status,
+            kind=kind,
+            severities=severity,
+            handling=handling,
+            is_food_safety=food_safety,
+            team=team,
+            is_assigned=assigned,
+            due_state=due,
+            due_before=due_before,
+        )
+        self.assignee = assignee
+        self.mine = mine
+        self.station = station
+
+
+async def _assignee_filter(
+    session: AsyncSession, caller: Principal, asked: QueueQuery
+) -> UUID | None:
+    if asked.mine:
+        return caller.account_id
+    if asked.assignee is None:
+        return None
+    member = await find_desk_member(session, login=asked.assignee, roles=DESK)
+    if member is None:
+        raise AssigneeUnknown
+    return member
+
+
 @router.get("/tickets")
 async def list_tickets(
     caller: Reader,
     session: SessionDep,
     page: PageDep,
-    status: Annotated[list[TicketStatus] | None, Query(max_length=5)] = None,
-    kind: TicketKind | None = None,
-    severity: TicketClass | None = None,
-    due_before: Instant | None = None,
-    station: Annotated[str | None, Query(max_length=80)] = None,
+    clock: ClockDep,
+    asked: Annotated[QueueQuery, Depends()],
 ) -> Page[TicketOut]:
     """Tickets, urgent and food safety first, then by due time.
 
-    Customers see their own. Staff see what is running unless they name a status.
+    Customers see their own. Staff see what is running unless they name a status; `mine`,
+    `assignee` (login), `team`, `assigned` say whose, `due` is overdue or due_soon (4 hours).
     """
-    is_customer = caller.has(Role.CUSTOMER)
-    wanted = TicketFilter(
-        statuses=status or (None if is_customer else RUNNING),
-        kind=kind,
-        severity=severity,
-        due_before=due_before,
-        station_id=_station_filter(caller, station),
-        customer_id=caller.customer_id if is_customer else None,
-    )
-    found = await service.list_queue(
-        session, wanted=wanted, limit=page.limit + 1, after=_read_cursor(page)
+    if caller.has(Role.CUSTOMER):
+        wanted = replace(asked.wanted, customer_id=caller.customer_id, team=None, is_assigned=None)
+    else:
+        wanted = replace(
+            asked.wanted,
+            statuses=asked.wanted.statuses or RUNNING,
+            station_id=station_filter(caller, asked.station),
+            assignee_id=await _assignee_filter(session, caller, asked),
+        )
+    found = await reading.list_queue(
+        session, wanted=wanted, limit=page.limit + 1, after=_read_cursor(page), now=clock.now()
     )
     kept = found[: page.limit]
     return Page(
@@ -136,12 +202,18 @@ async def list_tickets(
     )
 
 
-def _station_filter(caller: Principal, station: str | None) -> UUID | None:
-    held_to = own_station(caller)
-    wanted = None if station is None else read_single("stn", station)
-    if held_to is not None and wanted not in {None, held_to}:
-        raise NotFound
-    return held_to or wanted
+@router.post("/tickets/search")
+async def search_tickets(
+    caller: StaffReader, session: SessionDep, clock: ClockDep, body: SearchIn
+) -> Page[TicketOut]:
+    """Tickets by ticket number, order number or phone, newest first, at most 50.
+
+    A POST keeps the phone out of addresses.
+    """
+    found = await reading.search_tickets(
+        session, text=body.text, station_id=own_station(caller), now=clock.now()
+    )
+    return Page(items=[shown(caller, row.ticket, row.assignee) for row in found])
 
 
 def _write_cursor(key: QueueKey) -> str:
@@ -169,7 +241,7 @@ async def read_ticket(caller: Reader, session: SessionDep, ticket_id: TicketId) 
     """A ticket with its thread; customers see its public part."""
     customer_id, row_id = ticket_key(caller, ticket_id)
     for_desk = not caller.has(Role.CUSTOMER)
-    file = await service.read_ticket(
+    file = await reading.read_ticket(
         session,
         customer_id=customer_id,
         ticket_id=row_id,
@@ -177,6 +249,22 @@ async def read_ticket(caller: Reader, session: SessionDep, ticket_id: TicketId) 
         for_desk=for_desk,
     )
     return present_file(file, for_desk=for_desk)
+
+
+@router.get("/tickets/{ticket_id}/desk")
+async def read_desk_page(
+    caller: StaffReader, session: SessionDep, clock: ClockDep, ticket_id: TicketId
+) -> DeskPageOut:
+    """A ticket with its thread, the customer (masked), running orders and the last deliveries."""
+    customer_id, row_id = ticket_key(caller, ticket_id)
+    page = await reading.read_desk_page(
+        session,
+        customer_id=customer_id,
+        ticket_id=row_id,
+        station_id=own_station(caller),
+        now=clock.now(),
+    )
+    return present_desk_page(page)
 
 
 @router.post("/deliveries-rating", status_code=201, response_model=RatingOut)

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.aftersales.errors import CreditAboveLimit, MakeUpNeedsLine, TicketFinished
 from app.aftersales.models import Compensation
-from app.aftersales.moves import note, take
+from app.aftersales.moves import Step, note, take
 from app.aftersales.rules import AGENT_CREDIT_LIMIT_FEN
-from app.aftersales.states import RUNNING, TicketEventKind, TicketStatus
+from app.aftersales.states import RUNNING, TicketAct, TicketEventKind, TicketStatus
 from app.aftersales.thread import Author
 from app.billing import service as billing
 from app.core.ids import new_id
@@ -34,14 +34,16 @@ async def grant_make_up(
     ticket_id: UUID,
     make_up: MakeUp,
     author: Author,
+    seen: int | None = None,
     now: datetime,
 ) -> Compensation:
     """Bring bottles again, free of charge, linked to the ticket.
 
-    Raises NotFound (also for a line of another customer), TicketFinished, MakeUpNeedsLine, and
-    what `add_make_up` raises for a day that takes nothing.
+    Raises NotFound (also for a line of another customer), TicketChanged, TicketFinished,
+    MakeUpNeedsLine, and what `add_make_up` raises for a day that takes nothing.
     """
-    ticket = await take(session, customer_id=customer_id, ticket_id=ticket_id, now=now)
+    step = Step(author, TicketAct.COMPENSATED, seen)
+    ticket = await take(session, customer_id=customer_id, ticket_id=ticket_id, step=step, now=now)
     if ticket.status not in (*RUNNING, TicketStatus.RESOLVED):
         raise TicketFinished
     line_id = make_up.order_line_id or ticket.order_line_id
@@ -82,14 +84,16 @@ async def grant_credit(
     amount_fen: int,
     author: Author,
     above_limit: bool,
+    seen: int | None = None,
     now: datetime,
 ) -> Compensation:
     """Credit fen to the customer's balance, booked against compensation.
 
     `above_limit`: the author may grant more than an agent's limit. Raises NotFound,
-    TicketFinished, CreditAboveLimit.
+    TicketChanged, TicketFinished, CreditAboveLimit.
     """
-    ticket = await take(session, customer_id=customer_id, ticket_id=ticket_id, now=now)
+    step = Step(author, TicketAct.COMPENSATED, seen)
+    ticket = await take(session, customer_id=customer_id, ticket_id=ticket_id, step=step, now=now)
     if ticket.status not in (*RUNNING, TicketStatus.RESOLVED):
         raise TicketFinished
     if amount_fen > AGENT_CREDIT_LIMIT_FEN and not above_limit:

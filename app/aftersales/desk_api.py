@@ -1,13 +1,16 @@
-"""JSON endpoints that act on one ticket: answer, assign, merge, compensate, resolve, visit."""
+"""JSON endpoints that act on one ticket: answer, assign, classify, compensate, resolve, visit."""
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from app.aftersales import compensation, handling
+from app.aftersales import catalogue, compensation, handling, settling
 from app.aftersales.compensation import MakeUp
+from app.aftersales.desk_schemas import DraftIn, DraftOut
+from app.aftersales.handling import Classification, Words
 from app.aftersales.rights import Desk, Filer, TicketId, own_pair, shown, ticket_key
 from app.aftersales.schemas import (
     AssignIn,
+    ClassifyIn,
     CompensateIn,
     CompensationOut,
     MergeIn,
@@ -18,11 +21,12 @@ from app.aftersales.schemas import (
     TicketOut,
     present_compensation,
 )
+from app.aftersales.settling import CallBack
 from app.aftersales.thread import Author
 from app.core.db import SessionDep
 from app.core.errors import Forbidden, NotFound
 from app.core.idempotency import IdempotentDep
-from app.core.ids import read_pair
+from app.core.ids import read_pair, read_single
 from app.identity.access import ClockDep
 from app.identity.models import Role
 
@@ -41,15 +45,19 @@ async def reply_to_ticket(
     """Answer the customer, or write to the desk; a person's public answer stops the clock."""
     customer_id, row_id = ticket_key(caller, ticket_id)
     internal = body.audience == "internal"
-    if internal and caller.has(Role.CUSTOMER):
+    if caller.has(Role.CUSTOMER) and (internal or body.template_id is not None):
         raise Forbidden
     ticket = await handling.reply(
         session,
         customer_id=customer_id,
         ticket_id=row_id,
         author=Author.of(caller),
-        body=body.body,
-        internal=internal,
+        words=Words(
+            body=body.body,
+            template_id=None if body.template_id is None else read_single("tpl", body.template_id),
+            internal=internal,
+        ),
+        seen=body.version,
         now=clock.now(),
     )
     return await call.remember(session, 200, shown(caller, ticket))
@@ -64,7 +72,7 @@ async def assign_ticket(
     ticket_id: TicketId,
     body: AssignIn,
 ) -> Response:
-    """Hand a ticket to a member of the desk."""
+    """Hand a ticket to a team or a member of the desk, or take it oneself."""
     customer_id, row_id = ticket_key(caller, ticket_id)
     ticket, assignee = await handling.assign(
         session,
@@ -72,10 +80,56 @@ async def assign_ticket(
         ticket_id=row_id,
         author=Author.of(caller),
         login=body.login,
-        severity=body.severity,
+        team=body.team,
+        seen=body.version,
         now=clock.now(),
     )
     return await call.remember(session, 200, shown(caller, ticket, assignee))
+
+
+@router.post("/tickets/{ticket_id}/classify", response_model=TicketOut)
+async def classify_ticket(
+    caller: Desk,
+    call: IdempotentDep,
+    session: SessionDep,
+    clock: ClockDep,
+    ticket_id: TicketId,
+    body: ClassifyIn,
+) -> Response:
+    """Grade a ticket anew, with the reason; its clocks follow its class."""
+    customer_id, row_id = ticket_key(caller, ticket_id)
+    ticket = await handling.classify(
+        session,
+        customer_id=customer_id,
+        ticket_id=row_id,
+        author=Author.of(caller),
+        wanted=Classification(
+            severity=body.severity,
+            handling=body.handling,
+            category=body.category,
+            is_food_safety=body.is_food_safety,
+        ),
+        reason=body.reason,
+        seen=body.version,
+        now=clock.now(),
+    )
+    return await call.remember(session, 200, shown(caller, ticket))
+
+
+@router.post("/tickets/{ticket_id}/draft")
+async def draft_answer(
+    caller: Desk, session: SessionDep, ticket_id: TicketId, body: DraftIn
+) -> DraftOut:
+    """What a template would say to this customer; nothing is sent."""
+    customer_id, row_id = ticket_key(caller, ticket_id)
+    text = await catalogue.draft_answer(
+        session,
+        customer_id=customer_id,
+        ticket_id=row_id,
+        template_id=read_single("tpl", body.template_id),
+        agent_id=caller.account_id,
+    )
+    return DraftOut(text=text)
 
 
 @router.post("/tickets/{ticket_id}/merge", response_model=TicketOut)
@@ -97,6 +151,7 @@ async def merge_ticket(
         customer_id=customer_id,
         ticket_id=row_id,
         into_id=into_id,
+        seen=body.version,
         author=Author.of(caller),
         now=clock.now(),
     )
@@ -126,6 +181,7 @@ async def compensate(
                 order_line_id=own_pair("lin", body.make_up.order_line_id, customer_id),
             ),
             author=author,
+            seen=body.version,
             now=now,
         )
     else:
@@ -136,6 +192,7 @@ async def compensate(
             amount_fen=body.credit_fen or 0,
             author=author,
             above_limit=caller.has(Role.MANAGER),
+            seen=body.version,
             now=now,
         )
     return await call.remember(session, 201, present_compensation(granted))
@@ -150,9 +207,9 @@ async def resolve_ticket(
     ticket_id: TicketId,
     body: ResolveIn,
 ) -> Response:
-    """Tell the customer the result; past 24 hours with the reason."""
+    """Tell the customer the result; past the promise or 24 hours with the reason."""
     customer_id, row_id = ticket_key(caller, ticket_id)
-    ticket = await handling.resolve(
+    ticket = await settling.resolve(
         session,
         customer_id=customer_id,
         ticket_id=row_id,
@@ -160,6 +217,7 @@ async def resolve_ticket(
         result=body.result,
         late_reason=body.late_reason or None,
         is_unfounded=body.is_unfounded,
+        seen=body.version,
         now=clock.now(),
     )
     return await call.remember(session, 200, shown(caller, ticket))
@@ -174,14 +232,15 @@ async def reopen_ticket(
     ticket_id: TicketId,
     body: ReopenIn,
 ) -> Response:
-    """Take a resolved or closed ticket up again, with 24 hours anew."""
+    """Take a resolved or closed ticket up again, with a clock anew."""
     customer_id, row_id = ticket_key(caller, ticket_id)
-    ticket = await handling.reopen(
+    ticket = await settling.reopen(
         session,
         customer_id=customer_id,
         ticket_id=row_id,
         author=Author.of(caller),
         reason=body.reason,
+        seen=body.version,
         now=clock.now(),
     )
     return await call.remember(session, 200, shown(caller, ticket))
@@ -198,13 +257,13 @@ async def visit_customer(
 ) -> Response:
     """Write down a call-back on a resolved ticket; a score closes it (S1 4.5.3.1)."""
     customer_id, row_id = ticket_key(caller, ticket_id)
-    ticket = await handling.record_visit(
+    ticket = await settling.record_visit(
         session,
         customer_id=customer_id,
         ticket_id=row_id,
         author=Author.of(caller),
-        score=body.score,
-        remarks=body.remarks,
+        call=CallBack(score=body.score, remarks=body.remarks, manner_score=body.manner_score),
+        seen=body.version,
         now=clock.now(),
     )
     return await call.remember(session, 200, shown(caller, ticket))

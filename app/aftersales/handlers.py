@@ -2,9 +2,12 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.aftersales import personal
+from app.aftersales import confirming, personal
+from app.aftersales.link_schemas import TicketAsked
 from app.core.registration import Reaction
 from app.identity.events import CustomerErased, CustomerExportAsked
+from app.links.events import LinkShown
+from app.links.states import LinkPurpose
 
 
 async def add_to_export(session: AsyncSession, event: CustomerExportAsked) -> None:
@@ -17,4 +20,20 @@ async def forget(session: AsyncSession, event: CustomerErased) -> None:
     await personal.erase_words(session, customer_id=event.customer_id)
 
 
-REACTIONS: list[Reaction] = [(CustomerExportAsked, add_to_export), (CustomerErased, forget)]
+async def show_result(session: AsyncSession, event: LinkShown) -> None:
+    """What a link about a result shows."""
+    if event.purpose is LinkPurpose.TICKET_RESULT:
+        asked = await confirming.show_result(
+            session,
+            customer_id=event.customer_id,
+            ticket_id=event.subject_id,
+            round_no=event.round,
+        )
+        event.about.update(TicketAsked.model_validate(asked).model_dump(mode="json"))
+
+
+REACTIONS: list[Reaction] = [
+    (CustomerExportAsked, add_to_export),
+    (CustomerErased, forget),
+    (LinkShown, show_result),
+]

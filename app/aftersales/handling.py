@@ -1,38 +1,51 @@
-"""What the desk does with a ticket, from the first answer to the return visit (S1 4.5, S2 四)."""
+"""What the desk does with a running ticket: answer, assign, classify, merge (S1 4.5, S2 四)."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.aftersales import repository
+from app.aftersales.catalogue import render_template
+from app.aftersales.clocks import customer_waits, reschedule, was_answered
 from app.aftersales.errors import (
     AssigneeUnknown,
-    LateReasonMissing,
     NotADuplicate,
+    NothingToClassify,
+    NotInTeam,
     TicketFinished,
 )
-from app.aftersales.models import ReturnVisit, Ticket
-from app.aftersales.moves import ESCALATION_ALERT, change_status, note, public_id, take
-from app.aftersales.rules import is_late, start_clocks
+from app.aftersales.models import Ticket
+from app.aftersales.moves import ESCALATION_ALERT, Step, change_status, note, public_id, take
+from app.aftersales.repository.staff import list_team
+from app.aftersales.rules import handling_of
 from app.aftersales.states import (
     RUNNING,
     TICKET_MOVES,
-    AnswerKind,
+    Handling,
+    Team,
+    TicketAct,
+    TicketCategory,
     TicketClass,
     TicketEventKind,
     TicketStatus,
 )
 from app.aftersales.thread import Author, say, text_customer
 from app.core.alerts import resolve_alert
-from app.core.crypto import Cell
-from app.core.ids import new_id
-from app.core.runtime import keys
-from app.core.states import MoveNotAllowed
 from app.identity.models import Role
 
 DESK = (Role.SERVICE_AGENT, Role.QUALITY, Role.MANAGER)
 """Who works on tickets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said: words of one's own, a template of the catalogue, or it with words after it."""
+
+    body: str | None
+    template_id: UUID | None = None
+    internal: bool = False
 
 
 async def reply(
@@ -41,29 +54,35 @@ async def reply(
     customer_id: UUID,
     ticket_id: UUID,
     author: Author,
-    body: str,
-    internal: bool,
+    words: Words,
+    seen: int | None = None,
     now: datetime,
 ) -> Ticket:
     """Add to the thread. Only a public answer by a person stops the answer clock, once.
 
-    Internal notes are staff's and change nothing else. Raises NotFound, TicketFinished.
+    Internal notes are staff's and change nothing else. Raises NotFound, TicketChanged,
+    TicketFinished, and what `render_template` raises.
     """
-    ticket = await take(session, customer_id=customer_id, ticket_id=ticket_id, now=now)
+    act = TicketAct.NOTED if words.internal else TicketAct.REPLIED
+    step = Step(author, act, seen)
+    ticket = await take(session, customer_id=customer_id, ticket_id=ticket_id, step=step, now=now)
     if ticket.status is TicketStatus.MERGED:
         raise TicketFinished
-    if internal:
-        say(session, ticket, author=author, body=body, now=now, audience="internal")
+    if words.internal:
+        say(session, ticket, author=author, body=words.body or "", now=now, audience="internal")
         await session.flush()
         return ticket
     if ticket.status is TicketStatus.CLOSED:
         raise TicketFinished
-    message_id = say(session, ticket, author=author, body=body, now=now)
+    body = await _body(session, ticket, words, author=author)
+    message_id = say(
+        session, ticket, author=author, body=body, now=now, template_id=words.template_id
+    )
     if not author.is_staff:
-        ticket.waiting_since = ticket.waiting_since or now
+        await customer_waits(session, ticket, now=now)
         await session.flush()
         return ticket
-    ticket.waiting_since = None
+    was_answered(ticket)
     if ticket.status is TicketStatus.OPEN:
         change_status(session, ticket, TicketStatus.ANSWERED, author=author, reason=None, now=now)
     await text_customer(
@@ -73,6 +92,15 @@ async def reply(
     return ticket
 
 
+async def _body(session: AsyncSession, ticket: Ticket, words: Words, *, author: Author) -> str:
+    if words.template_id is None:
+        return words.body or ""
+    rendered = await render_template(
+        session, ticket, template_id=words.template_id, agent_id=author.account_id
+    )
+    return rendered if words.body is None else f"{rendered}\n{words.body}"
+
+
 async def assign(
     session: AsyncSession,
     *,
@@ -80,104 +108,98 @@ async def assign(
     ticket_id: UUID,
     author: Author,
     login: str | None,
-    severity: TicketClass | None,
+    team: Team | None,
+    seen: int | None = None,
     now: datetime,
 ) -> tuple[Ticket, str | None]:
-    """Hand a ticket to a member of the desk (by login; None: to oneself), and grade it anew.
+    """Hand a ticket to a team, to a member of the desk (by login), or take it oneself (neither).
 
-    Answers the ticket and the login of who has it. Raises NotFound, TicketFinished, AssigneeUnknown.
+    A team alone takes it off the person who had it; with both, the person must be of the team.
+    Answers the ticket and the login of who has it. Raises NotFound, TicketChanged, TicketFinished,
+    AssigneeUnknown, NotInTeam.
     """
-    ticket = await take(session, customer_id=customer_id, ticket_id=ticket_id, now=now)
+    step = Step(author, TicketAct.ASSIGNED, seen)
+    ticket = await take(session, customer_id=customer_id, ticket_id=ticket_id, step=step, now=now)
     if ticket.status not in (*RUNNING, TicketStatus.RESOLVED):
         raise TicketFinished
-    assignee_id: UUID | None = author.account_id
+    assignee_id = None if team is not None else author.account_id
     if login is not None:
         assignee_id = await repository.find_desk_member(session, login=login, roles=DESK)
-    if assignee_id is None:
-        raise AssigneeUnknown
-    reason = f"to {assignee_id}"
-    if severity is not None and severity != ticket.severity:
-        reason += f", {ticket.severity} -> {severity}"
-        ticket.severity = severity
+        if assignee_id is None:
+            raise AssigneeUnknown
+        if team is not None and assignee_id not in await list_team(session, team):
+            raise NotInTeam
+    ticket.team = team or ticket.team
     ticket.assignee_id = assignee_id
+    parts = [f"team {team}" if team else "", f"to {assignee_id}" if assignee_id else ""]
+    reason = ", ".join(part for part in parts if part)
     note(session, ticket, TicketEventKind.ASSIGNED, actor=author.actor, reason=reason, now=now)
     await session.flush()
-    return ticket, await repository.find_login(session, account_id=assignee_id)
+    names = await repository.read_names(session, [assignee_id] if assignee_id else [])
+    return ticket, names[assignee_id].login if assignee_id in names else None
 
 
-async def resolve(
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a ticket is to be from now on; None leaves as it is."""
+
+    severity: TicketClass | None = None
+    handling: Handling | None = None
+    category: TicketCategory | None = None
+    is_food_safety: bool | None = None
+
+
+async def classify(
     session: AsyncSession,
     *,
     customer_id: UUID,
     ticket_id: UUID,
     author: Author,
-    result: str,
-    late_reason: str | None,
-    is_unfounded: bool | None,
-    now: datetime,
-) -> Ticket:
-    """Tell the customer the result and stop the handling clock (S1 4.5.2.2, S2 4.6).
-
-    The result is an answer by a person. Past the due time it needs `late_reason`. Raises NotFound,
-    MoveNotAllowed, LateReasonMissing.
-    """
-    ticket = await take(session, customer_id=customer_id, ticket_id=ticket_id, now=now)
-    TICKET_MOVES.require(ticket.status, TicketStatus.RESOLVED)
-    if is_late(due_at=ticket.due_at, at=now):
-        if late_reason is None:
-            raise LateReasonMissing
-        ticket.late_reason = late_reason
-    say(session, ticket, author=author, body=result, now=now)
-    ticket.waiting_since = None
-    if is_unfounded is not None:
-        ticket.is_unfounded = is_unfounded
-    change_status(
-        session, ticket, TicketStatus.RESOLVED, author=author, reason=late_reason, now=now
-    )
-    await resolve_alert(session, ESCALATION_ALERT, public_id(ticket))
-    await text_customer(
-        session,
-        ticket,
-        template="ticket_resolved",
-        cause=f"ticket_resolved:{ticket_id}:{ticket.reopened_count}",
-        now=now,
-    )
-    await session.flush()
-    return ticket
-
-
-async def reopen(
-    session: AsyncSession,
-    *,
-    customer_id: UUID,
-    ticket_id: UUID,
-    author: Author,
+    wanted: Classification,
     reason: str,
+    seen: int | None = None,
     now: datetime,
 ) -> Ticket:
-    """Take a resolved or closed ticket up again: it is not resolved, and has 24 hours anew.
+    """Grade a ticket anew, with the reason in its history (S2 4.3); its clocks follow its class.
 
-    The first answer and a breach already recorded stay. Raises NotFound, MoveNotAllowed.
+    `urgent` makes it an emergency; out of urgent it stays one until somebody says otherwise.
+    Raises NotFound, TicketChanged, TicketFinished, NothingToClassify.
     """
-    ticket = await take(session, customer_id=customer_id, ticket_id=ticket_id, now=now)
-    if ticket.status not in {TicketStatus.RESOLVED, TicketStatus.CLOSED}:
-        raise MoveNotAllowed(current=ticket.status.value, wanted=TicketStatus.ANSWERED.value)
-    say(
-        session,
-        ticket,
-        author=author,
-        body=reason,
-        now=now,
-        audience="internal" if author.is_staff else "public",
-    )
-    ticket.due_at = start_clocks(now).due_at
-    ticket.resolved_at = ticket.closed_at = ticket.escalated_at = None
-    ticket.reopened_count += 1
-    if not author.is_staff:
-        ticket.waiting_since = now
-    change_status(session, ticket, TicketStatus.ANSWERED, author=author, reason=None, now=now)
+    step = Step(author, TicketAct.CLASSIFIED, seen)
+    ticket = await take(session, customer_id=customer_id, ticket_id=ticket_id, step=step, now=now)
+    if ticket.status not in RUNNING:
+        raise TicketFinished
+    before = _classes(ticket)
+    severity = wanted.severity or ticket.severity
+    handling = handling_of(severity, wanted.handling or ticket.handling)
+    if wanted.handling not in {None, handling}:
+        raise NothingToClassify
+    ticket.severity, ticket.handling = severity, handling
+    ticket.category = wanted.category or ticket.category
+    if wanted.is_food_safety is not None:
+        ticket.is_food_safety = wanted.is_food_safety
+    after = _classes(ticket)
+    changed = [
+        f"{name} {before[name]} -> {after[name]}" for name in after if after[name] != before[name]
+    ]
+    if not changed:
+        raise NothingToClassify
+    said = f"{', '.join(changed)}: {reason}"
+    note(session, ticket, TicketEventKind.CLASSIFIED, actor=author.actor, reason=said, now=now)
+    if after["severity"] != before["severity"]:
+        book = await repository.open_book(session, severities=[severity])
+        await reschedule(session, [ticket], book=book, actor=author.actor, now=now)
     await session.flush()
     return ticket
+
+
+def _classes(ticket: Ticket) -> dict[str, str]:
+    return {
+        "severity": ticket.severity.value,
+        "handling": handling_of(ticket.severity, ticket.handling).value,
+        "category": str(ticket.category),
+        "food_safety": str(ticket.is_food_safety).lower(),
+    }
 
 
 async def merge(
@@ -187,18 +209,23 @@ async def merge(
     ticket_id: UUID,
     into_id: UUID,
     author: Author,
+    seen: int | None = None,
     now: datetime,
 ) -> Ticket:
     """Mark a ticket as a duplicate of an older one of the same customer; KPIs count it no more.
 
-    The older one keeps its clocks, so merging never wins time. Raises NotFound, MoveNotAllowed,
-    NotADuplicate.
+    The older one keeps its clocks, so merging never wins time. Raises NotFound, TicketChanged,
+    MoveNotAllowed, NotADuplicate.
     """
     if ticket_id == into_id:
         raise NotADuplicate
+    steps = {
+        ticket_id: Step(author, TicketAct.MERGED, seen),
+        into_id: Step(author, TicketAct.TOOK_DUPLICATE),
+    }
     taken = {
-        one: await take(session, customer_id=customer_id, ticket_id=one, now=now)
-        for one in sorted((ticket_id, into_id))
+        one: await take(session, customer_id=customer_id, ticket_id=one, step=steps[one], now=now)
+        for one in sorted(steps)
     }
     ticket, kept = taken[ticket_id], taken[into_id]
     TICKET_MOVES.require(ticket.status, TicketStatus.MERGED)
@@ -209,7 +236,7 @@ async def merge(
     ):
         raise NotADuplicate
     ticket.merged_into_id = into_id
-    ticket.waiting_since = None
+    was_answered(ticket)
     change_status(
         session, ticket, TicketStatus.MERGED, author=author, reason=kept.ticket_no, now=now
     )
@@ -223,60 +250,5 @@ async def merge(
         now=now,
     )
     await resolve_alert(session, ESCALATION_ALERT, public_id(ticket))
-    await session.flush()
-    return ticket
-
-
-async def record_visit(
-    session: AsyncSession,
-    *,
-    customer_id: UUID,
-    ticket_id: UUID,
-    author: Author,
-    score: int | None,
-    remarks: str | None,
-    now: datetime,
-) -> Ticket:
-    """Write down a return visit (S1 4.5.3.1); with a score (1-5) it closes the ticket.
-
-    Without a score nobody was reached: that is no answer, and the ticket stays resolved. Raises
-    NotFound, MoveNotAllowed.
-    """
-    ticket = await take(session, customer_id=customer_id, ticket_id=ticket_id, now=now)
-    TICKET_MOVES.require(ticket.status, TicketStatus.CLOSED)
-    visit_id = new_id()
-    sealed = None
-    if remarks is not None:
-        sealed = keys().seal(remarks, Cell("return_visits", "remarks", visit_id))
-    session.add(
-        ReturnVisit(
-            customer_id=customer_id,
-            visit_id=visit_id,
-            ticket_id=ticket_id,
-            reached=score is not None,
-            remarks_sealed=sealed,
-            visited_by=author.account_id,
-            at=now,
-        )
-    )
-    reached = "reached" if score is not None else "not reached"
-    note(session, ticket, TicketEventKind.VISITED, actor=author.actor, reason=reached, now=now)
-    if score is not None:
-        await repository.add_answer_once(
-            session,
-            answer={
-                "customer_id": customer_id,
-                "kind": AnswerKind.RETURN_VISIT,
-                "source_id": visit_id,
-                "score": score,
-                "customer_kind": ticket.customer_kind,
-                "city_code": ticket.city_code,
-                "station_id": ticket.station_id,
-                "block_id": ticket.block_id,
-                "deliverer_id": ticket.deliverer_id,
-                "at": now,
-            },
-        )
-        change_status(session, ticket, TicketStatus.CLOSED, author=author, reason=None, now=now)
     await session.flush()
     return ticket

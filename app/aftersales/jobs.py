@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import structlog
 
-from app.aftersales import service
+from app.aftersales import clocks
 from app.core.jobs import JobContext, JobSpec, Payload
 from app.core.schedule import Schedule
 
@@ -14,7 +14,7 @@ log = structlog.get_logger()
 async def watch_tickets(context: JobContext, _payload: Payload) -> None:
     """Escalate before the due time, record what ran over it; by the clock, whatever the slot."""
     async with context.database.transaction() as session:
-        escalated, breached = await service.watch_tickets(session, now=context.clock.now())
+        escalated, breached = await clocks.watch_tickets(session, now=context.clock.now())
     if escalated or breached:
         log.info("aftersales.watched", escalated=escalated, breached=breached)
 

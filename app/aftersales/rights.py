@@ -9,7 +9,7 @@ from app.aftersales.handling import DESK
 from app.aftersales.models import Ticket
 from app.aftersales.schemas import TicketOut, present_ticket
 from app.core.errors import Forbidden, NotFound
-from app.core.ids import read_pair
+from app.core.ids import read_pair, read_single
 from app.identity.access import Allow, Principal
 from app.identity.models import Role
 
@@ -20,6 +20,11 @@ Customer = Annotated[Principal, Depends(Allow(Role.CUSTOMER))]
 Filer = Annotated[Principal, Depends(Allow(Role.CUSTOMER, *DESK))]
 Desk = Annotated[Principal, Depends(Allow(*DESK))]
 Reader = Annotated[Principal, Depends(Allow(Role.CUSTOMER, *READERS))]
+StaffReader = Annotated[Principal, Depends(Allow(*READERS))]
+Watcher = Annotated[Principal, Depends(Allow(*DESK, Role.AUDITOR, Role.ADMIN))]
+"""Who sees how the desk is set up."""
+Keeper = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.ADMIN))]
+"""Who sets the desk up."""
 TicketId = Annotated[str, Path(max_length=80)]
 
 
@@ -48,6 +53,15 @@ def own_station(caller: Principal) -> UUID | None:
     if caller.station_id is None:
         raise Forbidden
     return caller.station_id
+
+
+def station_filter(caller: Principal, station: str | None) -> UUID | None:
+    """The station a list is narrowed to; raises NotFound for another than the caller's own."""
+    held_to = own_station(caller)
+    wanted = None if station is None else read_single("stn", station)
+    if held_to is not None and wanted not in {None, held_to}:
+        raise NotFound
+    return held_to or wanted
 
 
 def shown(caller: Principal, ticket: Ticket, assignee: str | None = None) -> TicketOut:

@@ -6,17 +6,26 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from app.aftersales.models import Compensation, Ticket, TicketEvent
+from app.aftersales.models import Compensation, Ticket
 from app.aftersales.moves import public_id
-from app.aftersales.service import TicketFile, Visit
-from app.aftersales.states import TicketCategory, TicketChannel, TicketClass, TicketKind
-from app.aftersales.thread import Message
+from app.aftersales.reading import TicketFile, Visit
+from app.aftersales.rules import handling_of
+from app.aftersales.states import (
+    Handling,
+    Team,
+    TicketCategory,
+    TicketChannel,
+    TicketClass,
+    TicketKind,
+)
 from app.core.ids import public_pair, public_single
 from app.core.money import PositiveFen
 from app.core.schemas import Answer, LongText, OptionalText, Phone, Request, ShortText
 
 PublicId = Annotated[str, Field(min_length=10, max_length=80)]
 Score = Annotated[int, Field(ge=1, le=5, strict=True)]
+Version = Annotated[int, Field(ge=1, le=2**31, strict=True)]
+"""The version of the ticket the caller had before his eyes; another one by now is a 409."""
 ServiceDate = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
 
 
@@ -26,6 +35,7 @@ class TicketIn(Request):
     kind: TicketKind
     category: TicketCategory
     severity: TicketClass = TicketClass.GENERAL
+    handling: Handling | None = None
     is_food_safety: bool = False
     channel: TicketChannel = TicketChannel.WEB
     body: LongText
@@ -36,37 +46,62 @@ class TicketIn(Request):
 
 
 class ReplyIn(Request):
-    """A message; `internal` is for staff only."""
+    """A message, a template of the catalogue, or both; `internal` is for staff only."""
 
-    body: LongText
+    body: LongText | None = None
+    template_id: PublicId | None = None
     audience: Literal["public", "internal"] = "public"
+    version: Version | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.body is None and self.template_id is None:
+            raise ValueError("give body or template_id")
+        if self.audience == "internal" and self.template_id is not None:
+            raise ValueError("templates are for customers")
+        return self
 
 
 class AssignIn(Request):
-    """Who takes the ticket (login; none: the caller), and a new grade if it needs one."""
+    """Who takes the ticket: a team, a person (login), both, or neither: the caller."""
 
     login: ShortText | None = None
+    team: Team | None = None
+    version: Version | None = None
+
+
+class ClassifyIn(Request):
+    """What the ticket is to be, and why; what is not named stays."""
+
     severity: TicketClass | None = None
+    handling: Handling | None = None
+    category: TicketCategory | None = None
+    is_food_safety: bool | None = None
+    reason: ShortText
+    version: Version | None = None
 
 
 class MergeIn(Request):
     """The older ticket that stays."""
 
     into: PublicId
+    version: Version | None = None
 
 
 class ResolveIn(Request):
-    """The result told to the customer; past 24 hours also the reason for it."""
+    """The result told to the customer; past the promise or 24 hours also the reason for it."""
 
     result: LongText
     late_reason: OptionalText | None = None
     is_unfounded: bool | None = None
+    version: Version | None = None
 
 
 class ReopenIn(Request):
     """Why it is not settled."""
 
     reason: LongText
+    version: Version | None = None
 
 
 class MakeUpIn(Request):
@@ -82,6 +117,7 @@ class CompensateIn(Request):
 
     make_up: MakeUpIn | None = None
     credit_fen: PositiveFen | None = None
+    version: Version | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -91,15 +127,22 @@ class CompensateIn(Request):
 
 
 class ReturnVisitIn(Request):
-    """A call-back: reached with a score of 1 to 5, or not reached with what was tried."""
+    """A call-back: reached with a score of 1 to 5, or not reached with what was tried.
+
+    `manner_score`: what the customer thinks of the staff's manner.
+    """
 
     reached: bool
     score: Score | None = None
+    manner_score: Score | None = None
     remarks: LongText | None = None
+    version: Version | None = None
 
     @model_validator(mode="after")
     def _told(self) -> Self:
         if self.reached != (self.score is not None):
+            raise ValueError("a score belongs to a customer who was reached")
+        if not self.reached and self.manner_score is not None:
             raise ValueError("a score belongs to a customer who was reached")
         if not self.reached and self.remarks is None:
             raise ValueError("say what was tried")
@@ -128,12 +171,18 @@ class DeskPart(Answer):
     station_id: str | None
     block_id: str | None
     deliverer_id: str | None
+    customer_id: str
+    team: Team | None
     assignee: str | None
     waiting_since: datetime | None
+    reply_due_at: datetime | None
+    visit_due_at: datetime | None
     escalated_at: datetime | None
     breached_at: datetime | None
     late_reason: str | None
     is_unfounded: bool | None
+    changed_at: datetime | None
+    last_act: str | None
 
 
 class TicketOut(Answer):
@@ -144,6 +193,7 @@ class TicketOut(Answer):
     kind: str
     category: str
     severity: str
+    handling: Handling
     is_food_safety: bool
     channel: str
     status: str
@@ -156,17 +206,20 @@ class TicketOut(Answer):
     due_at: datetime
     first_answered_at: datetime | None
     resolved_at: datetime | None
+    confirmed_at: datetime | None
     closed_at: datetime | None
     reopened_count: int
     merged_into: str | None
+    version: int
     desk: DeskPart | None
 
 
 class MessageOut(Answer):
-    """A message of the thread."""
+    """A message of the thread; `author_name` is a member of staff's, for the desk."""
 
     audience: str
     author: str
+    author_name: str | None
     body: str
     at: datetime
 
@@ -186,8 +239,20 @@ class EventOut(Answer):
 
     kind: str
     actor: str
+    actor_name: str | None
     reason: str | None
     at: datetime
+
+
+class EscalationOut(Answer):
+    """One level of one run of the handling clock: when it is due, and when it was raised."""
+
+    run: int
+    level: int
+    due_at: datetime
+    to_role: str | None
+    to_team: str | None
+    raised_at: datetime | None
 
 
 class VisitOut(Answer):
@@ -195,17 +260,19 @@ class VisitOut(Answer):
 
     reached: bool
     score: int | None
+    manner_score: int | None
     remarks: str | None
     at: datetime
 
 
 class TicketFileOut(TicketOut):
-    """A ticket with its thread; events and visits are for staff."""
+    """A ticket with its thread; events, visits and escalations are for staff."""
 
     messages: list[MessageOut]
     compensations: list[CompensationOut]
     events: list[EventOut]
     visits: list[VisitOut]
+    escalations: list[EscalationOut]
 
 
 def present_ticket(ticket: Ticket, *, assignee: str | None, for_desk: bool) -> TicketOut:
@@ -221,6 +288,7 @@ def present_ticket(ticket: Ticket, *, assignee: str | None, for_desk: bool) -> T
         kind=ticket.kind,
         category=ticket.category,
         severity=ticket.severity,
+        handling=handling_of(ticket.severity, ticket.handling),
         is_food_safety=ticket.is_food_safety,
         channel=ticket.channel,
         status=ticket.status,
@@ -233,9 +301,11 @@ def present_ticket(ticket: Ticket, *, assignee: str | None, for_desk: bool) -> T
         due_at=ticket.due_at,
         first_answered_at=ticket.first_answered_at,
         resolved_at=ticket.resolved_at,
+        confirmed_at=ticket.confirmed_at,
         closed_at=ticket.closed_at,
         reopened_count=ticket.reopened_count,
         merged_into=pair("tkt", ticket.merged_into_id),
+        version=ticket.version,
         desk=_desk_part(ticket, assignee) if for_desk else None,
     )
 
@@ -248,12 +318,18 @@ def _desk_part(ticket: Ticket, assignee: str | None) -> DeskPart:
         station_id=single("stn", ticket.station_id),
         block_id=single("blk", ticket.block_id),
         deliverer_id=single("dlv", ticket.deliverer_id),
+        customer_id=public_single("cus", ticket.customer_id),
+        team=ticket.team,
         assignee=assignee,
         waiting_since=ticket.waiting_since,
+        reply_due_at=ticket.reply_due_at,
+        visit_due_at=ticket.visit_due_at,
         escalated_at=ticket.escalated_at,
         breached_at=ticket.breached_at,
         late_reason=ticket.late_reason,
         is_unfounded=ticket.is_unfounded,
+        changed_at=ticket.changed_at,
+        last_act=ticket.last_act,
     )
 
 
@@ -263,15 +339,21 @@ def present_file(file: TicketFile, *, for_desk: bool) -> TicketFileOut:
     return TicketFileOut(
         **head.model_dump(exclude={"desk"}),
         desk=head.desk,
-        messages=[_present_message(message) for message in file.messages],
+        messages=[MessageOut.model_validate(message) for message in file.messages],
         compensations=[present_compensation(granted) for granted in file.compensations],
-        events=[_present_event(event) for event in file.events],
+        events=[
+            EventOut(
+                kind=event.kind,
+                actor=event.actor,
+                actor_name=file.name_of(event.actor),
+                reason=event.reason,
+                at=event.at,
+            )
+            for event in file.events
+        ],
         visits=[_present_visit(visit) for visit in file.visits],
+        escalations=[EscalationOut.model_validate(one) for one in file.escalations],
     )
-
-
-def _present_message(message: Message) -> MessageOut:
-    return MessageOut.model_validate(message)
 
 
 def present_compensation(granted: Compensation) -> CompensationOut:
@@ -279,11 +361,11 @@ def present_compensation(granted: Compensation) -> CompensationOut:
     return CompensationOut.model_validate(granted)
 
 
-def _present_event(event: TicketEvent) -> EventOut:
-    return EventOut.model_validate(event)
-
-
 def _present_visit(visit: Visit) -> VisitOut:
     return VisitOut(
-        reached=visit.visit.reached, score=visit.score, remarks=visit.remarks, at=visit.visit.at
+        reached=visit.visit.reached,
+        score=visit.score,
+        manner_score=visit.visit.manner_score,
+        remarks=visit.remarks,
+        at=visit.visit.at,
     )

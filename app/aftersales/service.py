@@ -1,4 +1,4 @@
-"""Tickets: taking them in, reading them, watching their clocks (S1 4.5.1-4.5.2, S2 四)."""
+"""Taking tickets in (S1 4.5.1, S2 四)."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -7,12 +7,16 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.aftersales import repository
-from app.aftersales.models import Compensation, ReturnVisit, Ticket, TicketEvent
-from app.aftersales.moves import ESCALATION_ALERT, note
-from app.aftersales.repository import Place, QueuedTicket, QueueKey, TicketFilter
-from app.aftersales.rules import sla_rule, start_clocks, subject_of
+from app.aftersales.clocks import promise_for
+from app.aftersales.models import Ticket
+from app.aftersales.moves import Step, note, touch
+from app.aftersales.repository import Place
+from app.aftersales.rules import Clocks, handling_of, subject_of
 from app.aftersales.states import (
     KIND_LABELS,
+    Handling,
+    Team,
+    TicketAct,
     TicketCategory,
     TicketChannel,
     TicketClass,
@@ -20,13 +24,10 @@ from app.aftersales.states import (
     TicketKind,
     TicketStatus,
 )
-from app.aftersales.thread import Author, Message, customer_voice, open_message, say, text_customer
-from app.core.alerts import raise_alert
-from app.core.clock import local_date
-from app.core.crypto import Cell
+from app.aftersales.thread import Author, customer_voice, say, text_customer
+from app.core.clock import OPERATOR_ZONE, local_date
 from app.core.errors import NotFound
-from app.core.ids import new_id, public_pair
-from app.core.runtime import keys
+from app.core.ids import new_id
 from app.customers import service as customers
 from app.network import service as network
 
@@ -44,32 +45,60 @@ class Filing:
     order_id: UUID | None = None
     order_line_id: UUID | None = None
     service_date: date | None = None
+    handling: Handling | None = None
 
 
 async def open_ticket(
     session: AsyncSession, *, customer_id: UUID, filing: Filing, author: Author, now: datetime
 ) -> Ticket:
-    """Take a ticket in, start both 24-hour clocks and send the receipt at once (S1 4.5.1, S2 4.2).
+    """Take a ticket in, start both clocks and send the receipt at once (S1 4.5.1, S2 4.2).
 
     Times in UTC. The receipt is automatic and answers nothing. Raises NotFound for an order or
     line that is not the customer's.
     """
     place = await _locate(session, customer_id=customer_id, filing=filing, now=now)
     ticket_id = new_id()
-    clocks = start_clocks(now)
-    ticket = Ticket(
-        customer_id=customer_id,
-        ticket_id=ticket_id,
-        ticket_no=await repository.claim_ticket_number(
-            session, customer_id=customer_id, ticket_id=ticket_id
-        ),
+    customer_kind = await customers.customer_kind(session, customer_id=customer_id)
+    promise = await promise_for(
+        session, severity=filing.severity, customer_kind=customer_kind, at=now
+    )
+    running = promise.clocks(now)
+    number = await repository.claim_ticket_number(
+        session, customer_id=customer_id, ticket_id=ticket_id
+    )
+    ticket = _row(filing, place, clocks=running, customer_kind=customer_kind, now=now)
+    ticket.customer_id, ticket.ticket_id, ticket.ticket_no = customer_id, ticket_id, number
+    touch(ticket, Step(author, TicketAct.FILED), now=now)
+    session.add(ticket)
+    await session.flush()
+    await repository.add_escalations(session, [(ticket, running)])
+    note(session, ticket, TicketEventKind.RECEIVED, actor=author.actor, reason=None, now=now)
+    say(session, ticket, author=customer_voice(customer_id), body=filing.body, now=now)
+    due = ticket.due_at.astimezone(OPERATOR_ZONE)
+    receipt = (
+        f"已收到您的{KIND_LABELS[filing.kind]}（单号{ticket.ticket_no}），"
+        f"我们将在{due.month}月{due.day}日{due:%H:%M}前处理。"
+    )
+    say(session, ticket, author=None, body=receipt, now=now)
+    await text_customer(
+        session, ticket, template="ticket_received", cause=f"ticket_received:{ticket_id}", now=now
+    )
+    await session.flush()
+    return ticket
+
+
+def _row(
+    filing: Filing, place: Place, *, clocks: Clocks, customer_kind: str, now: datetime
+) -> Ticket:
+    return Ticket(
         kind=filing.kind,
         severity=filing.severity,
+        handling=handling_of(filing.severity, filing.handling),
         category=filing.category,
         is_food_safety=filing.is_food_safety,
         channel=filing.channel,
         status=TicketStatus.OPEN,
-        customer_kind=await customers.customer_kind(session, customer_id=customer_id),
+        customer_kind=customer_kind,
         city_code=place.city_code,
         station_id=place.station_id,
         block_id=place.block_id,
@@ -80,25 +109,16 @@ async def open_ticket(
         subject=subject_of(
             kind=filing.kind, category=filing.category, service_date=filing.service_date
         ),
+        team=Team.RESPONSE,
         received_at=now,
         answer_due_at=clocks.answer_due_at,
         due_at=clocks.due_at,
+        clock_started_at=now,
         waiting_since=now,
+        reply_due_at=clocks.answer_due_at,
         reopened_count=0,
+        version=0,
     )
-    session.add(ticket)
-    await session.flush()
-    note(session, ticket, TicketEventKind.RECEIVED, actor=author.actor, reason=None, now=now)
-    say(session, ticket, author=customer_voice(customer_id), body=filing.body, now=now)
-    receipt = (
-        f"已收到您的{KIND_LABELS[filing.kind]}（单号{ticket.ticket_no}），我们将在24小时内处理。"
-    )
-    say(session, ticket, author=None, body=receipt, now=now)
-    await text_customer(
-        session, ticket, template="ticket_received", cause=f"ticket_received:{ticket_id}", now=now
-    )
-    await session.flush()
-    return ticket
 
 
 async def _locate(
@@ -163,86 +183,3 @@ async def _place_of_order(
         block_id=serving.block_id if serving else None,
         deliverer_id=serving.deliverer_id if serving else None,
     )
-
-
-async def watch_tickets(session: AsyncSession, *, now: datetime) -> tuple[int, int]:
-    """Escalate tickets before they are late and record each breach once; answers both counts."""
-    leads = sla_rule(local_date(now)).escalation_leads
-    escalated = await repository.escalate_due(session, leads=leads, now=now)
-    breached = await repository.record_breaches(session, now=now)
-    for customer_id, ticket_id in escalated:
-        await raise_alert(session, ESCALATION_ALERT, public_pair("tkt", customer_id, ticket_id))
-    return len(escalated), len(breached)
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A return visit with its score and what was said."""
-
-    visit: ReturnVisit
-    score: int | None
-    remarks: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class TicketFile:
-    """A ticket with everything that belongs to it; the desk's part is empty for customers."""
-
-    ticket: Ticket
-    messages: list[Message]
-    compensations: list[Compensation]
-    assignee: str | None
-    events: list[TicketEvent]
-    visits: list[Visit]
-
-
-async def read_ticket(
-    session: AsyncSession,
-    *,
-    customer_id: UUID,
-    ticket_id: UUID,
-    station_id: UUID | None,
-    for_desk: bool,
-) -> TicketFile:
-    """A ticket and its thread; customers get public messages only.
-
-    `station_id` narrows staff to their station. Raises NotFound.
-    """
-    key = {"customer_id": customer_id, "ticket_id": ticket_id}
-    ticket = await repository.get_ticket(session, **key)
-    if station_id is not None and ticket.station_id != station_id:
-        raise NotFound
-    messages = await repository.list_messages(session, **key, public_only=not for_desk)
-    return TicketFile(
-        ticket=ticket,
-        messages=[open_message(message) for message in messages],
-        compensations=list(await repository.list_compensations(session, **key)),
-        assignee=await repository.find_login(session, account_id=ticket.assignee_id)
-        if for_desk
-        else None,
-        events=list(await repository.list_events(session, **key)) if for_desk else [],
-        visits=await _read_visits(session, **key) if for_desk else [],
-    )
-
-
-async def _read_visits(session: AsyncSession, *, customer_id: UUID, ticket_id: UUID) -> list[Visit]:
-    found = await repository.list_visits(session, customer_id=customer_id, ticket_id=ticket_id)
-    return [
-        Visit(
-            visit=visit,
-            score=score,
-            remarks=None
-            if visit.remarks_sealed is None
-            else keys().open(
-                visit.remarks_sealed, Cell("return_visits", "remarks", visit.visit_id)
-            ),
-        )
-        for visit, score in found
-    ]
-
-
-async def list_queue(
-    session: AsyncSession, *, wanted: TicketFilter, limit: int, after: QueueKey | None
-) -> list[QueuedTicket]:
-    """Tickets in the order they are to be worked: urgent and food safety first, then due time."""
-    return await repository.list_tickets(session, wanted=wanted, limit=limit, after=after)

@@ -46,6 +46,31 @@ class TicketClass(StrEnum):
     URGENT = "urgent"
 
 
+class Handling(StrEnum):
+    """How a ticket is worked (S2: 常见, 复杂, 紧急); a field beside the class."""
+
+    COMMON = "common"
+    COMPLEX = "complex"
+    EMERGENCY = "emergency"
+
+
+class Team(StrEnum):
+    """Who works on tickets (S2 售后服务组织架构)."""
+
+    RESPONSE = "response"
+    TECHNICAL = "technical"
+    QUALITY = "quality"
+    TRAINING = "training"
+
+
+TEAM_LABELS = {
+    Team.RESPONSE: "响应小组",
+    Team.TECHNICAL: "技术支持组",
+    Team.QUALITY: "质检小组",
+    Team.TRAINING: "培训小组",
+}
+
+
 class TicketCategory(StrEnum):
     """What a ticket is about."""
 
@@ -107,10 +132,75 @@ class TicketEventKind(StrEnum):
     MERGED = "merged"
     TOOK_DUPLICATE = "took_duplicate"
     ASSIGNED = "assigned"
+    CLASSIFIED = "classified"
     ESCALATED = "escalated"
     BREACHED = "breached"
+    RESCHEDULED = "rescheduled"
+    CONFIRMED = "confirmed"
     COMPENSATED = "compensated"
     VISITED = "visited"
+
+
+class TicketAct(StrEnum):
+    """What somebody last did to a ticket, as the next one who acts is told."""
+
+    FILED = "filed"
+    REPLIED = "replied"
+    NOTED = "noted"
+    ASSIGNED = "assigned"
+    CLASSIFIED = "classified"
+    COMPENSATED = "compensated"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    MERGED = "merged"
+    TOOK_DUPLICATE = "took_duplicate"
+    VISITED = "visited"
+    CONFIRMED = "confirmed"
+
+
+ACT_LABELS = {
+    TicketAct.FILED: "登记",
+    TicketAct.REPLIED: "答复",
+    TicketAct.NOTED: "内部备注",
+    TicketAct.ASSIGNED: "分派",
+    TicketAct.CLASSIFIED: "调整分类",
+    TicketAct.COMPENSATED: "补偿",
+    TicketAct.RESOLVED: "处理完毕",
+    TicketAct.REOPENED: "重新打开",
+    TicketAct.MERGED: "并单",
+    TicketAct.TOOK_DUPLICATE: "并入重复单",
+    TicketAct.VISITED: "回访",
+    TicketAct.CONFIRMED: "顾客确认",
+}
+
+
+class TemplatePurpose(StrEnum):
+    """What a template of the catalogue is for (S1 5.2.9: 道歉和承诺)."""
+
+    RECEIPT = "receipt"
+    QUESTION = "question"
+    APOLOGY = "apology"
+    COMMITMENT = "commitment"
+    ANSWER = "answer"
+    RESULT = "result"
+
+
+PURPOSE_LABELS = {
+    TemplatePurpose.RECEIPT: "受理",
+    TemplatePurpose.QUESTION: "核实",
+    TemplatePurpose.APOLOGY: "致歉",
+    TemplatePurpose.COMMITMENT: "承诺",
+    TemplatePurpose.ANSWER: "答复",
+    TemplatePurpose.RESULT: "处理结果",
+}
+
+
+class AppliesTo(StrEnum):
+    """Whose tickets a service promise is for."""
+
+    ALL = "all"
+    HOUSEHOLD = "household"
+    SCHOOL = "school"
 
 
 class AnswerKind(StrEnum):

@@ -1,5 +1,6 @@
 """The thread of a ticket: who speaks, what is said, and what the customer is texted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -51,6 +52,7 @@ def say(
     body: str,
     now: datetime,
     audience: Audience = "public",
+    template_id: UUID | None = None,
 ) -> UUID:
     """Add a sealed message to the thread; without an author it is the system's."""
     message_id = new_id()
@@ -64,6 +66,7 @@ def say(
             author_kind=kind,
             author_id=None if author is None else author.account_id,
             body_sealed=keys().seal(body, _cell(message_id)),
+            template_id=template_id,
             at=now,
         )
     )
@@ -78,6 +81,8 @@ class Message:
     author: str
     body: str
     at: datetime
+    author_id: UUID | None = None
+    author_name: str | None = None
 
 
 def open_message(message: TicketMessage) -> Message:
@@ -87,6 +92,7 @@ def open_message(message: TicketMessage) -> Message:
         author=message.author_kind,
         body=keys().open(message.body_sealed, _cell(message.message_id)),
         at=message.at,
+        author_id=message.author_id,
     )
 
 
@@ -95,7 +101,13 @@ def _cell(message_id: UUID) -> Cell:
 
 
 async def text_customer(
-    session: AsyncSession, ticket: Ticket, *, template: str, cause: str, now: datetime
+    session: AsyncSession,
+    ticket: Ticket,
+    *,
+    template: str,
+    cause: str,
+    now: datetime,
+    parameters: Mapping[str, str] | None = None,
 ) -> None:
     """Send the SMS of a template to the ticket's customer, once per cause."""
     await notifications.send_sms(
@@ -103,7 +115,7 @@ async def text_customer(
         customer_id=ticket.customer_id,
         phone=await customers.contact_phone(session, customer_id=ticket.customer_id),
         template=template,
-        parameters={"ticket": ticket.ticket_no},
+        parameters={"ticket": ticket.ticket_no, **(parameters or {})},
         cause=cause,
         now=now,
         send_before=now + SMS_GROWS_STALE,

@@ -81,6 +81,13 @@ async def insert_row(session: AsyncSession, row: Base) -> None:
     await fetch(session, query, *(getattr(row, column) for column in columns))
 
 
+async def insert_unless_there(session: AsyncSession, row: Base) -> bool:
+    """As `insert_row`; false, and nothing written, where a row with one of its keys is there."""
+    query, columns = _insert_of(type(row))
+    values = (getattr(row, column) for column in columns)
+    return bool(await fetch(session, f"{query} ON CONFLICT DO NOTHING RETURNING 1", *values))
+
+
 @cache
 def _insert_of(model: type[Base]) -> tuple[str, tuple[str, ...]]:
     columns = tuple(column.key for column in model.__table__.columns)

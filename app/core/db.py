@@ -5,13 +5,13 @@ cancelled, so that nobody is told "failed" about something that was kept.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import Connection, text
+from sqlalchemy import ExceptionContext, event, text
 from sqlalchemy.exc import (
     DBAPIError,
     EmulatedDBAPIException,
@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
+from sqlalchemy.orm import Session as SyncSession
 from sqlalchemy.util import greenlet_spawn
 
 from app.core.config import DatabaseSettings
@@ -32,7 +33,12 @@ from app.core.errors import SetupError
 
 OLDEST_SERVER = 180000
 _DRIVER = "driver"
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, EmulatedDBAPIException)
+_BROKEN = asyncpg.InternalClientError
+"""What the driver says between a server's last words and the end of its connection."""
+_DRIVER_ERRORS = (
+    *(asyncpg.PostgresError, asyncpg.InterfaceError, _BROKEN),
+    EmulatedDBAPIException,
+)
 Session = AsyncSession
 
 
@@ -60,6 +66,7 @@ class Database:
                 },
             },
         )
+        event.listen(self.engine.sync_engine, "handle_error", _note_broken)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -69,10 +76,10 @@ class Database:
         try:
             yield session
         except BaseException:
-            await _to_the_end(_end(session, session.rollback))
+            await _to_the_end(greenlet_spawn(_end, session.sync_session, SyncSession.rollback))
             raise
         else:
-            await _to_the_end(_end(session, session.commit))
+            await _to_the_end(greenlet_spawn(_end, session.sync_session, SyncSession.commit))
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[AsyncConnection]:
@@ -84,13 +91,15 @@ class Database:
         """The first row of one statement that is its own transaction; otherwise as `fetch`."""
         pooled = await self.engine.raw_connection()
         driver: asyncpg.Connection = pooled.driver_connection
+        is_broken = False
         try:
             return await driver.fetchrow(query, *arguments)
         except _DRIVER_ERRORS as error:
-            raise _as_sqlalchemy(query, error, driver) from error
+            is_broken = _is_broken(error) or driver.is_closed()
+            raise _refused(query, error, is_lost=is_broken) from error
         finally:
             # Nothing was begun, so giving it back waits for nothing; a lost one is not given back.
-            await greenlet_spawn(pooled.invalidate if driver.is_closed() else pooled.close)
+            await greenlet_spawn(pooled.invalidate if is_broken else pooled.close)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -119,11 +128,11 @@ class Database:
         await self.engine.dispose()
 
 
-async def _end(session: AsyncSession, how: Callable[[], Awaitable[None]]) -> None:
+def _end(session: SyncSession, how: Callable[[SyncSession], None]) -> None:
     try:
-        await how()
+        how(session)
     finally:
-        await session.close()
+        session.close()
 
 
 async def _to_the_end(step: Coroutine[Any, Any, None]) -> None:
@@ -148,27 +157,32 @@ async def fetch(session: AsyncSession, query: str, *arguments: object) -> list[a
     the session. Values come and go as the driver has them; what the session has not flushed is
     not seen. Raises DBAPIError, whose `orig` has the `sqlstate`.
     """
-    driver = session.info.get(_DRIVER)
+    driver: asyncpg.Connection = session.info.get(_DRIVER)
     try:
         if driver is None:
-            connection = await session.connection()
-            driver = session.info[_DRIVER] = await _driver_of(connection)
-            if not driver.is_in_transaction():
-                return await connection.run_sync(_begin_with, query, arguments)
+            driver, first = await session.run_sync(_begin_with, query, arguments)
+            session.info[_DRIVER] = driver
+            if first is not None:
+                return first
         rows: list[asyncpg.Record] = await driver.fetch(query, *arguments)
     except _DRIVER_ERRORS as error:
-        raise _as_sqlalchemy(query, error, driver) from error
+        raise await _as_sqlalchemy(query, error, await session.connection()) from error
     return rows
 
 
 def _begin_with(
-    connection: Connection, query: str, arguments: tuple[object, ...]
-) -> list[asyncpg.Record]:
+    session: SyncSession, query: str, arguments: tuple[object, ...]
+) -> tuple[asyncpg.Connection, list[asyncpg.Record] | None]:
+    """The session's driver, and the rows where this statement begins the transaction."""
+    pooled = session.connection().connection
+    driver: asyncpg.Connection = pooled.driver_connection
+    if driver.is_in_transaction():
+        return driver, None
     # A cursor sends BEGIN first, and without that the session would not send COMMIT.
-    cursor = connection.connection.cursor()
+    cursor = pooled.cursor()
     try:
         cursor.execute(query, arguments)
-        return list(cursor.fetchall()) if cursor.description else []
+        return driver, list(cursor.fetchall()) if cursor.description else []
     finally:
         cursor.close()
 
@@ -177,8 +191,25 @@ async def _driver_of(connection: AsyncConnection) -> asyncpg.Connection:
     return (await connection.get_raw_connection()).driver_connection
 
 
-def _as_sqlalchemy(query: str, error: Exception, driver: asyncpg.Connection) -> DBAPIError:
-    is_lost = driver.is_closed()
+def _is_broken(error: BaseException | None) -> bool:
+    return isinstance(error, _BROKEN) or isinstance(getattr(error, "__cause__", None), _BROKEN)
+
+
+def _note_broken(context: ExceptionContext) -> None:
+    if _is_broken(context.original_exception):
+        context.is_disconnect = True
+
+
+async def _as_sqlalchemy(query: str, error: Exception, connection: AsyncConnection) -> DBAPIError:
+    """The error as the session would raise it; a lost connection leaves the pool."""
+    is_lost = connection.invalidated or _is_broken(error)
+    is_lost = is_lost or (await _driver_of(connection)).is_closed()
+    if is_lost and not connection.invalidated:
+        await connection.invalidate(error)
+    return _refused(query, error, is_lost=is_lost)
+
+
+def _refused(query: str, error: Exception, *, is_lost: bool) -> DBAPIError:
     return DBAPIError(query, None, error, hide_parameters=True, connection_invalidated=is_lost)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.base import Local
 from app.core.clock import wall_now
-from app.core.errors import SetupError
+from app.core.errors import NotFound, SetupError
 
 
 class DemoMark(Local):
@@ -27,6 +27,12 @@ async def find_mark(session: AsyncSession) -> DemoMark | None:
     """The mark, if this database is a demo."""
     found: DemoMark | None = await session.scalar(select(DemoMark))
     return found
+
+
+async def require_demo(session: AsyncSession) -> None:
+    """Raise NotFound outside a demo: what is only for demos does not exist there."""
+    if await find_mark(session) is None:
+        raise NotFound
 
 
 async def mark_demo(session: AsyncSession, *, was_empty: bool) -> None:

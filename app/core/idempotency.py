@@ -91,6 +91,11 @@ class IdempotentCall:
     key: str
     claimed_at: datetime
 
+    @property
+    def name(self) -> str:
+        """The same for every try of this request, and for no other: names what it makes."""
+        return f"{self.caller} {self.key}"
+
     async def remember(self, session: AsyncSession, status: int, answer: BaseModel) -> Response:
         """Store the answer in the effect's transaction and build it; raises StillRunning."""
         body = answer.model_dump_json().encode()
@@ -122,11 +127,14 @@ async def claim_key(
     if await database.fetch_row(_CLAIM, caller, key, fingerprint, now) is not None:
         return call
     async with database.transaction() as session:
-        row = await session.scalar(
-            select(IdempotencyKey)
-            .where(IdempotencyKey.caller == caller, IdempotencyKey.key == key)
-            .with_for_update(skip_locked=True)
+        known = select(IdempotencyKey).where(
+            IdempotencyKey.caller == caller, IdempotencyKey.key == key
         )
+        row = await session.scalar(known)
+        if row is None or row.status is None:
+            row = await session.scalar(
+                known.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+            )
         if row is None:  # gone, or its answer is just being stored
             raise StillRunning
         if row.fingerprint != fingerprint:

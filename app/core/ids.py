@@ -22,6 +22,11 @@ def new_id() -> uuid.UUID:
     return uuid_utils.compat.uuid7()
 
 
+def named_id(space: uuid.UUID, name: str) -> uuid.UUID:
+    """The id of what a repeated request makes: the same for the same name within `space`."""
+    return uuid.uuid5(space, name)
+
+
 def public_pair(prefix: str, customer_id: uuid.UUID, row_id: uuid.UUID) -> str:
     """Public id of a customer-owned row: prefix and 52 characters of `customer_id‖id`."""
     raw = base64.b32encode(customer_id.bytes + row_id.bytes).decode()

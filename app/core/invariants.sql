@@ -250,10 +250,11 @@ WHERE p.status IN ('created', 'pending', 'unknown')
 UNION ALL
 SELECT f.customer_id, f.refund_id, 'refund ' || f.status, f.created_at
 FROM refunds f
+JOIN payments p ON p.customer_id = f.customer_id AND p.payment_id = f.payment_id
 WHERE f.status NOT IN ('succeeded', 'failed')
-  AND f.created_at < CAST(:now AS timestamptz)
-      - CASE WHEN f.status IN ('approved', 'submitted') THEN interval '1 day'
-             ELSE interval '7 days' END
+  AND coalesce(f.approved_at, f.created_at) < CAST(:now AS timestamptz)
+      - CASE WHEN f.status IN ('approved', 'submitted') AND p.channel = 'wechat'
+             THEN interval '1 day' ELSE interval '7 days' END
 UNION ALL
 SELECT NULL, NULL, 'channel event ' || c.event_id, c.received_at
 FROM channel_events c

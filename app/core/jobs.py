@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import asyncpg
 import structlog
+from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.errors import RetryRequested
 from pgqueuer.executors import DatabaseRetryEntrypointExecutor, EntrypointExecutorParameters
 from pgqueuer.models import Job
@@ -121,14 +123,22 @@ async def enqueue_many(
     if not payloads:
         return
     count = len(payloads)
-    await _queries(session).enqueue(
+    await fetch(
+        session,
+        _enqueue_query(),
+        [0] * count,
         [name] * count,
         [json.dumps(payload).encode() for payload in payloads],
-        [0] * count,
-        execute_after=[after] * count,
-        dedupe_key=list(dedupe_keys) if dedupe_keys is not None else [None] * count,
-        on_conflict="skip",
+        [after or timedelta(0)] * count,
+        [None] * count if dedupe_keys is None else list(dedupe_keys),
+        ["null"] * count,
     )
+
+
+@cache
+def _enqueue_query() -> str:
+    # pgqueuer's own statement, asked for once: its `enqueue` reads its settings anew each time.
+    return QueryQueueBuilder().build_enqueue_query("skip")
 
 
 async def first_time(session: AsyncSession, key: str) -> bool:

@@ -68,7 +68,15 @@ TEMPLATES: Mapping[str, Template] = _listed(
     Template("day_withdrawn", "${date}因${reason}暂停送奶，您的奶顺延至${new_end}，敬请谅解。"),
     Template("ticket_received", "我们已收到您的反馈，编号${ticket}，24小时内答复您。"),
     Template("ticket_answered", "您的反馈${ticket}已有答复，请登录查看。"),
-    Template("ticket_resolved", "您的反馈${ticket}已处理完毕，我们将回访确认您是否满意。"),
+    Template(
+        "ticket_resolved",
+        "您的反馈${ticket}已处理完毕，请打开${site}/l/${token} 告诉我们是否解决，我们也将回访。",
+    ),
+    Template(
+        "phone_order_link",
+        "您电话订购的订单${order}共${amount}元，请打开${site}/l/${token} 核对、同意协议并付款，"
+        "${until}前有效。",
+    ),
     Template("offline_receipt", "已收到您订单${order}的奶款${amount}元，收据号${receipt}。"),
 )
 """By our own code. Amounts are yuan with two decimals, dates ISO 8601."""

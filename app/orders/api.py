@@ -3,20 +3,20 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.billing.service import ask_channel
 from app.core.clock import local_date
 from app.core.db import Database, SessionDep
 from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
-from app.core.ids import read_pair, read_single
+from app.core.ids import named_id, read_pair, read_single
 from app.core.pagination import Page, PageDep, cursor_of
 from app.core.runtime import keys
 from app.customers.service import get_address
 from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, DelivererCaller, Principal
 from app.identity.models import Role
-from app.orders import presenting, repository, service
+from app.orders import phone_api, presenting, repository, service
 from app.orders.change_schemas import ChangeApplyIn, ChangeIn, ChangeOut, PreviewOut
 from app.orders.schemas import (
     AgreementIn,
@@ -38,6 +38,7 @@ from app.orders.service.placing import WantedLine
 from app.orders.states import OrderSource
 
 router = APIRouter(tags=["orders"])
+router.include_router(phone_api.router)
 
 SEES_ORDERS = (Role.CUSTOMER, Role.SERVICE_AGENT, Role.REVIEWER, Role.FINANCE, Role.MANAGER)
 OrderReader = Annotated[Principal, Depends(Allow(*SEES_ORDERS))]
@@ -180,6 +181,7 @@ async def pay_order(
             session,
             customer_id=customer_id,
             order_id=row_id,
+            payment_id=named_id(row_id, call.name),
             method=body.method,
             openid=body.openid,
             payer_address=None if request.client is None else request.client.host,
@@ -233,14 +235,19 @@ async def apply_change(
 
 @router.get("/reviews")
 async def list_reviews(
-    _: Reviewer, session: SessionDep, clock: ClockDep, page: PageDep
+    _: Reviewer,
+    session: SessionDep,
+    clock: ClockDep,
+    page: PageDep,
+    city: Annotated[str | None, Query(pattern=r"^[0-9]{6}$")] = None,
 ) -> Page[ReviewOut]:
-    """Orders that wait for a reviewer, oldest first, with the coverage beside them."""
+    """Orders that wait for a reviewer, oldest first: why, and the blocks near the building."""
     waiting = await service.list_waiting(
         session,
         limit=page.limit + 1,
         after=page.after_instant(),
         today=clock.today(),
+        city_code=city,
     )
     shown = waiting[: page.limit]
     more = len(waiting) > page.limit

@@ -120,3 +120,38 @@ class OrdersRunning(Conflict):
 
     code = "orders_running"
     title = "还有进行中的订单，暂不能注销"
+
+
+class AgreementNotAccepted(Conflict):
+    """A phone order whose caller has not accepted the agreement yet: nothing is paid before."""
+
+    code = "agreement_not_accepted"
+    title = "请先阅读并同意订奶协议"
+
+
+class LinkLimitReached(Conflict):
+    """The order's link was sent as often as it may be. Facts: `limit`."""
+
+    code = "link_limit_reached"
+    title = "该订单的短信链接发送次数已达上限"
+
+
+class AddressNotNamed(InvalidInput):
+    """The address is not one of this caller's."""
+
+    code = "address_not_named"
+    title = "该地址不属于来电顾客"
+
+
+class WindowTooEarly(InvalidInput):
+    """A payment window begins today at the earliest."""
+
+    code = "window_too_early"
+    title = "生效日期不能早于今天"
+
+
+class WindowChangedMeanwhile(Conflict):
+    """Another change of the payment window came first."""
+
+    code = "window_changed"
+    title = "付款时限刚被他人修改，请刷新后再试"

@@ -6,6 +6,7 @@ from app.billing.events import PaymentCaptured, RefundSucceeded
 from app.core.clock import local_date
 from app.core.money import yuan_text
 from app.core.registration import Reaction
+from app.core.runtime import runtime
 from app.customers.errors import AddressInUse
 from app.customers.events import (
     AddressChanged,
@@ -14,10 +15,14 @@ from app.customers.events import (
     CustomerExportAsked,
 )
 from app.customers.service import contact_phone
+from app.links.events import LinkShown
+from app.links.states import LinkPurpose
 from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.errors import OrdersRunning, OrderUnknown
+from app.orders.phone_schemas import OrderAsked
 from app.orders.service import receive_payment
+from app.orders.service.telephone import view_by_link
 
 
 async def tell_refund(session: AsyncSession, event: RefundSucceeded) -> None:
@@ -74,6 +79,18 @@ async def export_orders(session: AsyncSession, event: CustomerExportAsked) -> No
     ]
 
 
+async def show_phone_order(session: AsyncSession, event: LinkShown) -> None:
+    """What a link about a phone order shows."""
+    if event.purpose is LinkPurpose.PHONE_ORDER:
+        view = await view_by_link(
+            session,
+            customer_id=event.customer_id,
+            order_id=event.subject_id,
+            now=runtime().clock.now(),
+        )
+        event.about.update(OrderAsked.of(view).model_dump(mode="json"))
+
+
 REACTIONS: list[Reaction] = [
     (PaymentCaptured, receive_payment),
     (RefundSucceeded, tell_refund),
@@ -81,4 +98,5 @@ REACTIONS: list[Reaction] = [
     (AddressRemovalAsked, refuse_removal),
     (AddressChanged, follow_address),
     (CustomerExportAsked, export_orders),
+    (LinkShown, show_phone_order),
 ]

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.base import CustomerOwned, EnumText, Registry, Shared
 from app.core.states import values_of
-from app.orders.states import ConfirmationKind, OrderSource, OrderStatus
+from app.orders.states import AgreementChannel, ConfirmationKind, OrderSource, OrderStatus
 
 _PATTERN_CHECK = (
     "(weekday_quantities IS NULL AND quantity BETWEEN 1 AND 99"
@@ -36,6 +36,20 @@ class OrderAgreement(Shared):
     version: Mapped[str] = mapped_column(primary_key=True)
     text: Mapped[str]
     effective_date: Mapped[date]
+
+
+class PaymentWindow(Shared):
+    """How long a phone order may wait for its payment, over a period of days."""
+
+    __tablename__ = "payment_windows"
+    __table_args__ = (
+        CheckConstraint("minutes BETWEEN 30 AND 10080", name="minutes"),
+        ExcludeConstraint(("valid", "&&"), using="gist", name="ex_payment_windows"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+    minutes: Mapped[int]
 
 
 class OrderNumber(Registry):
@@ -61,6 +75,14 @@ class Order(CustomerOwned):
         CheckConstraint(f"confirmation IN ({values_of(ConfirmationKind)})", name="confirmation"),
         CheckConstraint("price_fen >= 0", name="price"),
         CheckConstraint(
+            f"agreed_through IN ({values_of(AgreementChannel)})", name="agreed_through"
+        ),
+        CheckConstraint(
+            "source <> 'phone' OR confirmation <> 'online' OR agreement_version IS NOT NULL"
+            " OR status IN ('pending_payment', 'expired', 'cancelled')",
+            name="phone_agreement",
+        ),
+        CheckConstraint(
             "confirmed_at IS NOT NULL OR status NOT IN ('delivering', 'completed')",
             name="confirmed",
         ),
@@ -80,6 +102,8 @@ class Order(CustomerOwned):
     price_fen: Mapped[int]
     agreement_version: Mapped[str | None] = mapped_column(ForeignKey("order_agreements.version"))
     agreed_at: Mapped[datetime | None]
+    agreed_through: Mapped[AgreementChannel | None] = mapped_column(EnumText(AgreementChannel))
+    """None on rows older than the field, and until a caller accepts by his link."""
     deliverer_id: Mapped[UUID | None]
     """Who took it at the door."""
     outside_number: Mapped[str | None]

@@ -20,6 +20,7 @@ from app.orders.models import Order, OrderChange, OrderHistory, OrderLine
 from app.orders.repository import pattern_of
 from app.orders.rules import end_date
 from app.orders.schemas import (
+    CandidateOut,
     ChangeRecordOut,
     DayOut,
     DoorOrderIn,
@@ -37,7 +38,7 @@ from app.orders.service.doorstep import DoorOrder
 from app.orders.service.placing import Placed, QuotedLine, QuoteResult, terms_for
 from app.orders.service.previews import Effect, WantedChange
 from app.orders.service.reading import OrderView
-from app.orders.service.reviewing import WaitingReview
+from app.orders.service.reviewing import REASON_LABELS, WaitingReview
 from app.orders.states import LABELS
 
 WARNINGS = {
@@ -79,7 +80,7 @@ def placed_out(placed: Placed) -> OrderOut:
     """An order that has just been placed: its days are those of the quote."""
     lines = []
     for line in placed.lines:
-        pattern = _pattern(line)
+        pattern = pattern_out(line)
         terms = terms_for(
             pattern_of(line),
             product_id=line.product_id,
@@ -94,7 +95,7 @@ def placed_out(placed: Placed) -> OrderOut:
 def order_out(view: OrderView) -> OrderOut:
     """An order as it stands."""
     lines = [
-        _line(item.line, _pattern(item.line), end=item.end_date, left=item.bottles_left)
+        _line(item.line, pattern_out(item.line), end=item.end_date, left=item.bottles_left)
         for item in view.lines
     ]
     return _order(view.order, lines, shown=view.shown_status, label=view.label)
@@ -138,7 +139,8 @@ def _line(line: OrderLine, pattern: dict[str, Any], *, end: Any, left: int) -> L
     )
 
 
-def _pattern(line: OrderLine) -> dict[str, Any]:
+def pattern_out(line: OrderLine) -> dict[str, Any]:
+    """The pattern of a line as it was ordered."""
     if line.weekday_quantities is not None:
         return {"kind": "weekdays", "quantities": list(line.weekday_quantities)}
     return {
@@ -242,7 +244,21 @@ def review_out(waiting: WaitingReview) -> ReviewOut:
         street=building.street,
         house_no=building.house_no,
         compound=building.compound,
-        candidate_blocks=[public_single("blk", block) for block in waiting.candidates],
+        source=waiting.order.source,
+        paid_at=waiting.order.paid_at,
+        reason=waiting.reason,
+        reason_label=REASON_LABELS[waiting.reason],
+        candidates=[
+            CandidateOut(
+                block_id=public_single("blk", block.block_id),
+                code=block.code,
+                name=block.name,
+                station_id=public_single("stn", block.station_id),
+                station=block.station,
+            )
+            for block in waiting.candidates
+        ],
+        suggested_stop_no=waiting.stop_no,
     )
 
 

@@ -253,8 +253,21 @@ class PaymentStarted(Answer):
     handle: dict[str, Any] | None
 
 
+class CandidateOut(Answer):
+    """A block a reviewer may choose."""
+
+    block_id: str
+    code: str
+    name: str
+    station_id: str
+    station: str
+
+
 class ReviewOut(Answer):
-    """An order that waits for a reviewer; the building only, no personal data."""
+    """An order that waits for a reviewer; the building only, no personal data.
+
+    `verdict` is that of the day it was opened, `reason` and `candidates` are of now.
+    """
 
     order_id: str
     order_no: str
@@ -266,7 +279,12 @@ class ReviewOut(Answer):
     street: str
     house_no: str
     compound: str
-    candidate_blocks: list[str]
+    source: str | None
+    paid_at: datetime | None
+    reason: str
+    reason_label: str
+    candidates: list[CandidateOut]
+    suggested_stop_no: int | None
 
 
 class ReviewIn(Request):

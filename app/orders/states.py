@@ -70,3 +70,13 @@ class ConfirmationKind(StrEnum):
     ONLINE = "online"
     OFFLINE = "offline"
     IMPORTED = "imported"
+
+
+class AgreementChannel(StrEnum):
+    """Where the customer accepted the order agreement."""
+
+    WEB = "web"
+    APP = "app"
+    MINI_PROGRAM = "mini_program"
+    DOOR = "door"
+    SMS_LINK = "sms_link"

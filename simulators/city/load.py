@@ -1,5 +1,6 @@
 """Load the demo city: rows by COPY, history by set-based SQL."""
 
+import asyncio
 import sys
 import time as wall_time
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,7 +24,7 @@ from simulators.channels.credentials import ensure_credentials
 from simulators.city import names
 from simulators.city.homes import write_homes
 from simulators.city.plan import HISTORY_DAYS, CityPlan
-from simulators.city.staff import write_staff
+from simulators.city.staff import draw_logins, write_staff
 
 OPENED = datetime(2025, 1, 1, tzinfo=UTC)
 ALWAYS = Range(date(2025, 1, 1), None, bounds="[)")
@@ -38,10 +39,10 @@ def say(message: str, since: float) -> None:
     sys.stderr.write(f"  {message} ({wall_time.monotonic() - since:.1f} s)\n")
 
 
-async def load_city(*, households: int, seed: int) -> None:
+async def load_city(*, households: int, seed: int, districts: int) -> None:
     """Make keys, migrate, and write the city once; a loaded one is left alone.
 
-    Raises SetupError outside a demo.
+    `districts` keeps the city small: so many stations of the list. Raises SetupError outside a demo.
     """
     installed = InstallationSettings()
     if not installed.demo:
@@ -64,13 +65,19 @@ async def load_city(*, households: int, seed: int) -> None:
             if mark.loaded_at is not None:
                 say("演示城市已在 demo city is there", started)
                 return
-            plan = CityPlan(seed=seed, today=local_date(wall_now()), households=households)
+            plan = CityPlan(
+                seed=seed,
+                today=local_date(wall_now()),
+                households=households,
+                districts=districts,
+            )
+            logins = asyncio.create_task(draw_logins(plan))
             await write_network(session, plan)
             say("奶站与区块 stations and blocks", started)
             await write_homes(session, plan, keys)
             say(f"{households:,} 户 households with running orders", started)
             await write_history(session, plan, started)
-            await write_staff(session, plan, installed.demo_dir / "logins.json")
+            await write_staff(session, plan, await logins, installed.demo_dir / "logins.json")
             await session.execute(update(DemoMark).values(loaded_at=wall_now()))
         async with database.connection() as connection:
             for table in ("deliveries", "stops", "order_terms", "order_lines", "orders"):
@@ -252,9 +259,9 @@ async def write_history(session: AsyncSession, plan: CityPlan, started: float) -
         "today": plan.today,
         "now": wall_now(),
         "seed": plan.seed,
-        "warm_vehicle": plan.stations[2].vehicle_id,
+        "warm_vehicle": plan.stations[2 % len(plan.stations)].vehicle_id,
         "warm_date": plan.today - timedelta(days=9),
-        "silent_device": plan.stations[5].store_device_id,
+        "silent_device": plan.stations[5 % len(plan.stations)].store_device_id,
         "silent_from": local_instant(plan.today - timedelta(days=5), time(2)),
         "silent_until": local_instant(plan.today - timedelta(days=5), time(11)),
     }

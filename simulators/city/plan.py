@@ -76,6 +76,7 @@ class CityPlan:
     seed: int
     today: date
     households: int
+    districts: int = len(names.STREETS)
     first_household: int = 0
     """Number of the first household; others live in the same blocks and have other phones."""
     stations: list[StationPlan] = field(default_factory=list)
@@ -87,7 +88,7 @@ class CityPlan:
         """Draw the city."""
         self._random = random.Random(self.seed)
         self.products = [self.uuid() for _ in names.PRODUCTS]
-        for district in names.STREETS:
+        for district in list(names.STREETS)[: self.districts]:
             self.stations.append(
                 StationPlan(
                     self.uuid(), self.uuid(), self.uuid(), self.uuid(), self.uuid(), district

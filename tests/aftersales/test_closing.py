@@ -30,7 +30,12 @@ async def test_a_complaint_from_first_word_to_score(
                 await desk.resolve(ticket["id"])
             case _:
                 await desk.act(
-                    ticket["id"], "return-visit", reached=True, score=5, remarks="很满意"
+                    ticket["id"],
+                    "return-visit",
+                    reached=True,
+                    score=5,
+                    manner_score=4,
+                    remarks="很满意",
                 )
 
     file = await desk.read(ticket["id"])
@@ -47,6 +52,7 @@ async def test_a_complaint_from_first_word_to_score(
         {
             "reached": True,
             "score": 5,
+            "manner_score": 4,
             "remarks": "很满意",
             "at": (MORNING + 4 * HOUR).isoformat().replace("+00:00", "Z"),
         }
@@ -97,6 +103,7 @@ async def test_an_unreached_customer_is_no_answer_and_closes_nothing(
         {"reached": False, "score": 5, "remarks": "x"},
         {"reached": True, "score": 0},
         {"reached": True, "score": 6},
+        {"reached": False, "manner_score": 5, "remarks": "x"},
     ],
 )
 async def test_a_visit_says_one_thing(

@@ -5,11 +5,18 @@ from collections.abc import Iterator
 import pytest
 
 from app.billing.events import PaymentCaptured, PaymentClosed, RefundSucceeded
+from app.billing.service import notices
 from app.core import events
 from app.core.runtime import Runtime
 from tests.factories.billing import Heard
 
 KINDS: tuple[type[events.Event], ...] = (PaymentCaptured, PaymentClosed, RefundSucceeded)
+
+
+@pytest.fixture(autouse=True)
+def fresh_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test writes down fewer forgeries because another one sent many."""
+    monkeypatch.setattr(notices, "_quota", notices._Quota(notices._NOTED_PER_MINUTE))
 
 
 @pytest.fixture

@@ -28,8 +28,11 @@ from tests.factories.billing import open_one, pay_one, read_payment, start_one, 
 from tests.factories.world import MORNING, Household, World
 from tests.fixtures.application import SetClock, app_over, make_test_runtime
 from tests.fixtures.database import cloned_database
+from tests.fixtures.doses import dose
 from tests.fixtures.invariants import assert_invariants
 from tests.fixtures.payments import Payments, open_payments
+
+ROUNDS = dose(1, 100)
 
 
 @dataclass
@@ -76,7 +79,8 @@ async def hold(live: Live) -> None:
         await assert_invariants(session, MORNING, only=("I1", "I3", "I4", "I9"))
 
 
-async def test_ten_copies_of_a_notification_at_once(live: Live) -> None:
+@pytest.mark.parametrize("_", range(ROUNDS))
+async def test_ten_copies_of_a_notification_at_once(live: Live, _: int) -> None:
     payment = await start_one(live.database, live.household)
     live.payments.fault(FaultKind.NOTIFY_DUPLICATE, times=10)
     live.payments.pay(payment.out_trade_no)
@@ -91,7 +95,8 @@ async def test_ten_copies_of_a_notification_at_once(live: Live) -> None:
     await hold(live)
 
 
-async def test_different_messages_and_queries_about_one_payment_at_once(live: Live) -> None:
+@pytest.mark.parametrize("_", range(ROUNDS))
+async def test_different_messages_and_queries_about_one_payment_at_once(live: Live, _: int) -> None:
     payment = await start_one(live.database, live.household)
     live.payments.fault(FaultKind.NOTIFY_LOST)
     live.payments.pay(payment.out_trade_no)

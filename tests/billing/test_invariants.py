@@ -1,6 +1,7 @@
 """The invariants see what they are there to see: each planted break is named, and only it."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,13 @@ from sqlalchemy import update
 
 from app.billing.jobs import VIOLATED, check_all_invariants
 from app.billing.models import Refund, RefundStatus
-from app.billing.service import request_refund
+from app.billing.service import approve_refund, request_refund
 from app.core import invariants
 from app.core.alerts import list_open_alerts
 from app.core.db import Database
 from app.core.invariants import check_invariants, list_invariants
 from app.core.jobs import JobContext
+from app.identity.models import Role
 from tests.billing.breaking import PLANTS, Plant, refund_without_payout
 from tests.factories.billing import Heard, pay_one, take_cash
 from tests.factories.world import MORNING, World
@@ -84,6 +86,32 @@ async def test_payments_refunds_and_cash_keep_the_books_in_order(
         await payments.finish_refunds()
     async with database.transaction() as session:
         await assert_invariants(session, MORNING, only=("I1", "I3", "I4", "I9"))
+
+
+async def test_cash_approved_late_waits_for_its_owner_and_is_not_called_stuck(
+    database: Database, world: World, heard: Heard
+) -> None:
+    async with database.transaction() as session:
+        payment = await take_cash(session, world.household, collector_id=world.deliverers[0])
+        [refund] = await request_refund(
+            session,
+            customer_id=payment.customer_id,
+            reference_id=payment.reference_id,
+            amount_fen=9_000,
+            cause="order_cancelled",
+            now=MORNING,
+        )
+        approved_at = MORNING + timedelta(days=3)
+        await approve_refund(
+            session,
+            customer_id=refund.customer_id,
+            refund_id=refund.refund_id,
+            by=world.staff[Role.FINANCE].account_id,
+            now=approved_at,
+        )
+        await assert_invariants(session, approved_at + timedelta(days=6), only=("I9",))
+        stuck = await check_invariants(session, now=approved_at + timedelta(days=8))
+    assert [row["what"] for found in stuck for row in found.rows] == ["refund approved"]
 
 
 async def test_the_nightly_job_raises_an_alert_and_takes_it_back(

@@ -1,7 +1,6 @@
 """Whoever is told "done" finds it done; whatever the database cannot do now is said to be so."""
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import AsyncIterator
@@ -18,9 +17,10 @@ from app.core.db import Database, SessionDep, check_server
 from app.core.errors import SetupError
 from app.core.http import Edge, install_error_handlers
 from app.core.schemas import Request
+from tests.fixtures.doses import dose
 from tests.fixtures.foundation import effects, put, scalar
 
-CANCELS = 5000 if os.environ.get("DOSE") == "soak" else 600
+CANCELS = dose(600, 5000)
 AT_ONCE = 10
 
 

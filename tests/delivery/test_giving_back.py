@@ -8,6 +8,8 @@ from sqlalchemy import func, select, update
 
 from app.core.alerts import Alert
 from app.core.events import publish
+from app.core.ids import new_id
+from app.delivery.make_up import add_make_up
 from app.delivery.models import Delivery, DeliveryStatus, PlanException
 from app.delivery.service import plan_day
 from app.orders.events import OrderCancelled
@@ -15,9 +17,10 @@ from app.orders.models import Order, OrderLine
 from app.orders.repository import list_terms
 from app.orders.states import OrderStatus
 from tests.delivery.conftest import AT_THE_DOOR, SYNC_AT, Round
-from tests.factories.delivery import RunningLine, stop_done
+from tests.factories.delivery import TOMORROW, RunningLine, stop_done
 
 MINUTE = timedelta(minutes=1)
+ONE_DAY = timedelta(days=1)
 
 
 def failed(morning: Round, line: RunningLine, reason: str, **more: Any) -> dict[str, Any]:
@@ -149,6 +152,49 @@ async def test_the_plan_refuses_the_surplus_day_only_when_it_is_one(
         )
     assert len(days) == 31
     assert (planned, aside) == ((30, days[-1:]) if corrected else (31, []))
+
+
+async def test_a_make_up_our_fault_kept_back_comes_as_a_day_more(morning: Round) -> None:
+    """The plan must not take the day for a surplus: the make-up came beside the line's bottles."""
+    line, day = morning.neighbour, TOMORROW + ONE_DAY
+    async with morning.database.transaction() as session:
+        await session.execute(_set_bottles(line, 30))
+        await add_make_up(
+            session,
+            customer_id=line.customer_id,
+            order_line_id=line.order_line_id,
+            service_date=day,
+            bottles=1,
+            cause_id=new_id(),
+            now=SYNC_AT,
+        )
+        await plan_day(session, stations=[morning.world.station_id], service_date=day, now=SYNC_AT)
+    morning.clock.set(SYNC_AT + ONE_DAY)
+    at = morning.phone_time(AT_THE_DOOR + ONE_DAY)
+    await morning.send(
+        stop_done(
+            line,
+            device_at=at,
+            service_date=day,
+            outcome="not_delivered",
+            reason="milk_damaged",
+        )
+    )
+    async with morning.database.transaction() as session:
+        key = (line.customer_id, line.order_line_id)
+        terms = (await list_terms(session, [key]))[line.order_line_id]
+        days = [one for term in terms for one, _ in term.deliveries()]
+        for one in days[2:]:
+            await plan_day(
+                session, stations=[morning.world.station_id], service_date=one, now=SYNC_AT
+            )
+        aside = await session.scalar(select(func.count()).select_from(PlanException))
+        planned = await session.scalar(
+            select(func.count())
+            .select_from(Delivery)
+            .where(Delivery.order_line_id == line.order_line_id, Delivery.delivery_no == 0)
+        )
+    assert (len(days), planned, aside) == (32, 32, 0)
 
 
 def _set_bottles(line: RunningLine, bottles: int) -> Any:

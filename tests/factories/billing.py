@@ -82,6 +82,7 @@ async def open_one(
         return await open_payment(
             session,
             customer_id=household.customer_id,
+            payment_id=new_id(),
             reference_id=reference_id or new_id(),
             amount_fen=amount_fen,
             channel=PaymentChannel.WECHAT,

@@ -218,12 +218,12 @@ async def test_a_closed_month_as_a_report(
     )  # fmt: skip
     assert finding.status_code == 201, finding.text
 
-    monkeypatch.setattr(report_module, "FONTS", (font.with_name("none.ttf"),))
+    monkeypatch.setattr(report_module, "FONT", font.with_name("none.ttf"))
     missing = await client.get("/kpi/months/2026-03/report.pdf", headers=manager)
     assert (missing.status_code, missing.json()["code"]) == (503, "report_font_missing")
     assert await session.scalar(select(KpiExport)) is None
 
-    monkeypatch.setattr(report_module, "FONTS", (font,))
+    monkeypatch.setattr(report_module, "FONT", font)
     answer = await client.get("/kpi/months/2026-03/report.pdf", headers=manager)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/pdf"

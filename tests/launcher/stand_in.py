@@ -17,7 +17,7 @@ import asyncpg
 from tools.run import Commands, Supervisor
 from tools.run_settings import Settings
 
-PARTS = ("migrate", "load_city", "serve", "worker", "channels")
+PARTS = ("migrate", "load_city", "serve", "worker", "channels", "play")
 LOGINS = [
     {"role": "customer", "login": "13900000001", "password": None, "name": "张丽"},
     {"role": "admin", "login": "admin", "password": "red-cow", "name": "王强"},
@@ -101,7 +101,7 @@ def play(part: str, var: Path) -> None:
         serve()
     elif part == "worker":
         asyncio.run(work())
-    elif part == "channels":
+    elif part == "channels" or (part == "play" and not wants("play-is-short")):
         threading.Event().wait()
 
 

@@ -47,6 +47,7 @@ def tree(tmp_path: Path) -> Tree:
         },
         copies={"htmx.js": ("htmx.org/dist/htmx.min.js",)},
         workers={"barn-sw.js": worker},
+        fonts={},
     )
 
 

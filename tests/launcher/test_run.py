@@ -104,7 +104,7 @@ def rows_of_workers(var: Path) -> int:
 def started(var: Path) -> Iterator[Run]:
     """A run that has shown its welcome, and all of whose parts have begun."""
     run = Run(var).until("Ctrl-C")
-    eventually(lambda: run.pids("worker") and run.pids("channels"), "all parts have begun")
+    eventually(lambda: run.pids("channels") and run.pids("play"), "all parts have begun")
     yield run
     run.process.kill()
     run.process.wait()
@@ -119,7 +119,13 @@ def test_everything_comes_up_in_order_and_goes_down_in_order(
     told = started.told()
     assert told[0] == "load_city demo=1"
     assert sorted(told[1:4]) == ["channels demo=1", "serve demo=1", "worker demo=1"]
-    assert told[4:] == ["serve ended", "worker ended", "channels ended"]
+    assert told[4:] == [
+        "play demo=1",
+        "play ended",
+        "serve ended",
+        "worker ended",
+        "channels ended",
+    ]
     assert (started.var / "log" / "web.log").exists()
 
 
@@ -142,6 +148,33 @@ def test_the_screen_and_a_second_start(home: Path, started: Run) -> None:
     assert started.end() == 0
     again = Run(started.var).until("Ctrl-C")
     assert again.end() == 0
+    assert processes_of(home) == []
+
+
+def test_a_player_that_has_done_is_not_started_again(var: Path, home: Path) -> None:
+    run = Run(var, MISHAP="play-is-short").until("Ctrl-C")
+    eventually(lambda: len(run.pids("play")) == 1, "the player has begun")
+    eventually(lambda: len(run.pids("worker")) == 1, "the worker has begun")
+    eventually(lambda: not psutil.pid_exists(run.pids("play")[0]), "the player has ended")
+    psutil.Process(run.pids("worker")[-1]).kill()
+    eventually(lambda: len(run.pids("worker")) == 2, "the worker is started again")
+    assert len(run.pids("play")) == 1
+    assert "player" not in run.shown().partition("Ctrl-C")[2]
+    assert run.end() == 0
+    assert processes_of(home) == []
+
+
+def test_a_player_that_breaks_is_started_again(var: Path, home: Path) -> None:
+    run = Run(var, MISHAP="play-fails").until("player 已退出")
+    assert run.end() == 0
+    assert processes_of(home) == []
+
+
+def test_without_a_player_nothing_moves_by_itself(var: Path, home: Path) -> None:
+    run = Run(var, PLAY="0").until("Ctrl-C")
+    assert "city play" not in run.shown()
+    assert run.end() == 0
+    assert not any(line.startswith("play") for line in run.told())
     assert processes_of(home) == []
 
 
@@ -226,6 +259,7 @@ def test_with_a_database_of_ones_own_nothing_of_the_demo_runs(new_var: Path, hom
     with EmbeddedPostgres(home / "elsewhere") as server:
         run = Run(new_var, DATABASE_URL=server.dsn).until("Ctrl-C")
         assert "demo" not in run.shown()
+        assert "city play" not in run.shown()
         assert str(run.ports[1]) not in run.shown()
         assert run.end() == 0
     assert set(run.told()) <= {

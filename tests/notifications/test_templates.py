@@ -21,7 +21,8 @@ PROMISED = {
     "day_withdrawn": ("date", "reason", "new_end"),
     "ticket_received": ("ticket",),
     "ticket_answered": ("ticket",),
-    "ticket_resolved": ("ticket",),
+    "ticket_resolved": ("ticket", "site", "token"),
+    "phone_order_link": ("order", "amount", "site", "token", "until"),
     "offline_receipt": ("order", "amount", "receipt"),
 }
 

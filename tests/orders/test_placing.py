@@ -6,9 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from app.billing.models import Payment
+from app.core.clock import wall_now
 from app.core.db import Database
+from app.core.idempotency import LEASE, IdempotencyKey
 from app.core.ids import public_single
 from app.core.jobs import JobContext
 from app.identity.models import Role
@@ -165,6 +168,26 @@ async def test_two_payments_of_one_order_give_one_back(
     assert len(given_back) == 1
     async with database.transaction() as session:
         await assert_invariants(session, MORNING)
+
+
+async def test_a_payment_whose_process_died_before_its_answer_is_one_attempt(
+    client: httpx.AsyncClient, world: World, payments: Payments, database: Database
+) -> None:
+    """The attempt is committed, the answer is not stored; the client asks again."""
+    placed = await orders.place(client, world)
+    headers = world.household.headers | once()
+    path = f"/orders/{placed['id']}/payments"
+    first = await client.post(path, json={"method": "native"}, headers=headers)
+    async with database.transaction() as session:
+        await session.execute(
+            update(IdempotencyKey)
+            .where(IdempotencyKey.key == headers["Idempotency-Key"])
+            .values(status=None, body=None, started_at=wall_now() - 2 * LEASE)
+        )
+    again = await client.post(path, json={"method": "native"}, headers=headers)
+    assert (again.status_code, again.json()) == (201, first.json())
+    async with database.transaction() as session:
+        assert await session.scalar(select(func.count()).select_from(Payment)) == 1
 
 
 async def test_an_unpaid_order_expires_and_a_late_payment_is_returned(

@@ -1,5 +1,16 @@
-"""Fixtures of the foundation."""
+"""Fixtures of the foundation, of installations, and of worker processes."""
 
 from tests.fixtures.foundation import context, foundation, real
+from tests.load.conftest import city, installation, people
+from tests.processes.workers import forks, start
 
-__all__ = ["context", "foundation", "real"]
+__all__ = [
+    "city",
+    "context",
+    "forks",
+    "foundation",
+    "installation",
+    "people",
+    "real",
+    "start",
+]

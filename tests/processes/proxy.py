@@ -2,7 +2,11 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Self
+
+from app.core.db import Database
 
 
 class Proxy:
@@ -16,6 +20,10 @@ class Proxy:
         self._flowing.set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sinks: list[asyncio.StreamWriter] = []
+        self._hides_ends = False
+        self.hidden_ends = 0
+        """Connections whose server has hung up, which their client does not know."""
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -27,6 +35,8 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for sink in self._sinks:
+            sink.close()
 
     @property
     def port(self) -> int:
@@ -39,6 +49,10 @@ class Proxy:
         """Pass nothing on any more."""
         self._flowing.clear()
 
+    def hide_ends(self) -> None:
+        """Keep connections open from now on when the other side hangs up."""
+        self._hides_ends = True
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._host.startswith("/"):
             upstream = asyncio.open_unix_connection(f"{self._host}/.s.PGSQL.{self._port}")
@@ -46,6 +60,7 @@ class Proxy:
             upstream = asyncio.open_connection(self._host, self._port)
         upstream_reader, upstream_writer = await upstream
         for source, sink in ((reader, upstream_writer), (upstream_reader, writer)):
+            self._sinks.append(sink)
             task = asyncio.create_task(self._pass_on(source, sink))
             self._tasks.add(task)
 
@@ -57,4 +72,16 @@ class Proxy:
                     sink.write(data)
                     await sink.drain()
             finally:
-                sink.close()
+                if self._hides_ends:
+                    self.hidden_ends += 1
+                else:
+                    sink.close()
+
+
+@asynccontextmanager
+async def proxied(database: Database) -> AsyncIterator[tuple[Proxy, str]]:
+    """The database behind a listener of ours that can fall silent."""
+    url = database.engine.url
+    async with Proxy(str(url.query.get("host") or url.host), url.port or 5432) as proxy:
+        beyond = url.set(host="127.0.0.1", port=proxy.port, query={"ssl": "disable"})
+        yield proxy, beyond.render_as_string(hide_password=False)

@@ -1,101 +1,24 @@
 """Worker processes are killed, stopped, frozen and cut off: nothing is lost, nothing is doubled."""
 
 import asyncio
-import multiprocessing.context
-import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 import pytest
 
 from app.core.db import Database
 from app.core.jobs import HEARTBEAT, POLL, count_held, enqueue, enqueue_many, list_held
+from tests.fixtures.doses import dose
 from tests.fixtures.foundation import effects, eventually, put, scalar
-from tests.processes.proxy import Proxy
-from tests.processes.worker_entry import Settings
-from tests.processes.worker_entry import run as run_worker_process
+from tests.processes.proxy import proxied
+from tests.processes.workers import Start
 
 pytestmark = pytest.mark.processes
 
-SOAK = os.environ.get("DOSE") == "soak"
-JOBS, KILLS = (30_000, 100) if SOAK else (300, 4)
-
-
-@pytest.fixture(scope="session")
-def forks() -> multiprocessing.context.ForkServerContext:
-    """A process that has imported everything once and forks workers."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.processes.worker_entry"])
-    return context
-
-
-class Worker:
-    """One worker process and what it wrote."""
-
-    def __init__(self, process: BaseProcess, log: Path) -> None:
-        self.process = process
-        self._log = log
-
-    @property
-    def words(self) -> str:
-        """What it has logged so far."""
-        return self._log.read_text() if self._log.exists() else ""
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal, if it lives."""
-        if self.process.is_alive() and self.process.pid is not None:
-            os.kill(self.process.pid, number)
-
-    async def ended(self, *, within_seconds: float = 30) -> int | None:
-        """Its exit code."""
-
-        async def over() -> bool:
-            return not self.process.is_alive()
-
-        await eventually(over, within_seconds=within_seconds)
-        return self.process.exitcode
-
-    async def started(self) -> None:
-        """Wait until it works."""
-
-        async def said_so() -> bool:
-            assert self.process.is_alive(), self.words
-            return "jobs.running" in self.words
-
-        await eventually(said_so)
-
-
-Start = Callable[..., Worker]
-
-
-@pytest.fixture
-def start(
-    real: Database, tmp_path: Path, forks: multiprocessing.context.ForkServerContext
-) -> Iterator[Start]:
-    """Starts workers; whoever is left is killed at the end."""
-    workers: list[Worker] = []
-
-    def run(**wanted: Any) -> Worker:
-        log = tmp_path / f"worker-{len(workers)}.log"
-        settings = replace(Settings(url=real.url, log=log), **wanted)
-        process = forks.Process(target=run_worker_process, args=(settings,))
-        process.start()
-        workers.append(Worker(process, log))
-        return workers[-1]
-
-    yield run
-    for worker in workers:
-        worker.signal(signal.SIGKILL)
-        worker.process.join()
-        worker.process.close()
+JOBS, KILLS = dose(300, 30_000), dose(4, 100)
 
 
 def happened(database: Database, name: str, times: int = 1) -> Callable[[], Awaitable[bool]]:
@@ -163,7 +86,7 @@ async def test_random_kills_lose_and_double_nothing(real: Database, start: Start
         await worker.ended()
     start()
     start()
-    await eventually(queue_is_empty(real), within_seconds=600 if SOAK else 60)
+    await eventually(queue_is_empty(real), within_seconds=dose(60, 600))
     done = "SELECT count(*) || '/' || count(DISTINCT name) FROM probe WHERE name LIKE 'done %'"
     assert await scalar(real, done) == f"{JOBS}/{JOBS}"
 
@@ -180,8 +103,9 @@ async def test_two_workers_share_jobs_and_run_each_once(real: Database, start: S
     assert await scalar(real, tries, like="done %") == "200/200"
 
 
+@pytest.mark.parametrize("_", range(dose(1, 100)))
 async def test_a_sleeping_worker_wakes_up_as_a_zombie_and_doubles_nothing(
-    real: Database, start: Start
+    real: Database, start: Start, _: int
 ) -> None:
     await ask(real, "test.once", key="milk", pause="after commit")
     zombie = start()
@@ -277,15 +201,6 @@ async def test_cut_connections_end_the_worker_and_lose_nothing(
     await eventually(queue_is_empty(real))
     assert await effects(real, "done yogurt") == 1
     assert await effects(real, "done milk") == int(busy)
-
-
-@asynccontextmanager
-async def proxied(database: Database) -> AsyncIterator[tuple[Proxy, str]]:
-    """The database behind a listener of ours that can fall silent."""
-    url = database.engine.url
-    async with Proxy(str(url.query.get("host") or url.host), url.port or 5432) as proxy:
-        beyond = url.set(host="127.0.0.1", port=proxy.port, query={"ssl": "disable"})
-        yield proxy, beyond.render_as_string(hide_password=False)
 
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])

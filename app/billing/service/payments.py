@@ -13,10 +13,9 @@ from app.billing.errors import PayerMissing, PaymentMethodUnknown
 from app.billing.models import Payment
 from app.billing.repository import payments as rows
 from app.billing.states import PaymentChannel, PaymentMethod, PaymentStatus
-from app.core.bulk import insert_row
+from app.core.bulk import insert_unless_there
 from app.core.clock import wall_now
 from app.core.crypto import Cell
-from app.core.ids import new_id
 from app.core.jobs import enqueue, enqueue_many
 from app.core.runtime import keys
 
@@ -32,6 +31,7 @@ async def open_payment(
     session: AsyncSession,
     *,
     customer_id: UUID,
+    payment_id: UUID,
     reference_id: UUID,
     amount_fen: int,
     channel: PaymentChannel,
@@ -44,14 +44,14 @@ async def open_payment(
 ) -> Payment:
     """Write an attempt to pay, its number and its wake-up; call `ask_channel` after the commit.
 
-    `jsapi` needs the payer's openid, `h5` the payer's network address. Raises
+    The same `payment_id` again is the same attempt, as it stands. `jsapi` needs the payer's
+    openid, `h5` the payer's network address. Raises
     ChannelNotConfigured, PaymentMethodUnknown, PayerMissing; ValueError unless `amount_fen` > 0.
     """
     if amount_fen <= 0:
         raise ValueError("a payment is positive")
     payer = {"openid": payer_openid, "address": payer_address}
     asked_method = _require_method(channel, method, payer)
-    payment_id = new_id()
     payment = Payment(
         customer_id=customer_id,
         payment_id=payment_id,
@@ -72,7 +72,8 @@ async def open_payment(
         tries=0,
         next_try_at=now + rules.poll_payment_after(0),
     )
-    await insert_row(session, payment)
+    if not await insert_unless_there(session, payment):
+        return await rows.get_payment(session, customer_id, payment_id)
     await rows.claim_number(
         session,
         channel=channel.value,

@@ -54,10 +54,13 @@ WITH due AS (
              WHEN hindrance IS NOT NULL THEN hindrance
              WHEN called + quantity <= entitled THEN NULL
              WHEN quantity + (
-                     SELECT coalesce(sum(d.quantity - least(d.restored_bottles,
-                            d.quantity - d.quantity_delivered)), 0) FROM deliveries d
+                     SELECT coalesce(sum(CASE WHEN d.delivery_no = 0
+                         THEN d.quantity - least(d.restored_bottles,
+                                                 d.quantity - d.quantity_delivered)
+                         ELSE -least(d.restored_bottles, d.quantity - d.quantity_delivered)
+                     END), 0) FROM deliveries d
                      WHERE d.customer_id = due.customer_id
-                       AND d.order_line_id = due.order_line_id AND d.delivery_no = 0
+                       AND d.order_line_id = due.order_line_id
                        AND d.status <> 'cancelled' AND d.service_date <> {_DATE}
                  ) > entitled THEN 'more_bottles_than_left'
         END AS reason
@@ -67,7 +70,8 @@ WITH due AS (
 """Every line that is due, and what hinders it.
 
 Bottles left are first judged by what the line's terms have called for so far, which no delivery can
-exceed; only where that is more than the line is entitled to are its deliveries read.
+exceed; only where that is more than the line is entitled to are its deliveries read. A make-up that
+our fault kept from the door came back to the line as one day more.
 """
 
 _SET_ASIDE = f"""{_JUDGED}, set_aside AS (

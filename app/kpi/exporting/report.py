@@ -19,11 +19,8 @@ from app.kpi.states import FINDING_LABELS
 
 MEDIA_TYPE = "application/pdf"
 _ROOT = Path(__file__).resolve().parents[3]
-FONTS = (
-    _ROOT / "app/web/static/NotoSansSC-Regular.ttf",
-    _ROOT / "node_modules/@expo-google-fonts/noto-sans-sc/400Regular/NotoSansSC_400Regular.ttf",
-)
-"""Where the font of reports stands: beside the built pages, or in the package it comes from."""
+FONT = _ROOT / "app/web/static/NotoSansSC-Regular.ttf"
+"""The font of reports; it comes with the built pages."""
 _FONT = "noto"
 _WIDTHS = (44, 18, 18, 16, 22, 18, 18, 36)
 _HEAD = ("指标", "目标", "上报值", "状态", "单位", "现值", "差异", "分子/分母")
@@ -38,10 +35,9 @@ class ReportFontMissing(Unavailable):
 
 def find_font() -> Path:
     """The font of reports; raises ReportFontMissing."""
-    for path in FONTS:
-        if path.is_file():
-            return path
-    raise ReportFontMissing
+    if not FONT.is_file():
+        raise ReportFontMissing
+    return FONT
 
 
 def build_report(

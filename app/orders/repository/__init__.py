@@ -19,11 +19,12 @@ from app.orders.repository.orders import (
     list_history,
     list_lines,
     list_orders,
+    list_running,
     lock_bill,
     lock_order,
     stuck_in_review,
-    waiting_reviews,
 )
+from app.orders.repository.reviews import Candidate, read_candidates, waiting_reviews
 from app.orders.repository.terms import (
     follow_address,
     insert_terms,
@@ -34,6 +35,7 @@ from app.orders.repository.terms import (
 )
 
 __all__ = [
+    "Candidate",
     "add_history",
     "change_status",
     "claim_number",
@@ -52,10 +54,12 @@ __all__ = [
     "list_history",
     "list_lines",
     "list_orders",
+    "list_running",
     "list_terms",
     "lock_bill",
     "lock_order",
     "pattern_of",
+    "read_candidates",
     "replace_terms",
     "stuck_in_review",
     "term_values",

@@ -24,7 +24,7 @@ from app.orders.models import (
 from app.orders.states import ORDER_MOVES, OrderStatus
 
 _BILL: Final = """
-SELECT order_no, price_fen, status, pay_before_at FROM orders
+SELECT order_no, price_fen, status, pay_before_at, agreement_version FROM orders
 WHERE customer_id = $1 AND order_id = $2 FOR UPDATE
 """
 
@@ -37,6 +37,8 @@ class Bill:
     price_fen: int
     status: OrderStatus
     pay_before_at: datetime | None
+    agreement_version: str | None
+    """What the customer has accepted; nothing is paid before."""
 
 
 async def lock_bill(session: AsyncSession, customer_id: UUID, order_id: UUID) -> Bill:
@@ -44,8 +46,8 @@ async def lock_bill(session: AsyncSession, customer_id: UUID, order_id: UUID) ->
     found = await fetch(session, _BILL, customer_id, order_id)
     if not found:
         raise OrderUnknown
-    order_no, price_fen, status, pay_before_at = found[0].values()
-    return Bill(order_no, price_fen, OrderStatus(status), pay_before_at)
+    order_no, price_fen, status, pay_before_at, agreement = found[0].values()
+    return Bill(order_no, price_fen, OrderStatus(status), pay_before_at, agreement)
 
 
 async def get_order(session: AsyncSession, customer_id: UUID, order_id: UUID) -> Order:
@@ -183,26 +185,6 @@ async def list_changes(
     return list(found)
 
 
-async def waiting_reviews(
-    session: AsyncSession, *, limit: int, after: tuple[datetime, UUID] | None
-) -> list[tuple[OrderReview, Order]]:
-    """Reviews without a decision, oldest first."""
-    query = (
-        select(OrderReview, Order)
-        .join(
-            Order,
-            (Order.customer_id == OrderReview.customer_id)
-            & (Order.order_id == OrderReview.order_id),
-        )
-        .where(OrderReview.decision.is_(None))
-        .order_by(OrderReview.opened_at, OrderReview.order_id)
-        .limit(limit)
-    )
-    if after is not None:
-        query = query.where(tuple_(OrderReview.opened_at, OrderReview.order_id) > after)
-    return [(review, order) for review, order in await session.execute(query)]
-
-
 async def entitled(session: AsyncSession, keys: Collection[tuple[UUID, UUID]]) -> dict[UUID, int]:
     """Bottles each line is entitled to, gifts included, what was given up taken off."""
     if not keys:
@@ -251,15 +233,28 @@ async def stuck_in_review(
     return [(row.customer_id, row.order_id) for row in rows]
 
 
+RUNNING: Final = (OrderStatus.PENDING_PAYMENT, OrderStatus.UNDER_REVIEW, OrderStatus.DELIVERING)
+"""Statuses of orders that are not over."""
+
+
+async def list_running(session: AsyncSession, customer_id: UUID) -> list[Order]:
+    """A customer's orders that are not over, newest first."""
+    found = await session.scalars(
+        select(Order)
+        .where(Order.customer_id == customer_id, Order.status.in_(RUNNING))
+        .order_by(Order.placed_at.desc(), Order.order_id.desc())
+    )
+    return list(found)
+
+
 async def count_running(
     session: AsyncSession, customer_id: UUID, *, address_id: UUID | None = None
 ) -> int:
     """Orders of a customer (for an address) that are not over."""
-    running = (OrderStatus.PENDING_PAYMENT, OrderStatus.UNDER_REVIEW, OrderStatus.DELIVERING)
     query = (
         select(func.count())
         .select_from(Order)
-        .where(Order.customer_id == customer_id, Order.status.in_(running))
+        .where(Order.customer_id == customer_id, Order.status.in_(RUNNING))
     )
     if address_id is not None:
         query = query.where(Order.address_id == address_id)

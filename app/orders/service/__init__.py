@@ -5,7 +5,13 @@ from app.orders.service.doorstep import DoorOrder, PlacedDoorOrder, place_door_o
 from app.orders.service.ending import complete_ended_orders, expire_unpaid
 from app.orders.service.paying import receive_payment, start_payment
 from app.orders.service.placing import Placed, QuoteResult, place_order, publish_agreement, quote
-from app.orders.service.reading import OrderView, list_order_views, view_order
+from app.orders.service.reading import (
+    OrderView,
+    find_order_by_number,
+    list_order_views,
+    list_running_views,
+    view_order,
+)
 from app.orders.service.reviewing import decide_review, list_waiting, review_by_coverage
 from app.orders.service.rolling import RestoreItem, restore_failed, roll_withdrawn_day
 
@@ -20,7 +26,9 @@ __all__ = [
     "complete_ended_orders",
     "decide_review",
     "expire_unpaid",
+    "find_order_by_number",
     "list_order_views",
+    "list_running_views",
     "list_waiting",
     "place_door_order",
     "place_order",

@@ -23,7 +23,7 @@ from app.orders.rules import MAX_BOTTLES, Pattern
 from app.orders.service.confirming import ServedBy, confirm_order
 from app.orders.service.placing import require_agreement, take_order_no
 from app.orders.service.reviewing import DEFAULT_STOP_NO
-from app.orders.states import ConfirmationKind, OrderSource, OrderStatus
+from app.orders.states import AgreementChannel, ConfirmationKind, OrderSource, OrderStatus
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,7 @@ async def _write_order(
         price_fen=taken.amount_fen,
         agreement_version=taken.agreement_version,
         agreed_at=taken.taken_at,
+        agreed_through=AgreementChannel.DOOR,
         deliverer_id=taken.deliverer_id,
         placed_at=taken.taken_at,
         paid_at=taken.taken_at,

@@ -10,7 +10,7 @@ from app.billing.models import Payment, PaymentChannel
 from app.billing.service import open_payment, return_surplus
 from app.core.jobs import enqueue
 from app.orders import repository
-from app.orders.errors import OrderNotPayable, OrderUnknown
+from app.orders.errors import AgreementNotAccepted, OrderNotPayable, OrderUnknown
 from app.orders.states import ConfirmationKind, OrderStatus
 
 REVIEW_JOB = "orders.review_order"
@@ -21,14 +21,16 @@ async def start_payment(
     *,
     customer_id: UUID,
     order_id: UUID,
+    payment_id: UUID,
     method: str,
     now: datetime,
     openid: str | None = None,
     payer_address: str | None = None,
 ) -> Payment:
-    """Open a payment attempt for an unpaid order.
+    """Open a payment attempt for an unpaid order; the same `payment_id` again is the same attempt.
 
-    Raises OrderNotPayable, PayerMissing (jsapi needs the openid), ChannelNotConfigured.
+    Raises OrderNotPayable, AgreementNotAccepted, PayerMissing (jsapi needs the openid),
+    ChannelNotConfigured.
     """
     bill = await repository.lock_bill(session, customer_id, order_id)
     if (
@@ -37,9 +39,12 @@ async def start_payment(
         or bill.pay_before_at <= now
     ):
         raise OrderNotPayable
+    if bill.agreement_version is None:
+        raise AgreementNotAccepted
     return await open_payment(
         session,
         customer_id=customer_id,
+        payment_id=payment_id,
         reference_id=order_id,
         amount_fen=bill.price_fen,
         channel=PaymentChannel.WECHAT,

@@ -32,7 +32,7 @@ from app.orders.rules import (
     end_date,
     lay_out,
 )
-from app.orders.states import ConfirmationKind, OrderSource, OrderStatus
+from app.orders.states import AgreementChannel, ConfirmationKind, OrderSource, OrderStatus
 
 TIME_TO_PAY = timedelta(minutes=30)
 MAX_START_AHEAD = timedelta(days=180)
@@ -219,7 +219,34 @@ async def place_order(
     AgreementOutdated.
     """
     await require_agreement(session, agreement_version, on=local_date(now))
+    return await write_placed(
+        session,
+        customer_id=customer_id,
+        building=building,
+        lines=lines,
+        source=source,
+        agreement_version=agreement_version,
+        time_to_pay=TIME_TO_PAY,
+        actor="customer",
+        now=now,
+    )
+
+
+async def write_placed(
+    session: AsyncSession,
+    *,
+    customer_id: UUID,
+    building: Building,
+    lines: Sequence[WantedLine],
+    source: OrderSource,
+    agreement_version: str | None,
+    time_to_pay: timedelta,
+    actor: str,
+    now: datetime,
+) -> Placed:
+    """Write an online order whose agreement is accepted, or yet to be; raises what `quote` raises."""
     quoted = await quote(session, building=building, lines=lines, now=now)
+    accepted = agreement_version is not None
     order = Order(
         customer_id=customer_id,
         order_id=new_id(),
@@ -230,12 +257,20 @@ async def place_order(
         address_id=building.address_id,
         price_fen=quoted.price_fen,
         agreement_version=agreement_version,
-        agreed_at=now,
+        agreed_at=now if accepted else None,
+        agreed_through=_OWN_CHANNELS.get(source) if accepted else None,
         placed_at=now,
-        pay_before_at=now + TIME_TO_PAY,
+        pay_before_at=now + time_to_pay,
         version=1,
     )
-    return await _write(session, order, quoted.lines, actor="customer", now=now)
+    return await _write(session, order, quoted.lines, actor=actor, now=now)
+
+
+_OWN_CHANNELS = {
+    OrderSource.WEB: AgreementChannel.WEB,
+    OrderSource.APP: AgreementChannel.APP,
+    OrderSource.MINI_PROGRAM: AgreementChannel.MINI_PROGRAM,
+}
 
 
 async def _write(

@@ -54,6 +54,19 @@ async def list_order_views(
     return await _views(session, customer_id, orders, today=today)
 
 
+async def list_running_views(
+    session: AsyncSession, *, customer_id: UUID, today: date
+) -> list[OrderView]:
+    """A customer's orders that are not over, newest first."""
+    running = await repository.list_running(session, customer_id)
+    return await _views(session, customer_id, running, today=today) if running else []
+
+
+async def find_order_by_number(session: AsyncSession, *, number: str) -> tuple[UUID, UUID] | None:
+    """`(customer_id, order_id)` behind our short number or an outside one."""
+    return await repository.find_number(session, number)
+
+
 async def _views(
     session: AsyncSession, customer_id: UUID, orders: Sequence[Order], *, today: date
 ) -> list[OrderView]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,13 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.billing.service import request_refund
 from app.core.clock import local_date
 from app.core.events import publish
-from app.customers.service import Building, contact_phone, get_address
-from app.network.service import Coverage, check_coverage, get_block_station
+from app.customers.models import AddressVersion
+from app.customers.service import contact_phone, get_address
+from app.network.service import Coverage, check_coverage, get_block_station, match_many
 from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.errors import NoReviewWaiting
 from app.orders.events import OrderRejected
 from app.orders.models import Order, OrderReview
+from app.orders.repository import Candidate
 from app.orders.service.confirming import ServedBy, confirm_order
 from app.orders.states import OrderStatus
 
@@ -143,14 +146,46 @@ async def _tell(
     )
 
 
+class ReviewReason(StrEnum):
+    """Why a person must look, by the coverage as it is now."""
+
+    PLACE_UNKNOWN = "place_unknown"
+    CHECK_NUMBER = "check_number"
+    SEVERAL_BLOCKS = "several_blocks"
+    COVERED_NOW = "covered_now"
+    UNCOVERED_NOW = "uncovered_now"
+
+
+REASON_LABELS = {
+    ReviewReason.PLACE_UNKNOWN: "地址中没有可识别的小区、道路或坐标",
+    ReviewReason.CHECK_NUMBER: "附近有区块，请核对门牌号和区县",
+    ReviewReason.SEVERAL_BLOCKS: "有多个区块可能配送，请选定一个",
+    ReviewReason.COVERED_NOW: "现已在配送范围内，可直接通过",
+    ReviewReason.UNCOVERED_NOW: "附近没有区块",
+}
+
+
+def _reason(coverage: Coverage) -> ReviewReason:
+    if coverage.verdict == "covered":
+        return ReviewReason.COVERED_NOW
+    if coverage.verdict == "uncovered":
+        return ReviewReason.UNCOVERED_NOW
+    if not coverage.candidates:
+        return ReviewReason.PLACE_UNKNOWN
+    several = len(coverage.candidates) > 1
+    return ReviewReason.SEVERAL_BLOCKS if several else ReviewReason.CHECK_NUMBER
+
+
 @dataclass(frozen=True)
 class WaitingReview:
-    """An order in the reviewer's queue, with the coverage beside it."""
+    """An order in the reviewer's queue, with the coverage of its building as it is now."""
 
     review: OrderReview
     order: Order
-    building: Building
-    candidates: tuple[UUID, ...]
+    building: AddressVersion
+    reason: ReviewReason
+    candidates: list[Candidate]
+    stop_no: int | None
 
 
 async def list_waiting(
@@ -159,13 +194,30 @@ async def list_waiting(
     limit: int,
     after: tuple[datetime, UUID] | None,
     today: date,
+    city_code: str | None = None,
 ) -> list[WaitingReview]:
-    """The reviewer's queue, oldest first."""
-    waiting = []
-    for review, order in await repository.waiting_reviews(session, limit=limit, after=after):
-        building = await get_address(
-            session, customer_id=order.customer_id, address_id=order.address_id
+    """The reviewer's queue, oldest first, in a fixed number of statements."""
+    waiting = await repository.waiting_reviews(
+        session, limit=limit, after=after, city_code=city_code
+    )
+    covered = await match_many(
+        session, buildings=[building for _, _, building in waiting], on=today
+    )
+    blocks = await repository.read_candidates(
+        session, {block for coverage in covered for block in _choices(coverage)}
+    )
+    return [
+        WaitingReview(
+            review=review,
+            order=order,
+            building=building,
+            reason=_reason(coverage),
+            candidates=[blocks[block] for block in _choices(coverage)],
+            stop_no=coverage.stop_no,
         )
-        coverage = await check_coverage(session, building=building, on=today)
-        waiting.append(WaitingReview(review, order, building, coverage.candidates))
-    return waiting
+        for (review, order, building), coverage in zip(waiting, covered, strict=True)
+    ]
+
+
+def _choices(coverage: Coverage) -> tuple[UUID, ...]:
+    return coverage.candidates if coverage.block_id is None else (coverage.block_id,)

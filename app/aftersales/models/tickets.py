@@ -1,10 +1,11 @@
-"""Tables of aftersales."""
+"""Tickets with their threads, history, compensations, visits and answers."""
 
 from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
+    ForeignKey,
     ForeignKeyConstraint,
     Index,
     LargeBinary,
@@ -13,9 +14,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.aftersales.states import AnswerKind, TicketClass, TicketKind, TicketStatus
+from app.aftersales.states import (
+    AnswerKind,
+    Handling,
+    Team,
+    TicketAct,
+    TicketClass,
+    TicketKind,
+    TicketStatus,
+)
 from app.core.base import CustomerOwned, EnumText, Registry
-from app.core.reseal import SealedTable
 from app.core.states import values_of
 
 
@@ -38,7 +46,15 @@ class Ticket(CustomerOwned):
         CheckConstraint(f"severity IN ({values_of(TicketClass)})", name="severity"),
         CheckConstraint(f"status IN ({values_of(TicketStatus)})", name="status"),
         CheckConstraint("(status = 'merged') = (merged_into_id IS NOT NULL)", name="merged"),
+        CheckConstraint(f"handling IN ({values_of(Handling)})", name="handling"),
+        CheckConstraint("severity <> 'urgent' OR handling = 'emergency'", name="urgent"),
+        CheckConstraint(f"team IN ({values_of(Team)})", name="team"),
         Index("ix_tickets_received_at", "received_at"),
+        Index(
+            "ix_tickets_to_visit",
+            "visit_due_at",
+            postgresql_where=text("status = 'resolved'"),
+        ),
         Index(
             "ix_tickets_running",
             "due_at",
@@ -51,6 +67,8 @@ class Ticket(CustomerOwned):
     ticket_no: Mapped[str]
     kind: Mapped[TicketKind] = mapped_column(EnumText(TicketKind))
     severity: Mapped[TicketClass] = mapped_column(EnumText(TicketClass))
+    handling: Mapped[Handling | None] = mapped_column(EnumText(Handling))
+    """None only on rows older than the field; `urgent` is always an emergency."""
     category: Mapped[str]
     """What about: a `TicketCategory`."""
     is_food_safety: Mapped[bool] = mapped_column(default=False)
@@ -66,16 +84,25 @@ class Ticket(CustomerOwned):
     service_date: Mapped[date | None]
     subject: Mapped[str]
     """Made from kind, category and date; the customer's own words are sealed in the thread."""
+    team: Mapped[Team | None] = mapped_column(EnumText(Team))
     assignee_id: Mapped[UUID | None]
     received_at: Mapped[datetime]
     answer_due_at: Mapped[datetime]
     due_at: Mapped[datetime]
     """End of the running handling clock; a reopened ticket gets a new one."""
+    clock_started_at: Mapped[datetime | None]
+    """Begin of the running handling clock; None on rows older than the field: receipt."""
     first_answered_at: Mapped[datetime | None]
     """First public answer by a person: set once, moved by nothing."""
     waiting_since: Mapped[datetime | None]
     """The customer spoke last, and this long ago; none while an answer stands."""
+    reply_due_at: Mapped[datetime | None]
+    """Until when the word in `waiting_since` is to be answered."""
     resolved_at: Mapped[datetime | None]
+    visit_due_at: Mapped[datetime | None]
+    """Until when a resolved ticket is to be called back."""
+    confirmed_at: Mapped[datetime | None]
+    """The customer said that it is solved."""
     closed_at: Mapped[datetime | None]
     escalated_at: Mapped[datetime | None]
     breached_at: Mapped[datetime | None]
@@ -83,6 +110,12 @@ class Ticket(CustomerOwned):
     reopened_count: Mapped[int] = mapped_column(SmallInteger, default=0)
     merged_into_id: Mapped[UUID | None]
     is_unfounded: Mapped[bool | None]
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    """Grows with whatever a person does to the ticket; who acts may name the one he saw."""
+    changed_at: Mapped[datetime | None]
+    changed_by: Mapped[str | None]
+    """`customer`, `staff:<id>`."""
+    last_act: Mapped[TicketAct | None] = mapped_column(EnumText(TicketAct))
 
 
 class TicketMessage(CustomerOwned):
@@ -105,6 +138,8 @@ class TicketMessage(CustomerOwned):
     author_kind: Mapped[str]
     author_id: Mapped[UUID | None]
     body_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    template_id: Mapped[UUID | None] = mapped_column(ForeignKey("answer_templates.id"))
+    """The template of the catalogue it was written with."""
     at: Mapped[datetime]
 
 
@@ -173,6 +208,9 @@ class ReturnVisit(CustomerOwned):
             ["customer_id", "ticket_id"], ["tickets.customer_id", "tickets.ticket_id"]
         ),
         CheckConstraint("reached OR remarks_sealed IS NOT NULL", name="unreached"),
+        CheckConstraint(
+            "manner_score IS NULL OR (reached AND manner_score BETWEEN 1 AND 5)", name="manner"
+        ),
         Index("ix_return_visits_ticket_id", "customer_id", "ticket_id"),
         Index("ix_return_visits_at", "at"),
     )
@@ -181,6 +219,8 @@ class ReturnVisit(CustomerOwned):
     visit_id: Mapped[UUID] = mapped_column(primary_key=True)
     ticket_id: Mapped[UUID]
     reached: Mapped[bool]
+    manner_score: Mapped[int | None] = mapped_column(SmallInteger)
+    """What the customer thinks of the staff's manner (S1 4.5.2.3)."""
     remarks_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     """What was said; of an unreached customer, what was tried."""
     visited_by: Mapped[UUID]
@@ -210,20 +250,3 @@ class SatisfactionAnswer(CustomerOwned):
     block_id: Mapped[UUID | None]
     deliverer_id: Mapped[UUID | None]
     at: Mapped[datetime]
-
-
-RESEALABLE = (
-    SealedTable(
-        model=TicketMessage,
-        key=("customer_id", "message_id"),
-        row_id="message_id",
-        cells={"body_sealed": "body"},
-    ),
-    SealedTable(
-        model=ReturnVisit,
-        key=("customer_id", "visit_id"),
-        row_id="visit_id",
-        cells={"remarks_sealed": "remarks"},
-    ),
-)
-"""What a rotation of the data keys seals anew."""

@@ -1,0 +1,16 @@
+"""Shapes of the links endpoint."""
+
+from datetime import datetime
+from typing import Any
+
+from app.core.schemas import Answer
+from app.links.states import LinkPurpose
+
+
+class LinkOut(Answer):
+    """What a link asks: `about` is its purpose's (`TicketAsked`, `OrderAsked`)."""
+
+    purpose: LinkPurpose
+    expires_at: datetime
+    used_for: str | None
+    about: dict[str, Any]

@@ -1,0 +1,10 @@
+"""What links are for."""
+
+from enum import StrEnum
+
+
+class LinkPurpose(StrEnum):
+    """What its holder is asked."""
+
+    TICKET_RESULT = "ticket_result"
+    PHONE_ORDER = "phone_order"

@@ -1,0 +1,326 @@
+"""The dairy as plain Python sees it: what every action should leave behind, and what is refused.
+
+Each action answers the code of the refusal expected of the product, or None.
+"""
+
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from tests.model.days import (
+    DAY,
+    Calendar,
+    cutoff_of,
+    day_of,
+    is_over,
+    lay,
+    left_from,
+    midnight,
+    relaid,
+)
+from tests.model.things import Brought, Home, Money, Order, Refund, Ticket
+
+OURS = frozenset({"milk_damaged", "milk_short", "vehicle_late"})
+TIME_TO_PAY = timedelta(minutes=30)
+GRACE = timedelta(minutes=15)
+SETTLED = 3
+"""Days after its last one on which an order is called complete."""
+
+
+class Dairy:
+    """All of it, and the business clock."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.orders: list[Order] = []
+        self.deliveries: list[Brought] = []
+        self.refunds: list[Refund] = []
+        self.tickets: list[Ticket] = []
+        self.shut: set[date] = set()
+        """Days the operator withdrew."""
+        self.planned_until = day_of(now)
+        """The last day whose cut-off has been worked on."""
+        self.set_aside: set[tuple[UUID, date]] = set()
+        self.accounts: Counter[str] = Counter()
+
+    @property
+    def today(self) -> date:
+        """The service date of now."""
+        return day_of(self.now)
+
+    def first_open(self, wished: date | None = None) -> date:
+        """The first day a change can take effect on."""
+        day = self.today
+        while is_over(day, self.now) or day in self.shut or (wished is not None and day < wished):
+            day += DAY
+        return day
+
+    # Ordering and paying
+
+    def book(self, debit: str, credit: str, fen: int) -> None:
+        """Move money."""
+        self.accounts[debit] -= fen
+        self.accounts[credit] += fen
+
+    def capture(self, order: Order, money: Money) -> None:
+        """The channel's word about a payment has come."""
+        if money.state == "captured" or not money.paid:
+            return
+        money.state = "captured"
+        self.book("channel", "prepaid", order.price)
+        if order.status != "pending_payment":
+            self.book("prepaid", "suspense", order.price)
+            self.give_back(order, order.price, "surplus", source="suspense")
+            return
+        order.status = "under_review"
+        if order.home.verdict == "covered":
+            self.confirm(order)
+        elif order.home.verdict == "uncovered":
+            self.reject(order)
+
+    def hear(self) -> None:
+        """Every word on its way arrives."""
+        for order in self.orders:
+            for money in order.payments:
+                self.capture(order, money)
+
+    def confirm(self, order: Order) -> None:
+        """It is brought from the day wished for, or the first one still possible."""
+        order.status = "delivering"
+        order.begun = self.first_open(order.wished)
+        order.days = lay(
+            order.rhythm,
+            order.begun,
+            start=order.begun,
+            bottles=order.bottles,
+            shut=self.shut,
+            now=self.now,
+        )
+
+    def reject(self, order: Order) -> None:
+        """Nobody goes there: the money goes back."""
+        order.status = "rejected"
+        self.give_back(order, order.price, "order_rejected")
+
+    def take_at_door(self, order: Order) -> None:
+        """An order at the door is paid and confirmed at once."""
+        self.book(order.door or "", "prepaid", order.price)
+        self.orders.append(order)
+        self.confirm(order)
+
+    def give_back(self, order: Order, fen: int, cause: str, *, source: str = "prepaid") -> None:
+        """Money leaves for where it came from."""
+        if not fen:
+            return
+        self.book(source, "refund_payable", fen)
+        way = order.door or "channel"
+        self.refunds.append(
+            Refund(order, fen, cause, way, "requested" if order.door else "processing")
+        )
+
+    def served_from(self, order: Order) -> date:
+        """From when on somebody goes to an order's door."""
+        homes = [one for one in self.orders if one.home is order.home and one.begun is not None]
+        always = order.home.name == "covered"
+        return date.min if always else min(one.begun for one in homes if one.begun)
+
+    def refund_arrives(self, refund: Refund) -> None:
+        """It is where it should be."""
+        refund.status = "succeeded"
+        way = "cash:office" if refund.way.startswith("cash") else refund.way
+        self.book("refund_payable", way, refund.amount)
+
+    # Changes
+
+    def change(self, order: Order, kind: str, first: date, last: date) -> str | None:
+        """Skip, pause, resume, cancel."""
+        if order.status in {"pending_payment", "under_review"} and kind == "cancel":
+            paid = order.status == "under_review"
+            order.status = "cancelled"
+            self.hear_of(order)
+            if paid:
+                self.give_back(order, order.price, "order_cancelled")
+            return None
+        if order.status != "delivering" or order.begun is None:
+            return "order_not_changeable"
+        if kind == "cancel":
+            self._cancel(order)
+            return None
+        if first < self.first_open():
+            return "change_too_early"
+        if kind == "resume":
+            kept = {day: count for day, count in order.days.items() if day < first}
+            fresh = lay(
+                order.rhythm,
+                order.begun,
+                start=first,
+                bottles=left_from(order.days, first),
+                shut=self.shut,
+                now=self.now,
+            )
+            after = kept | fresh
+        else:
+            wished = {first + DAY * ahead for ahead in range((last - first).days + 1)}
+            after = self._relaid(order, first, left_from(order.days, first), wished)
+        if after == order.days:
+            return "nothing_to_change"
+        order.days = after
+        return None
+
+    def hear_of(self, order: Order) -> None:
+        """The channel is asked about an order's open payments; unpaid ones are closed."""
+        for money in order.payments:
+            self.capture(order, money)
+            if money.state == "pending":
+                money.state = "closed"
+
+    def _relaid(self, order: Order, start: date, bottles: int, shut: set[date]) -> Calendar:
+        assert order.begun is not None
+        return relaid(
+            order.days,
+            order.rhythm,
+            order.begun,
+            start=start,
+            bottles=bottles,
+            shut=shut | self.shut,
+            now=self.now,
+        )
+
+    def _cancel(self, order: Order) -> None:
+        first = self.first_open()
+        order.given_up = left_from(order.days, first)
+        order.days = {day: count for day, count in order.days.items() if day < first}
+        order.status = "cancelled"
+        used = order.bottles - order.given_up
+        rest = order.price - order.price * min(used, order.bottles) // order.bottles
+        self.hear_of(order)
+        self.give_back(order, rest, "order_cancelled")
+
+    def withdraw(self, day: date) -> None:
+        """The operator takes an open day out: lines roll on, make-ups go with the next day."""
+        self.shut.add(day)
+        for order in self.orders:
+            if order.status == "delivering" and day in order.days:
+                order.days = self._relaid(order, day, left_from(order.days, day), {day})
+        for made in [one for one in self.deliveries if one.day == day and one.status == "planned"]:
+            made.status = "cancelled"
+            self.add_make_up(made.order, self.first_open(day), made.due)
+
+    # The morning
+
+    def freeze_and_plan(self) -> None:
+        """Every day whose cut-off has passed gets its plan."""
+        while is_over(self.planned_until + DAY, self.now):
+            self.planned_until += DAY
+            day = self.planned_until
+            for order in self.orders:
+                if day in self.shut or order.status != "delivering" or day not in order.days:
+                    continue
+                if self._used(order, day) + order.days[day] > order.bottles:
+                    self.set_aside.add((order.line_id, day))
+                else:
+                    self.deliveries.append(Brought(order, day, 0, order.days[day]))
+
+    def _used(self, order: Order, day: date) -> int:
+        """Bottles of a line planned or brought, less what was given back and not brought."""
+        called = sum(count for at, count in order.days.items() if at < day)
+        if called + order.days[day] <= order.bottles:
+            return called
+        return sum(
+            one.due - min(one.restored, one.due - one.brought)
+            for one in self.deliveries
+            if one.order is order and one.no == 0 and one.day != day
+        )
+
+    def at_door(self, home: Home, day: date) -> list[Brought]:
+        """The deliveries of a stop, in the order of their lines."""
+        return sorted(
+            (
+                one
+                for one in self.deliveries
+                if one.order.home is home and one.day == day and one.status != "cancelled"
+            ),
+            key=lambda one: (one.order.line_id, one.no),
+        )
+
+    def stops(self) -> list[tuple[Home, date]]:
+        """Doors and days a phone may speak of."""
+        found = {
+            (one.order.home.name, one.day): (one.order.home, one.day)
+            for one in self.deliveries
+            if one.status != "cancelled" and one.day <= self.today + DAY
+        }
+        return [found[key] for key in sorted(found)]
+
+    def tap(
+        self,
+        home: Home,
+        day: date,
+        *,
+        counts: list[int],
+        reason: str | None,
+        at: datetime,
+        by: UUID,
+    ) -> str | None:
+        """A deliverer says what he left at a door; the latest tap counts."""
+        if self.now - at > timedelta(days=14):
+            return "too_old"
+        if at < midnight(day):
+            return "not_due_yet"
+        changed = []
+        for one, count in zip(self.at_door(home, day), counts, strict=True):
+            if one.said is None or one.said < (at, by):
+                one.said = (at, by)
+                one.brought = count
+                full = count == one.due
+                one.status = "delivered" if full else "short" if count else "failed"
+                one.owed = one.due - count if reason in OURS and not full else 0
+                changed.append(one)
+        self._settle(changed)
+        return None
+
+    def _settle(self, changed: list[Brought]) -> None:
+        """Bottles that our fault kept back come at the end of their lines, once."""
+        owed: defaultdict[UUID, int] = defaultdict(int)
+        orders: dict[UUID, Order] = {}
+        for one in changed:
+            if one.owed > one.restored and one.order.status == "delivering":
+                owed[one.order.line_id] += one.owed - one.restored
+                orders[one.order.line_id] = one.order
+                one.restored = one.owed
+        for line_id, order in orders.items():
+            start = self.first_open() + DAY
+            bottles = left_from(order.days, start) + owed[line_id]
+            order.days = self._relaid(order, start, bottles, set())
+
+    def add_make_up(self, order: Order, day: date, bottles: int) -> None:
+        """Bottles once more, free of charge."""
+        known = [one.no for one in self.deliveries if one.order is order and one.day == day]
+        self.deliveries.append(Brought(order, day, max(known, default=0) + 1, bottles))
+
+    # Time
+
+    def pass_time(self, now: datetime) -> None:
+        """The worker's rounds after a while: plan, ask the channel, expire, complete, watch."""
+        self.now = now
+        self.freeze_and_plan()
+        for order in self.orders:
+            late = order.placed_at + TIME_TO_PAY <= now
+            for money in order.payments:
+                self.capture(order, money)
+                if money.state == "pending" and late:
+                    money.state = "closed"
+        for order in self.orders:
+            if order.status == "pending_payment" and order.placed_at + TIME_TO_PAY + GRACE < now:
+                order.status = "expired"
+                self.hear_of(order)
+            ended = self.today - DAY * (SETTLED + 1)
+            if order.status == "delivering" and order.days and max(order.days) <= ended:
+                order.status = "completed"
+        for ticket in self.tickets:
+            if ticket.status in {"open", "answered"} and ticket.due_at < now:
+                ticket.breached = True
+
+    def next_cutoff(self) -> datetime:
+        """When the next day is frozen."""
+        return cutoff_of(self.planned_until + DAY)

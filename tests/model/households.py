@@ -1,0 +1,178 @@
+"""What households do: order, pay, change, complain; and what deliverers write down for them."""
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+from sqlalchemy import text
+
+from app.core.ids import read_pair
+from tests.model.days import DAY, Rhythm
+from tests.model.machine import Machine, one_of
+from tests.model.things import Home, Money, Order
+from tests.orders.test_door_orders import SLIP
+
+MILK_FEN = 350
+
+rhythms = st.sampled_from(
+    [
+        Rhythm(),
+        Rhythm(bottles=2),
+        Rhythm(every=2),
+        Rhythm(every=3, bottles=2),
+        Rhythm(week=(1, 0, 1, 0, 1, 0, 2)),
+    ]
+)
+
+
+class Households(Machine):
+    """Rules of households."""
+
+    # Ordering and paying
+
+    @rule(
+        home=one_of(lambda machine: machine.homes),
+        rhythm=rhythms,
+        bottles=st.integers(1, 9),
+        ahead=st.one_of(st.none(), st.integers(0, 5)),
+        pays=st.sampled_from([True, True, False]),
+    )
+    def order(
+        self, home: Home, rhythm: Rhythm, bottles: int, ahead: int | None, pays: bool
+    ) -> None:
+        """A household orders, and mostly pays at once."""
+        dairy = self.dairy
+        earliest = dairy.first_open() if home.verdict == "covered" else dairy.today + DAY * 2
+        start = None if ahead is None else dairy.today + DAY * ahead
+        code, placed = self.stand.do(self.hands.place(home, rhythm, bottles, start))
+        if start is not None and start < earliest:
+            assert code == "start_too_early", code
+            return
+        assert code is None, placed
+        dairy.orders.append(
+            Order(
+                id=placed["id"],
+                home=home,
+                line_id=read_pair("lin", placed["lines"][0]["id"])[1],
+                rhythm=rhythm,
+                bottles=bottles,
+                price=bottles * MILK_FEN,
+                wished=start or earliest,
+                placed_at=dairy.now,
+            )
+        )
+        if pays:
+            self.pay_for(dairy.orders[-1], notices=1)
+
+    @precondition(lambda self: self.payable())
+    @rule(order=one_of(lambda machine: machine.payable()), notices=st.sampled_from([0, 1, 1, 3]))
+    def pay(self, order: Order, notices: int) -> None:
+        """He pays; the channel's word comes at once, often, or later."""
+        self.pay_for(order, notices=notices)
+
+    def pay_for(self, order: Order, *, notices: int) -> None:
+        """Pay at the channel, which says so `notices` times."""
+        code, number = self.stand.do(self.hands.pay(order, notices=notices))
+        open_until = order.placed_at + timedelta(minutes=30)
+        if order.status != "pending_payment" or self.dairy.now >= open_until:
+            assert code == "order_not_payable", code
+            return
+        assert code is None, code
+        order.payments.append(Money(number, paid=True))
+        if notices:
+            self.words_arrive()
+
+    @precondition(lambda self: self.waiting())
+    @rule()
+    def words_arrive(self) -> None:
+        """The channel's words on their way arrive."""
+        self.stand.do(self.hands.hear())
+        self.dairy.hear()
+
+    @precondition(lambda self: self.dairy.orders)
+    @rule(order=one_of(lambda machine: machine.unclear()), approve=st.booleans())
+    def review(self, order: Order, approve: bool) -> None:
+        """A reviewer decides about an address."""
+        code = self.stand.do(self.hands.review(order, approve=approve))
+        if order.status != "under_review":
+            assert code == "no_review_waiting", code
+            return
+        assert code is None, code
+        if approve:
+            self.dairy.confirm(order)
+        else:
+            self.dairy.reject(order)
+
+    @rule(rhythm=rhythms, bottles=st.integers(2, 9), fen=st.integers(1, 5000), card=st.booleans())
+    def order_at_door(self, rhythm: Rhythm, bottles: int, fen: int, card: bool) -> None:
+        """A deliverer writes an order down, for cash or by card."""
+        self.doors += 1
+        placed = self.stand.do(
+            self.hands.order_at_door(rhythm, bottles, fen, number=self.doors, by_card=card)
+        )
+        home, line_id = self.stand.do(self._find(placed["order_id"]))
+        deliverer = self.stand.world.deliverers[0]
+        self.dairy.take_at_door(
+            Order(
+                id=placed["order_id"],
+                home=home,
+                line_id=line_id,
+                rhythm=rhythm,
+                bottles=bottles,
+                price=fen,
+                wished=self.dairy.today,
+                placed_at=self.dairy.now,
+                door=f"pos:{SLIP['merchant_no']}" if card else f"cash:{deliverer}",
+            )
+        )
+
+    async def _find(self, order_id: str) -> tuple[Home, Any]:
+        customer_id, row_id = read_pair("ord", order_id)
+        async with self.stand.database.transaction() as session:
+            row = (
+                await session.execute(
+                    text(
+                        "SELECT o.address_id, l.order_line_id FROM orders o"
+                        " JOIN order_lines l USING (customer_id, order_id)"
+                        " WHERE o.customer_id = :customer AND o.order_id = :order"
+                    ),
+                    {"customer": customer_id, "order": row_id},
+                )
+            ).one()
+        name = f"door {self.doors}"
+        return Home(name, customer_id, row.address_id, "covered"), row.order_line_id
+
+    # Changes
+
+    @precondition(lambda self: self.dairy.orders)
+    @rule(
+        order=one_of(lambda machine: machine.dairy.orders),
+        kind=st.sampled_from(["skip", "pause", "resume"]),
+        ahead=st.integers(0, 6),
+        length=st.integers(0, 4),
+        twice=st.booleans(),
+    )
+    def change(self, order: Order, kind: str, ahead: int, length: int, twice: bool) -> None:
+        """Skip, pause or resume from some day on."""
+        first = self.dairy.today + DAY * ahead
+        last = first if kind == "skip" else first + DAY * length
+        wanted = {
+            "skip": {"kind": kind, "date": first.isoformat()},
+            "pause": {
+                "kind": kind,
+                "from_date": first.isoformat(),
+                "until_date": last.isoformat(),
+            },
+            "resume": {"kind": kind, "from_date": first.isoformat()},
+        }[kind]
+        code = self.stand.do(self.hands.change(order, wanted, twice=twice))
+        assert code == self.dairy.change(order, kind, first, last), code
+
+    @precondition(lambda self: self.dairy.orders)
+    @rule(order=one_of(lambda machine: machine.dairy.orders), twice=st.booleans())
+    def cancel(self, order: Order, twice: bool) -> None:
+        """He has had enough."""
+        code = self.stand.do(self.hands.change(order, {"kind": "cancel"}, twice=twice))
+        today = self.dairy.today
+        assert code == self.dairy.change(order, "cancel", today, today), code
