@@ -10,7 +10,7 @@ from fastapi import Depends, Query
 
 from app.identity.access import ClockDep, Principal
 from app.identity.models import Role
-from app.kpi.api.callers import SEES_ALL, KpiReader, scope_of
+from app.kpi.api.callers import KpiReader, scope_of
 from app.kpi.errors import BadPeriod
 from app.kpi.months import period_of, read_month
 from app.kpi.rules import Period
@@ -70,11 +70,6 @@ class Asked:
     def may_improve(self) -> bool:
         """Whether the caller may record findings."""
         return self.caller.has(*ImproverRoles)
-
-    @property
-    def sees_all(self) -> bool:
-        """Whether the caller is not held to a station."""
-        return self.caller.has(*SEES_ALL)
 
     def query(self, **said: object) -> str:
         """This scope and period as they stand in addresses; `said` adds to it, None takes away."""

@@ -297,7 +297,8 @@ def device_day(
         ],
         labels=[
             (_text(height(value)), f"{value:.1f}".removesuffix(".0"))
-            for value in sorted({floor_, ceiling, round(top), round(bottom)})
+            for value in sorted({0.0 if low is None else floor_, ceiling, float(round(top))})
+            if bottom <= value <= top
         ],
         hours=_hours(start, start + timedelta(days=1)),
     )

@@ -71,6 +71,7 @@ async def ticket(request: Request, ticket: str, caller: KpiReader, session: Sess
         request,
         "ticket.html",
         found=found,
+        ticket_id=ticket,
         order_id=None if order_id is None else public_pair("ord", customer_id, order_id),
     )
 

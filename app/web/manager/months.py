@@ -1,6 +1,6 @@
 """Routes: closed months, as reported and as known now."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -19,7 +19,6 @@ from app.web.manager.showing import show
 
 router = APIRouter(prefix=f"{HOME}/months", include_in_schema=False)
 MONTHS_A_PAGE = 6
-MONTHS_BACK = 3
 
 
 @router.get("")
@@ -33,8 +32,7 @@ async def list_page(
     shown = found[:MONTHS_A_PAGE]
     closable = []
     if asked.caller.has(Role.MANAGER) and page.after is None:
-        closed = await months.list_closed(session, limit=MONTHS_BACK)
-        closable = [one for one in _months_over(asked.today) if one not in closed]
+        closable = await months.list_closable(session, today=asked.today)
     return show(
         request,
         "months.html",
@@ -47,15 +45,6 @@ async def list_page(
         is_first=page.after is None,
         address=asked.at(f"{HOME}/months"),
     )
-
-
-def _months_over(today: date) -> list[date]:
-    found = []
-    month = today.replace(day=1)
-    for _ in range(MONTHS_BACK):
-        month = (month - timedelta(days=1)).replace(day=1)
-        found.append(month)
-    return found
 
 
 def _before(page: PageRequest) -> date | None:

@@ -13,7 +13,7 @@ from app.kpi.morning.rules import limit_of
 from app.kpi.scopes import Scope
 from app.web.common.templating import environment
 from app.web.manager import charts
-from app.web.manager.asking import HOME, Asked
+from app.web.manager.asking import Asked
 from app.web.manager.words import plain_text, reasons_of
 
 RISKS_SHOWN = 8
@@ -89,7 +89,6 @@ def morning_values(board: Board, *, may_dispatch: bool, carried: str) -> dict[st
     verdict, kind = outlook_text(whole, target=board.target, now=board.as_of, limit_at=limit_at)
     return {
         "board": board,
-        "now": board.as_of,
         "whole": whole,
         "counts": whole.counts,
         "points": points,
@@ -133,9 +132,3 @@ class LiveRender:
 def carried_by(asked: Asked) -> str:
     """The period, for addresses of other scopes."""
     return asked.query(scope=None)
-
-
-def down_to(scope: str, carried: str) -> str:
-    """The dashboard of another scope."""
-    query = "&".join(part for part in (f"scope={scope}", carried) if part)
-    return f"{HOME}?{query}"

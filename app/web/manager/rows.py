@@ -91,8 +91,9 @@ def _stop(row: KpiRow) -> Shown:
         "批量补录" if said["bulk_marked"] else "",
     ]
     links = [Link("配送", f"{HOME}/stops/{address}/{row.at}")]
-    for order_id in said["order_ids"]:
-        links += _order_link(order_id)
+    orders = said["order_ids"]
+    for number, order_id in enumerate(orders, start=1):
+        links += _order_link(order_id, f"订单{number}" if len(orders) > 1 else "订单")
     return STOPS[said["state"]], facts, links
 
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from app.kpi.definitions import Definition, Direction, KpiKey, Unit
+from app.kpi.definitions import Definition, KpiKey, Unit
+from app.kpi.exporting.workbook import DIRECTION_LABELS, STATUS_LABELS
 from app.kpi.morning.reading import BlockRow
 from app.kpi.morning.rules import RISK_LABELS, Risk
 from app.kpi.rules import KpiStatus
@@ -16,11 +17,10 @@ UNITS: Mapping[Unit, str] = {
     Unit.HOURS: "小时",
     Unit.PER_100K: "件/十万户次",
 }
-SIGNS: Mapping[Direction, str] = {Direction.AT_LEAST: "≥", Direction.AT_MOST: "≤"}
 STATUSES: Mapping[KpiStatus, tuple[str, str]] = {
-    KpiStatus.MET: ("达标", "ok"),
-    KpiStatus.MISSED: ("未达标", "bad"),
-    KpiStatus.NO_DATA: ("无数据", "idle"),
+    KpiStatus.MET: (STATUS_LABELS[KpiStatus.MET], "ok"),
+    KpiStatus.MISSED: (STATUS_LABELS[KpiStatus.MISSED], "bad"),
+    KpiStatus.NO_DATA: (STATUS_LABELS[KpiStatus.NO_DATA], "idle"),
 }
 """Words and kind of pill."""
 FRACTIONS: Mapping[KpiKey, tuple[str, str]] = {
@@ -95,7 +95,7 @@ def plain_text(value: Decimal) -> str:
 
 def target_text(definition: Definition, target: Decimal) -> str:
     """A target with its side and unit: "≥ 95 %"."""
-    return f"{SIGNS[definition.direction]} {plain_text(target)} {UNITS[definition.unit]}"
+    return f"{DIRECTION_LABELS[definition.direction]} {plain_text(target)} {UNITS[definition.unit]}"
 
 
 def beside_facts(beside: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -52,6 +52,16 @@ async def test_a_dropped_stream_says_until_when_and_comes_back(
     await expect(done).to_have_text("1")
 
 
+async def test_past_midnight_the_page_is_that_of_the_new_day(morning: Morning) -> None:
+    page = await morning.site.page("/manager", Role.MANAGER)
+    await expect(page.locator("#live")).to_have_text("实时")
+    await expect(page.locator(".page-head")).to_contain_text("2026-03-16")
+    morning.site.clock.set(morning.site.clock.now() + timedelta(hours=18))
+    await expect(page.locator(".page-head")).to_contain_text("2026-03-17")
+    await expect(page.locator("#morning")).to_contain_text("没有应送户次")
+    await check_axe(page)
+
+
 async def test_down_from_the_city_to_the_deliverer_and_back(morning: Morning) -> None:
     site = morning.site
     page = await site.page("/manager", Role.MANAGER)

@@ -14,13 +14,21 @@ function say(text: string, kind: "ok" | "warn"): void {
   pill.classList.add(kind);
 }
 
+const shown = (): DOMStringMap =>
+  document.querySelector<HTMLElement>("#morning [data-as-of]")?.dataset ?? {};
+
 function live(): void {
   say("实时", "ok");
 }
 
 function stale(): void {
-  const known = document.querySelector<HTMLElement>("#morning [data-as-of]")?.dataset["asOf"] ?? "";
-  say(`数据截至 ${known}`, "warn");
+  say(`数据截至 ${shown()["asOf"] ?? ""}`, "warn");
+}
+
+/** Past midnight another morning comes in: its page has another heading, and other blocks. */
+function follow(): void {
+  live();
+  if (shown()["day"] !== stream?.dataset["day"]) location.reload();
 }
 
 /** The extension comes again by itself once it was connected; a first try that failed is ours. */
@@ -31,7 +39,7 @@ function comeAgain(): void {
 
 function startStream(place: HTMLElement): void {
   place.addEventListener("htmx:sse:after:connection", live);
-  place.addEventListener("htmx:sse:after:message", live);
+  place.addEventListener("htmx:sse:after:message", follow);
   place.addEventListener("htmx:sse:before:connection", stale);
   place.addEventListener("htmx:sse:error", stale);
   place.addEventListener("htmx:sse:close", comeAgain);
