@@ -112,7 +112,7 @@ def _runs(places: Iterable[Place | None]) -> Iterable[list[Place]]:
 def _line(run: Sequence[Place]) -> str:
     if len(run) == 1:
         (x, y) = run[0]
-        return f"M{_text(x - 3)} {_text(y)}H{_text(x + 3)}"
+        return f"M{_text(x - 6)} {_text(y)}H{_text(x + 6)}"
     return "M" + "L".join(f"{_text(x)} {_text(y)}" for x, y in run)
 
 
