@@ -151,6 +151,7 @@ class MorningHub:
         made: dict[tuple[Scope, Render], LiveEvent] = {}
         for viewer in list(self._viewers):
             viewer.offer(self._event(*found, viewer, made))
+            await asyncio.sleep(0)  # many scopes take a while: requests go on between them
 
     def _event(
         self, name: str, board: Board, viewer: _Viewer, made: dict[tuple[Scope, Render], LiveEvent]

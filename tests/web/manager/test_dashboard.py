@@ -77,6 +77,12 @@ async def test_down_from_the_city_to_the_deliverer_and_back(morning: Morning) ->
     await check_axe(page)
     await crumbs.get_by_role("link", name="徐汇奶站").click()
     await expect(page.locator("#parts")).to_contain_text("区块2")
+    # Scope and period stay in the address from page to page.
+    await page.get_by_role("link", name="近7天").click()
+    await expect(page).to_have_url(re.compile("scope=station.*period=7"))
+    await page.get_by_role("navigation", name="运营看板").get_by_role("link", name="区块").click()
+    await expect(page).to_have_url(re.compile("blocks.scope=station.*period=7"))
+    await expect(page.locator("#blocks tbody tr")).to_have_count(2)
 
 
 async def test_the_eight_say_what_they_mean(site: Site) -> None:
@@ -189,6 +195,13 @@ async def test_three_thousand_blocks_are_read_by_page(site: Site) -> None:
     await check_axe(page)
     await page.get_by_label("搜索").fill("没有这样的区块")
     await expect(page.get_by_text("没有符合条件的区块")).to_be_visible()
+    await page.get_by_label("搜索").fill("")
+    await expect(rows).to_have_count(40)
+    await page.get_by_label("排序").select_option(label="按编号")
+    await expect(page).to_have_url(re.compile("sort=code"))
+    await page.get_by_label("风险").select_option(label="手机离线")
+    await expect(page.get_by_text("没有符合条件的区块")).to_be_visible()
+    await shot(page, "manager-blocks-none")
 
 
 async def test_a_round_goes_to_a_stand_in(morning: Morning) -> None:
