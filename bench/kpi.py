@@ -88,11 +88,12 @@ INSERT INTO customers (customer_id, kind, phone_sealed, phone_tail, created_at)
     FROM seed_households;
 INSERT INTO addresses (customer_id, address_id, current_version_id, created_at)
     SELECT customer_id, address_id, version_id, :at FROM seed_households;
+INSERT INTO order_agreements (version, text, effective_date) VALUES ('1', '订奶协议', '2026-01-01');
 INSERT INTO orders (customer_id, order_id, order_no, status, confirmation, source, address_id,
-                    price_fen, placed_at, paid_at, confirmed_at, version)
+                    price_fen, agreement_version, placed_at, paid_at, confirmed_at, version)
     SELECT customer_id, uuidv7(), 'N' || n, 'delivering', 'online',
            CASE WHEN n % 3 = 0 THEN 'mini_program' WHEN n % 3 = 1 THEN 'door' ELSE 'phone' END,
-           address_id, 31500, t, t, t, 1
+           address_id, 31500, '1', t, t, t, 1
     FROM (SELECT *, CAST(:starts_at AS timestamptz) + make_interval(mins => n % 43000) AS t
           FROM seed_households) h;
 INSERT INTO stops (customer_id, service_date, address_id, customer_kind, city_code, station_id,

@@ -9,12 +9,15 @@ import fcntl
 import gzip
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +28,9 @@ ENTRIES = {
     "docs.js": "app/web/account/assets/docs.ts",
     "manager.js": "app/web/manager/assets/manager.ts",
     "manager.css": "app/web/manager/assets/manager.css",
+    "deliverer.js": "app/web/deliverer/assets/deliverer.ts",
+    "deliverer-theme.js": "app/web/deliverer/assets/theme.ts",
+    "deliverer.css": "app/web/deliverer/assets/deliverer.css",
 }
 """Name in `asset(...)` -> source. Every page has its own script and, where needed, its own style."""
 
@@ -41,6 +47,12 @@ FONTS = {
 }
 """Fonts of printed reports, under their plain names; no page loads them."""
 
+SPRITES = {"icons.svg": "", "deliverer-icons.svg": "deliverer"}
+"""Name in `asset(...)` -> folder of `app/web/` whose icons it holds; all of them where that is empty."""
+
+APP_ICONS = {"deliverer-192.png": 192, "deliverer-512.png": 512}
+"""Name in `asset(...)` -> width of a picture for the phone's home screen."""
+
 KEPT_CLASSES = ("show",)
 """Bootstrap classes that no source names in full."""
 
@@ -56,7 +68,20 @@ class ServiceWorker:
     """Templates behind the addresses: a change of theirs makes a new version of the worker."""
 
 
-WORKERS: dict[str, ServiceWorker] = {}
+WORKERS: dict[str, ServiceWorker] = {
+    "deliverer-sw.js": ServiceWorker(
+        source="app/web/deliverer/assets/sw.ts",
+        addresses=("/deliverer", "/deliverer/manifest.webmanifest"),
+        assets=(
+            "deliverer.js",
+            "deliverer-theme.js",
+            "deliverer.css",
+            "deliverer-icons.svg",
+            "deliverer-192.png",
+        ),
+        texts=("app/web/deliverer/templates/shell.html", "app/web/deliverer/pages.py"),
+    )
+}
 """Name in `app/web/static/` -> worker. `__PRECACHE__` and `__BUILD__` are defined in its source."""
 
 
@@ -73,6 +98,8 @@ class Tree:
     copies: dict[str, tuple[str, ...]] = field(default_factory=lambda: COPIES)
     workers: dict[str, ServiceWorker] = field(default_factory=lambda: WORKERS)
     fonts: dict[str, str] = field(default_factory=lambda: FONTS)
+    sprites: dict[str, str] = field(default_factory=lambda: SPRITES)
+    app_icons: dict[str, int] = field(default_factory=lambda: APP_ICONS)
 
     @property
     def web(self) -> Path:
@@ -145,7 +172,8 @@ def build(tree: Tree) -> None:
     fresh.mkdir()
     manifest = _bundle(tree, fresh)
     manifest |= {name: _copy(tree, fresh, name) for name in tree.copies}
-    manifest["icons.svg"] = _sprite(tree, fresh)
+    manifest |= {name: _sprite(tree, fresh, name) for name in tree.sprites}
+    manifest |= {name: _keep(fresh, name, app_icon(size)) for name, size in tree.app_icons.items()}
     for name, worker in tree.workers.items():
         _service_worker(tree, fresh, name, worker, manifest)
     (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
@@ -235,10 +263,11 @@ def icons_in(text: str) -> set[str]:
     return {name for found in _ICON.findall(text) for name in found if name}
 
 
-def _sprite(tree: Tree, fresh: Path) -> str:
+def _sprite(tree: Tree, fresh: Path, sprite_name: str) -> str:
     names = set[str]()
+    folder = tree.web / tree.sprites[sprite_name]
     for path in tree.sources():
-        if path.suffix in {".html", ".py", ".ts"} and path.is_relative_to(tree.web):
+        if path.suffix in {".html", ".py", ".ts"} and path.is_relative_to(folder):
             names |= icons_in(path.read_text())
     symbols = []
     for name in sorted(names):
@@ -249,7 +278,37 @@ def _sprite(tree: Tree, fresh: Path) -> str:
         inner = drawing[drawing.index(">") + 1 : drawing.rindex("</svg>")].strip()
         symbols.append(f'<symbol id="{name}" viewBox="0 0 16 16">{inner}</symbol>')
     sprite = f'<svg xmlns="http://www.w3.org/2000/svg">{"".join(symbols)}</svg>'
-    return _keep(fresh, "icons.svg", sprite.encode())
+    return _keep(fresh, sprite_name, sprite.encode())
+
+
+def app_icon(size: int) -> bytes:
+    """A PNG: a white drop on brand blue, inside the circle that phones may cut out."""
+    blue, white = (11, 77, 124), (255, 255, 255)
+    rows = bytearray()
+    for y in range(size):
+        rows.append(0)
+        for x in range(size):
+            inside = _drop((x + 0.5) / size, (y + 0.5) / size, 1 / size)
+            rows += bytes(round(b + (w - b) * inside) for b, w in zip(blue, white, strict=True))
+    head = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(rows), 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def _drop(x: float, y: float, pixel: float) -> float:
+    """How much of a pixel lies in the drop, 0 to 1: a circle and the two tangents from its tip."""
+    middle_x, middle_y, radius, tip_y = 0.5, 0.58, 0.19, 0.2
+    distance = radius - math.hypot(x - middle_x, y - middle_y)
+    height = middle_y - tip_y
+    tangent_y = middle_y - radius * radius / height
+    if tip_y <= y <= tangent_y:
+        slope = radius / math.sqrt(height * height - radius * radius)
+        side = (slope * (y - tip_y) - abs(x - middle_x)) / math.hypot(1, slope)
+        distance = max(distance, side)
+    return min(max(distance / pixel + 0.5, 0.0), 1.0)
 
 
 def _service_worker(

@@ -59,6 +59,13 @@ class TripUnknown(NotFound):
     title = "没有找到该车次"
 
 
+class NoLoadedTrip(Conflict):
+    """The block's station has no loaded trip for that service date yet."""
+
+    code = "no_loaded_trip"
+    title = "奶站还没有登记当天已装车的车次，请站长登记后重新提交"
+
+
 class TripRunning(Conflict):
     """The vehicle has an unfinished trip on that date."""
 

@@ -89,7 +89,10 @@ class Database:
 
     async def fetch_row(self, query: str, *arguments: object) -> asyncpg.Record | None:
         """The first row of one statement that is its own transaction; otherwise as `fetch`."""
-        pooled = await self.engine.raw_connection()
+        try:
+            pooled = await self.engine.raw_connection()
+        except _DRIVER_ERRORS as error:
+            raise _refused(query, error, is_lost=True) from error
         driver: asyncpg.Connection = pooled.driver_connection
         is_broken = False
         try:

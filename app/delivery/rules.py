@@ -21,6 +21,18 @@ class FailureReason(StrEnum):
     OTHER = "other"
 
 
+FAILURE_TITLES = {
+    FailureReason.NO_BOX: "没有奶箱",
+    FailureReason.LOCKED_GATE: "门禁进不去",
+    FailureReason.CUSTOMER_ABSENT: "顾客不在",
+    FailureReason.ADDRESS_NOT_FOUND: "找不到地址",
+    FailureReason.MILK_SHORT: "奶不够",
+    FailureReason.MILK_DAMAGED: "奶破损",
+    FailureReason.VEHICLE_LATE: "车晚到",
+    FailureReason.REFUSED_BY_CUSTOMER: "顾客拒收",
+    FailureReason.OTHER: "其他",
+}
+
 OUR_FAULT = {
     FailureReason.NO_BOX: False,
     FailureReason.LOCKED_GATE: False,

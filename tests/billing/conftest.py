@@ -14,9 +14,9 @@ KINDS: tuple[type[events.Event], ...] = (PaymentCaptured, PaymentClosed, RefundS
 
 
 @pytest.fixture(autouse=True)
-def fresh_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+def fresh_quota() -> None:
     """No test writes down fewer forgeries because another one sent many."""
-    monkeypatch.setattr(notices, "_quota", notices._Quota(notices._NOTED_PER_MINUTE))
+    notices._quota = notices._Quota(notices._NOTED_PER_MINUTE)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from app.core.ids import public_pair, read_pair
 from app.delivery.api.phone_schemas import read_owned_id
 from app.delivery.models import DeliveryStatus, StopState
 from app.delivery.rules import (
+    FAILURE_TITLES,
     OUR_FAULT,
     TITLES,
     FailureReason,
@@ -26,8 +27,8 @@ from app.delivery.rules import (
 NOW = datetime(2026, 3, 15, 22, 10, tzinfo=UTC)
 
 
-def test_every_reason_has_its_fault_and_every_refusal_its_title() -> None:
-    assert set(OUR_FAULT) == set(FailureReason)
+def test_every_reason_has_its_fault_and_its_words_and_every_refusal_its_title() -> None:
+    assert set(OUR_FAULT) == set(FAILURE_TITLES) == set(FailureReason)
     assert set(TITLES) == set(Refusal)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.aftersales.models import ReturnVisit, SatisfactionAnswer, Ticket
@@ -13,7 +14,7 @@ from app.core.ids import new_id
 from app.customers.models import CustomerKind
 from app.delivery.models import Stop, StopState
 from app.network.models import PlanDay, PlanDayState
-from app.orders.models import Order
+from app.orders.models import Order, OrderAgreement
 from app.orders.states import ConfirmationKind, OrderSource, OrderStatus
 from tests.factories.world import Household, World
 
@@ -113,6 +114,7 @@ class History:
     ) -> Order:
         """One confirmed order."""
         order_id = new_id()
+        agreement = await self.session.scalar(select(OrderAgreement.version).limit(1))
         order = Order(
             customer_id=household.customer_id,
             order_id=order_id,
@@ -122,6 +124,7 @@ class History:
             source=source,
             address_id=household.address_id,
             price_fen=100,
+            agreement_version=agreement,
             placed_at=confirmed_at,
             confirmed_at=confirmed_at,
         )

@@ -32,12 +32,14 @@ READ_ONLY: Mapping[str, Any] = {
 }
 VERIFIED_BY_SIGNATURE = "/api/v1/channels/wechat/notifications"
 RECEIPTS = "/api/v1/sms/"
+LINKS = "/api/v1/links/"
 OURS = [
     one
     for one in with_body()
-    if one.path != VERIFIED_BY_SIGNATURE and not one.path.startswith(RECEIPTS)
+    if one.path != VERIFIED_BY_SIGNATURE and not one.path.startswith((RECEIPTS, LINKS))
 ]
-"""Bodies whose form is ours to say; channels send what their protocol says."""
+"""Bodies whose form is ours to say; channels send what their protocol says. Who holds no link is
+refused before his body is read."""
 
 
 @pytest.mark.parametrize("operation", OURS, ids=str)

@@ -48,6 +48,8 @@ def tree(tmp_path: Path) -> Tree:
         copies={"htmx.js": ("htmx.org/dist/htmx.min.js",)},
         workers={"barn-sw.js": worker},
         fonts={},
+        sprites={"icons.svg": "", "barn-icons.svg": "barn"},
+        app_icons={"barn-64.png": 64},
     )
 
 
@@ -56,7 +58,12 @@ def test_a_build_is_complete_and_done_once(tree: Tree) -> None:
     build(tree)
     assert tree.is_built()
     manifest = json.loads((tree.static / "manifest.json").read_text())
-    assert set(manifest) == {"barn.js", "barn.css", "htmx.js", "icons.svg"}
+    assert set(manifest) == {
+        "barn.js", "barn.css", "htmx.js", "icons.svg", "barn-icons.svg", "barn-64.png",
+    }  # fmt: skip
+    for sprite in ("icons.svg", "barn-icons.svg"):
+        assert 'id="truck"' in (tree.static / manifest[sprite]).read_text()
+    assert (tree.static / manifest["barn-64.png"]).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     for name in manifest.values():
         assert (tree.static / name).stat().st_size > 0
     assert 'id="truck"' in (tree.static / manifest["icons.svg"]).read_text()

@@ -1,7 +1,7 @@
 """Trips, legs and handovers in SQL."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import func, select, tuple_
@@ -33,6 +33,25 @@ async def list_trips_of_day(
             .order_by(Trip.trip_no)
         )
     )
+
+
+async def find_loaded_trip(
+    session: AsyncSession, *, station_id: UUID, service_date: date, at: datetime
+) -> TripKey | None:
+    """The trip of a station that was loaded last before an instant."""
+    row = (
+        await session.execute(
+            select(Trip.vehicle_id, Trip.service_date, Trip.trip_no)
+            .where(
+                Trip.service_date == service_date,
+                Trip.station_id == station_id,
+                Trip.loaded_at <= at,
+            )
+            .order_by(Trip.loaded_at.desc(), Trip.vehicle_id, Trip.trip_no)
+            .limit(1)
+        )
+    ).one_or_none()
+    return None if row is None else (row.vehicle_id, row.service_date, row.trip_no)
 
 
 async def add_trip(session: AsyncSession, key: TripKey, *, station_id: UUID) -> bool:

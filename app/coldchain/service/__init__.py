@@ -38,6 +38,7 @@ from app.coldchain.service.trips import (
     open_trip,
     record_handover,
     record_precool,
+    record_share,
     start_leg,
     view_trip,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "record_outage",
     "record_precool",
     "record_readings",
+    "record_share",
     "retire_device",
     "start_leg",
     "view_device",

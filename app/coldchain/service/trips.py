@@ -17,6 +17,7 @@ from app.coldchain.errors import (
     HandoverInvalid,
     InstantInvalid,
     LegUnknown,
+    NoLoadedTrip,
     PrecoolNotPassed,
     ServiceDateInvalid,
     TripRunning,
@@ -303,6 +304,41 @@ async def record_handover(
     if not check.passed:
         await _tell_warm_handover(session, check)
     return check
+
+
+async def record_share(
+    session: AsyncSession,
+    *,
+    block_id: UUID,
+    service_date: date,
+    celsius: Decimal,
+    product_id: UUID | None,
+    at: datetime,
+    checked_by: UUID | None,
+    now: datetime,
+) -> HandoverCheck:
+    """Confirm product temperature (°C) as a deliverer takes over the share of a block (S1 4.4.6).
+
+    It belongs to the trip of the block's station that was loaded last. Raises NoLoadedTrip and what
+    `record_handover` raises.
+    """
+    station_id = await network.get_block_station(session, block_id=block_id)
+    key = await repository.find_loaded_trip(
+        session, station_id=station_id, service_date=service_date, at=at
+    )
+    if key is None:
+        raise NoLoadedTrip
+    return await record_handover(
+        session,
+        key=key,
+        kind=HandoverKind.STATION_TO_DELIVERER,
+        celsius=celsius,
+        product_id=product_id,
+        block_id=block_id,
+        at=at,
+        checked_by=checked_by,
+        now=now,
+    )
 
 
 async def _require_block(

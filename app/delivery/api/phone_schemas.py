@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from app.core.errors import NotFound
+from app.core.ids import read_single
 from app.core.schemas import Answer, Request
 from app.delivery.rules import FailureReason
 from app.delivery.service import (
@@ -25,6 +26,7 @@ from app.delivery.service import (
     DoorOrderTaken,
     Malformed,
     PhoneEvent,
+    ShareTaken,
     TemperatureNote,
 )
 from app.orders.presenting import door_order
@@ -51,6 +53,8 @@ def read_owned_id(text: str) -> tuple[UUID, UUID]:
 
 AddressId = Annotated[str, StringConstraints(pattern=r"^adr_[a-z2-7]{52}$")]
 LineId = Annotated[str, StringConstraints(pattern=r"^lin_[a-z2-7]{52}$")]
+BlockId = Annotated[str, StringConstraints(pattern=r"^blk_[a-z2-7]{26}$")]
+ProductId = Annotated[str, StringConstraints(pattern=r"^prd_[a-z2-7]{26}$")]
 Celsius = Annotated[
     Decimal, Field(ge=-60, le=80, max_digits=4, decimal_places=1, allow_inf_nan=False)
 ]
@@ -148,13 +152,20 @@ class OfflineOrderIn(_EventIn):
     order: DoorOrderIn
 
 
-EventIn = Annotated[
-    StopDoneIn | CorrectionIn | TemperatureNoteIn | OfflineOrderIn, Field(discriminator="kind")
-]
-_ONE = TypeAdapter[StopDoneIn | CorrectionIn | TemperatureNoteIn | OfflineOrderIn](EventIn)
-_ALL = TypeAdapter[list[StopDoneIn | CorrectionIn | TemperatureNoteIn | OfflineOrderIn]](
-    list[EventIn]
-)
+class HandoverIn(_EventIn):
+    """°C of the milk as the deliverer takes over a block's share at the station (S1 4.4.6)."""
+
+    kind: Literal["handover"]
+    block: BlockId
+    service_date: ServiceDate
+    celsius: Celsius
+    product: ProductId | None = None
+
+
+AnyEventIn = StopDoneIn | CorrectionIn | TemperatureNoteIn | OfflineOrderIn | HandoverIn
+EventIn = Annotated[AnyEventIn, Field(discriminator="kind")]
+_ONE = TypeAdapter[AnyEventIn](EventIn)
+_ALL = TypeAdapter[list[AnyEventIn]](list[EventIn])
 _ID = TypeAdapter[UUID](UUID7)
 
 RawEvent = Annotated[
@@ -164,8 +175,8 @@ RawEvent = Annotated[
             "type": "object",
             "title": "PhoneEvent",
             "description": (
-                "One event: `stop_done`, `correction`, `temperature_note` or `offline_order` (see"
-                " `x-kinds`). An event that does not fit is refused in its own answer with code"
+                "One event: `stop_done`, `correction`, `temperature_note`, `offline_order` or"
+                " `handover` (see `x-kinds`). An event that does not fit is refused in its own answer with code"
                 " `malformed_event`; the others of the batch are taken."
             ),
             "x-kinds": _ONE.json_schema(),
@@ -236,11 +247,7 @@ def _place(parts: tuple[int | str, ...]) -> str:
     return named.encode("ascii", "backslashreplace").decode()[:100]
 
 
-def _event(
-    event: StopDoneIn | CorrectionIn | TemperatureNoteIn | OfflineOrderIn,
-    said: dict[str, Any],
-    deliverer_id: UUID,
-) -> PhoneEvent:
+def _event(event: AnyEventIn, said: dict[str, Any], deliverer_id: UUID) -> PhoneEvent:
     match event:
         case CorrectionIn():
             return event.confirmation(said, corrects=event.corrects)
@@ -262,4 +269,14 @@ def _event(
                 event_id=event.event_id,
                 device_at=event.device_at,
                 order=door_order(event.order, deliverer_id=deliverer_id),
+            )
+        case HandoverIn():
+            return ShareTaken(
+                event_id=event.event_id,
+                device_at=event.device_at,
+                block_id=read_single("blk", event.block),
+                service_date=event.service_date,
+                celsius=event.celsius,
+                product_id=None if event.product is None else read_single("prd", event.product),
+                content=said,
             )

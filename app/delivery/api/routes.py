@@ -13,7 +13,6 @@ from app.core.ids import public_pair, public_single, read_pair, read_single
 from app.delivery.api.route_schemas import (
     Deliveries,
     DeliveryOut,
-    MorningOut,
     PickingLineOut,
     PickingOut,
     ProductTotalOut,
@@ -27,14 +26,13 @@ from app.delivery.api.route_schemas import (
     SetAsides,
     StandInIn,
 )
-from app.delivery.models import Delivery, PlanException, RouteSheet, StopState
+from app.delivery.models import Delivery, PlanException, RouteSheet
 from app.delivery.repository import reading
 from app.delivery.rules import door_details_are_open
 from app.delivery.service import list_deliveries, resolve_exception
 from app.delivery.service.reading import (
     RouteStop,
     hand_over_route,
-    view_morning,
     view_route,
 )
 from app.identity.access import Allow, ClockDep, Principal
@@ -48,7 +46,6 @@ WATCHES = (Role.STATION_MANAGER, Role.MANAGER, Role.AUDITOR, Role.ADMIN)
 RouteReader = Annotated[Principal, Depends(Allow(Role.DELIVERER, *WATCHES))]
 Watcher = Annotated[Principal, Depends(Allow(*WATCHES))]
 Dispatcher = Annotated[Principal, Depends(Allow(Role.STATION_MANAGER, Role.MANAGER))]
-Rounder = Annotated[Principal, Depends(Allow(Role.DELIVERER))]
 DeliveryReader = Annotated[
     Principal, Depends(Allow(Role.CUSTOMER, Role.SERVICE_AGENT, Role.QUALITY, Role.MANAGER))
 ]
@@ -190,21 +187,6 @@ async def resolve_set_aside(
         now=clock.now(),
     )
     return _set_aside(done)
-
-
-@router.get("/me/morning")
-async def read_morning(caller: Rounder, session: SessionDep, clock: ClockDep) -> MorningOut:
-    """A deliverer's day in numbers, and the cash in hand."""
-    morning = await view_morning(session, deliverer_id=caller.own_deliverer_id, now=clock.now())
-    return MorningOut(
-        service_date=morning.service_date,
-        stops=sum(morning.stops.values()) - morning.stops.get(StopState.WITHDRAWN, 0),
-        made=morning.stops.get(StopState.MADE, 0),
-        partly=morning.stops.get(StopState.PARTLY, 0),
-        failed=morning.stops.get(StopState.FAILED, 0),
-        bottles=morning.bottles,
-        cash_held_fen=morning.cash_held_fen,
-    )
 
 
 @router.get("/orders/{order_id}/deliveries")

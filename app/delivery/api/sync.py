@@ -33,6 +33,7 @@ async def sync(caller: Deliverer, session: SessionDep, clock: ClockDep, body: Sy
             received_at=received_at,
             now=clock.now(),
             events=events,
+            account_id=caller.account_id,
         ),
     )
     return SyncOut(

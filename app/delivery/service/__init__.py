@@ -8,6 +8,7 @@ from app.delivery.service.phone import (
     EventAnswer,
     Malformed,
     PhoneEvent,
+    ShareTaken,
     TemperatureNote,
 )
 from app.delivery.service.planning import (
@@ -29,6 +30,7 @@ __all__ = [
     "Malformed",
     "PhoneEvent",
     "PlanResult",
+    "ShareTaken",
     "TemperatureNote",
     "freeze_and_plan",
     "list_deliveries",

@@ -95,6 +95,20 @@ class DoorOrderTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareTaken:
+    """°C of the milk as the deliverer takes over the share of a block at the station."""
+
+    event_id: UUID
+    device_at: datetime
+    block_id: UUID
+    service_date: date
+    celsius: Decimal
+    product_id: UUID | None = None
+    content: dict[str, Any] = field(default_factory=dict)
+    kind: str = "handover"
+
+
+@dataclass(frozen=True, slots=True)
 class Malformed:
     """Something that is no event; not kept, so that a mended phone may send it again."""
 
@@ -103,7 +117,9 @@ class Malformed:
 
 
 AtStop = Confirmation | TemperatureNote
-PhoneEvent = AtStop | DoorOrderTaken
+ByItself = DoorOrderTaken | ShareTaken
+"""What another package records: each stands in a savepoint."""
+PhoneEvent = AtStop | ByItself
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 Events are kept under (deliverer, event id) with the answer they got; a repeated event gets that
 answer again and has no other effect. A refused event does not hinder the others. The number of
-statements does not grow with the batch, except for offline orders: each stands in a savepoint.
+statements does not grow with the batch, except for offline orders and handovers at the station:
+each stands in a savepoint.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.coldchain.service import record_share
 from app.core.alerts import raise_alert
 from app.core.clock import local_date
 from app.core.errors import AppError
@@ -32,11 +34,13 @@ from app.delivery.service.judging import Judged, Rounds, apply, judge, outcome_o
 from app.delivery.service.phone import (
     ACCEPTED,
     AtStop,
+    ByItself,
     Confirmation,
     DoorOrderTaken,
     EventAnswer,
     Malformed,
     PhoneEvent,
+    ShareTaken,
     TemperatureNote,
 )
 from app.orders.service import place_door_order
@@ -56,6 +60,7 @@ class Batch:
     received_at: datetime
     now: datetime
     events: Sequence[PhoneEvent | Malformed]
+    account_id: UUID | None = None
 
     def done_at(self, event: PhoneEvent) -> datetime:
         """Business instant of the tap."""
@@ -89,7 +94,7 @@ async def sync(session: AsyncSession, batch: Batch) -> list[EventAnswer]:
         if one.answer is ACCEPTED:
             accepted.append((event, one))
     await _confirm(session, batch, accepted)
-    answers |= await _place_orders(session, batch, accepted)
+    answers |= await _record_each(session, batch, accepted)
     answers |= await _answers_given_before(session, batch, repeated)
     return list(_in_order(batch.events, first_of, answers))
 
@@ -101,7 +106,7 @@ async def _judge_all(
     today = local_date(batch.now)
     refusals = [_refuse_early(event, sent_at=batch.sent_at, today=today) for event in events]
     for event, refusal in zip(events, refusals, strict=True):
-        if refusal is None and not isinstance(event, DoorOrderTaken):
+        if refusal is None and not isinstance(event, ByItself):
             number_of.setdefault(event.stop, len(number_of))
     stops = await confirming.lock_stops(session, list(number_of))
     rounds = await _rounds(session, batch, stops)
@@ -109,7 +114,7 @@ async def _judge_all(
     for event, refusal in zip(events, refusals, strict=True):
         if refusal is not None:
             judged.append(Judged(EventAnswer.refused(refusal)))
-        elif isinstance(event, DoorOrderTaken):
+        elif isinstance(event, ByItself):
             judged.append(Judged(ACCEPTED))
         else:
             judged.append(_judge_at_stop(batch, event, stops[number_of[event.stop]], rounds))
@@ -118,7 +123,7 @@ async def _judge_all(
 
 def _refuse_early(event: PhoneEvent, *, sent_at: datetime, today: date) -> Refusal | None:
     refusal = refuse_time(device_at=event.device_at, sent_at=sent_at)
-    if refusal is not None or isinstance(event, DoorOrderTaken):
+    if refusal is not None or isinstance(event, ByItself):
         return refusal
     if not can_be_confirmed(event.service_date, today=today):
         return Refusal.UNKNOWN_STOP
@@ -176,13 +181,13 @@ async def _confirm(
     await settle(session, stops, now=batch.now)
 
 
-async def _place_orders(
+async def _record_each(
     session: AsyncSession, batch: Batch, accepted: Sequence[tuple[PhoneEvent, Judged]]
 ) -> dict[UUID, EventAnswer]:
     answers = {
-        event.event_id: await _place_order(session, batch, event)
+        event.event_id: await _record(session, batch, event)
         for event, _ in accepted
-        if isinstance(event, DoorOrderTaken)
+        if isinstance(event, ByItself)
     }
     await phone_events.store_answers(
         session,
@@ -192,12 +197,12 @@ async def _place_orders(
     return answers
 
 
-async def _place_order(session: AsyncSession, batch: Batch, event: DoorOrderTaken) -> EventAnswer:
+async def _record(session: AsyncSession, batch: Batch, event: ByItself) -> EventAnswer:
     try:
         async with session.begin_nested():
-            placed = await place_door_order(
-                session, taken=replace(event.order, taken_at=batch.done_at(event)), now=batch.now
-            )
+            if isinstance(event, DoorOrderTaken):
+                return await _place_order(session, batch, event)
+            return await _take_share(session, batch, event)
     except AppError as error:
         return EventAnswer.refused_by(error)
     except DBAPIError as error:
@@ -205,15 +210,22 @@ async def _place_order(session: AsyncSession, batch: Batch, event: DoorOrderTake
         if not sqlstate.startswith(_OUR_DATA):
             raise
         log.warning("sync.event_not_storable", event_id=str(event.event_id), sqlstate=sqlstate)
+        amount = {"amount_fen": event.order.amount_fen} if isinstance(event, DoorOrderTaken) else {}
         await raise_alert(
             session,
             "sync_event_not_storable",
             str(event.event_id),
             deliverer_id=str(batch.deliverer_id),
-            amount_fen=event.order.amount_fen,
             sqlstate=sqlstate,
+            **amount,
         )
         return EventAnswer.refused(Refusal.NOT_STORABLE)
+
+
+async def _place_order(session: AsyncSession, batch: Batch, event: DoorOrderTaken) -> EventAnswer:
+    placed = await place_door_order(
+        session, taken=replace(event.order, taken_at=batch.done_at(event)), now=batch.now
+    )
     return EventAnswer(
         "accepted",
         facts={
@@ -221,6 +233,32 @@ async def _place_order(session: AsyncSession, batch: Batch, event: DoorOrderTake
             "order_no": placed.order_no,
             "first_date": placed.first_date.isoformat(),
         },
+    )
+
+
+async def _take_share(session: AsyncSession, batch: Batch, event: ShareTaken) -> EventAnswer:
+    rounds = await confirming.list_rounds(
+        session,
+        deliverer_id=batch.deliverer_id,
+        first=event.service_date,
+        last=event.service_date,
+    )
+    if event.block_id not in {block_id for block_id, _, _ in rounds}:
+        return EventAnswer.refused(Refusal.NOT_YOUR_ROUTE)
+    check = await record_share(
+        session,
+        block_id=event.block_id,
+        service_date=event.service_date,
+        celsius=event.celsius,
+        product_id=event.product_id,
+        at=batch.done_at(event),
+        checked_by=batch.account_id,
+        now=batch.now,
+    )
+    limit = check.limit_celsius
+    return EventAnswer(
+        "accepted",
+        facts={"passed": check.passed, "limit_celsius": None if limit is None else float(limit)},
     )
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path
 
 from app.core.db import SessionDep
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
-from app.identity.access import ClockDep
+from app.identity.access import ClockDep, DelivererCaller
 from app.kpi import service
 from app.kpi.api.callers import Admin, FirstDate, KpiReader, LastDate, ScopeText, scope_of
 from app.kpi.api.schemas import (
@@ -21,11 +21,14 @@ from app.kpi.api.schemas import (
     present_kpi,
     present_row,
 )
+from app.kpi.definitions import KpiKey, ScopeKind
 from app.kpi.drilldown import Place, list_kpi_rows
 from app.kpi.models import KpiTarget
+from app.kpi.scopes import Scope
 
 router = APIRouter()
 
+OWN_KEYS = (KpiKey.ON_TIME_RATE, KpiKey.SATISFACTION, KpiKey.COMPLAINT_RATE)
 Key = Annotated[str, Path(max_length=60)]
 
 
@@ -49,6 +52,22 @@ async def read_kpis(
         from_date=first,
         to_date=last,
         scope=asked.text,
+        as_of=now,
+        items=[present_kpi(result) for result in results],
+    )
+
+
+@router.get("/me/month")
+async def read_own_month(caller: DelivererCaller, session: SessionDep, clock: ClockDep) -> KpisOut:
+    """A deliverer's own month to date: on time, satisfaction with him, complaints."""
+    today, now = clock.today(), clock.now()
+    scope = Scope(ScopeKind.DELIVERER, row_id=caller.own_deliverer_id)
+    period = service.read_period(today.replace(day=1), today)
+    results = await service.read_kpis(session, scope=scope, period=period, now=now, keys=OWN_KEYS)
+    return KpisOut(
+        from_date=period.first,
+        to_date=period.last,
+        scope=scope.text,
         as_of=now,
         items=[present_kpi(result) for result in results],
     )
