@@ -52,6 +52,7 @@ from app.orders import models as orders_models
 from app.web.account import pages as account_pages
 from app.web.common.registration import Pages
 from app.web.deliverer import pages as deliverer_pages
+from app.web.manager import pages as manager_pages
 from app.workforce import api as workforce_api
 from app.workforce import models as workforce_models
 
@@ -124,7 +125,7 @@ DOMAINS: tuple[Domain, ...] = (
     Domain("kpi", routers=[kpi_api.router], jobs=kpi_jobs.JOBS, schedules=kpi_jobs.SCHEDULES),
 )
 
-PAGES: tuple[Pages, ...] = (account_pages.PAGES, deliverer_pages.PAGES)
+PAGES: tuple[Pages, ...] = (account_pages.PAGES, manager_pages.PAGES, deliverer_pages.PAGES)
 """Groups of pages, in the order of the navigation."""
 
 MODEL_MODULES = (

@@ -26,6 +26,8 @@ ENTRIES = {
     "common.js": "app/web/common/assets/common.ts",
     "staff.css": "app/web/common/assets/staff.css",
     "docs.js": "app/web/account/assets/docs.ts",
+    "manager.js": "app/web/manager/assets/manager.ts",
+    "manager.css": "app/web/manager/assets/manager.css",
     "deliverer.js": "app/web/deliverer/assets/deliverer.ts",
     "deliverer-theme.js": "app/web/deliverer/assets/theme.ts",
     "deliverer.css": "app/web/deliverer/assets/deliverer.css",
