@@ -53,6 +53,7 @@ from app.web.account import pages as account_pages
 from app.web.common.registration import Pages
 from app.web.customer import pages as customer_pages
 from app.web.deliverer import pages as deliverer_pages
+from app.web.manager import pages as manager_pages
 from app.web.servicedesk import pages as servicedesk_pages
 from app.workforce import api as workforce_api
 from app.workforce import models as workforce_models
@@ -128,6 +129,7 @@ DOMAINS: tuple[Domain, ...] = (
 
 PAGES: tuple[Pages, ...] = (
     account_pages.PAGES,
+    manager_pages.PAGES,
     servicedesk_pages.PAGES,
     deliverer_pages.PAGES,
     customer_pages.PAGES,

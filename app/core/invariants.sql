@@ -297,3 +297,23 @@ SELECT a.account_id, a.id, a.customer_id, a.subject
 FROM access_log a
 LEFT JOIN staff_accounts s ON s.id = a.account_id
 WHERE s.id IS NULL OR btrim(a.reason) = '' OR btrim(a.subject) = ''
+
+-- name: I11 a block's morning adds up to its stops
+SELECT m.block_id, m.service_date, m.due, m.made, m.on_time, n.due AS stops_due,
+       n.made AS stops_made, n.on_time AS stops_on_time
+FROM block_mornings m
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE s.state <> 'withdrawn') AS due,
+           count(*) FILTER (WHERE s.state = 'made') AS made,
+           count(*) FILTER (WHERE s.state = 'made' AND NOT s.bulk_marked AND s.made_at
+               < timezone('Asia/Shanghai', s.service_date + time '07:00')) AS on_time,
+           count(*) FILTER (WHERE s.state = 'failed') AS failed,
+           count(*) FILTER (WHERE s.state = 'withdrawn') AS withdrawn
+    FROM stops s
+    WHERE s.block_id = m.block_id AND s.service_date = m.service_date
+      AND s.customer_kind = 'household'
+) n
+WHERE m.service_date BETWEEN CAST(CAST(:now AS timestamptz) AS date) - 2
+                         AND CAST(CAST(:now AS timestamptz) AS date) + 2
+  AND (m.due, m.made, m.on_time, m.failed, m.withdrawn)
+      IS DISTINCT FROM (n.due, n.made, n.on_time, n.failed, n.withdrawn)

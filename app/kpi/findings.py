@@ -161,6 +161,13 @@ def _note(
     )
 
 
+async def list_running(session: AsyncSession, *, scope: Scope, period: Period) -> list[KpiFinding]:
+    """Findings of a scope and exactly this period that are not closed: one a KPI at most."""
+    return await findings.list_running(
+        session, scope=scope.text, first=period.first, last=period.last
+    )
+
+
 async def view_finding(
     session: AsyncSession, *, finding_id: UUID, station_id: UUID | None
 ) -> tuple[KpiFinding, list[KpiFindingEvent]]:

@@ -21,6 +21,8 @@ from app.kpi.trends import MILLISECOND, count_day
 _MONTH = re.compile(r"(20\d{2})-(0[1-9]|1[0-2])")
 KEPT = frozenset({ScopeKind.OPERATOR, ScopeKind.CITY, ScopeKind.STATION})
 """Scopes whose months are kept."""
+CLOSED_LATE = 6
+"""How many months back the closing of a month is still offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,27 @@ async def read_report(session: AsyncSession, *, month: date, scope: Scope) -> Mo
         raise MonthUnknown
     (report,) = await _reports(session, [found], scope)
     return report
+
+
+async def list_closable(session: AsyncSession, *, today: date) -> list[date]:
+    """The last months that are over, had mornings and have not been closed, the newest first."""
+    closed = {
+        one.month for one in await months.list_months(session, limit=CLOSED_LATE, before=None)
+    }
+    found = []
+    month = today.replace(day=1)
+    for _ in range(CLOSED_LATE):
+        month = (month - timedelta(days=1)).replace(day=1)
+        if month not in closed and await days.has_mornings(session, period_of(month)):
+            found.append(month)
+    return found
+
+
+async def find_report(session: AsyncSession, *, month: date, scope: Scope) -> MonthReport | None:
+    """One month of a scope, None where it has not been closed; raises BadScope below stations."""
+    await _require_kept(session, scope)
+    found = await months.find_month(session, month)
+    return None if found is None else (await _reports(session, [found], scope))[0]
 
 
 async def _require_kept(session: AsyncSession, scope: Scope) -> None:

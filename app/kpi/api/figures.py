@@ -128,7 +128,7 @@ async def list_rows(
         period=service.read_period(first, last),
         now=clock.now(),
         limit=page.limit,
-        after=_read_cursor(page),
+        after=read_row_cursor(page),
         only_missed=only_missed,
     )
     cursor = None
@@ -138,7 +138,8 @@ async def list_rows(
     return Page(items=[present_row(row) for row in found.rows], next_cursor=cursor)
 
 
-def _read_cursor(page: PageRequest) -> tuple[int, Place] | None:
+def read_row_cursor(page: PageRequest) -> tuple[int, Place] | None:
+    """Where a page of rows begins; raises BadCursor."""
     if page.after is None:
         return None
     match page.after:

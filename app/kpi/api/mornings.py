@@ -44,7 +44,7 @@ async def read_morning(
     deliverer show who has the stops.
     """
     asked, now = scope_of(caller, scope), clock.now()
-    board = await _board(hub, session, asked, service_date, now)
+    board = await shared_board(hub, session, asked, service_date, now)
     deliverers = []
     if asked.kind in {ScopeKind.BLOCK, ScopeKind.DELIVERER}:
         deliverers = await count_deliverers(session, scope=asked, rows=board.rows, day=service_date)
@@ -74,7 +74,7 @@ async def list_blocks(
     `risk` (repeatable) keeps blocks with any of these reasons. `sort`: risk, share (the lowest
     first), open (the most first), code, station.
     """
-    board = await _board(hub, session, scope_of(caller, scope), service_date, clock.now())
+    board = await shared_board(hub, session, scope_of(caller, scope), service_date, clock.now())
     found = page_of_blocks(
         board,
         sort=sort,
@@ -89,10 +89,13 @@ async def list_blocks(
     )
 
 
-async def _board(
+async def shared_board(
     hub: MorningHub, session: AsyncSession, scope: Scope, day: date, now: datetime
 ) -> Board:
-    """Large scopes share one reading with the live viewers; small ones are read by themselves."""
+    """Large scopes share one reading with the live viewers; small ones are read by themselves.
+
+    Raises NotFound for a scope that does not exist, BadPeriod.
+    """
     if scope.kind not in {ScopeKind.OPERATOR, ScopeKind.CITY}:
         return await read_board(session, scope=scope, day=day, now=now)
     await require_morning(session, scope=scope, day=day)

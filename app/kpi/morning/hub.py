@@ -21,6 +21,11 @@ from app.kpi.morning.reading import Board, load_board
 from app.kpi.repository import mornings
 from app.kpi.scopes import OPERATOR, Scope
 
+Render = Callable[[Board], str]
+"""What a viewer gets of his scope's board; equal renders are asked once per scope and look.
+
+They must be hashable, and may not depend on anything but the board and themselves."""
+
 log = structlog.get_logger()
 
 TICK_SECONDS = 1.0
@@ -51,6 +56,7 @@ class LiveEvent:
 @dataclass(eq=False, slots=True)
 class _Viewer:
     scope: Scope
+    render: Render
     waiting: asyncio.Queue[LiveEvent] = field(default_factory=lambda: asyncio.Queue(maxsize=1))
     last_id: str | None = None
 
@@ -75,9 +81,7 @@ class _Viewer:
 class MorningHub:
     """Looks at today's morning once per tick while anybody watches, and tells every viewer."""
 
-    def __init__(
-        self, database: Database, clock: BusinessClock, *, render: Callable[[Board], str]
-    ) -> None:
+    def __init__(self, database: Database, clock: BusinessClock, *, render: Render) -> None:
         self.database = database
         self._clock = clock
         self._render = render
@@ -93,17 +97,23 @@ class MorningHub:
         return len(self._viewers)
 
     async def watch(
-        self, scope: Scope, *, last_id: str | None = None, seconds: float = LONGEST_SECONDS
+        self,
+        scope: Scope,
+        *,
+        render: Render | None = None,
+        last_id: str | None = None,
+        seconds: float = LONGEST_SECONDS,
     ) -> AsyncIterator[LiveEvent]:
         """Today's morning of a scope, at once and after every change, for some time.
 
-        `last_id` is the event a viewer has already. The scope must exist and be the viewer's to see.
+        `render` in place of the hub's own; `last_id` is the event a viewer has already. The scope
+        must exist and be the viewer's to see.
         """
-        viewer = _Viewer(scope, last_id=last_id)
+        viewer = _Viewer(scope, render or self._render, last_id=last_id)
         self._viewers.add(viewer)
         try:
             if self._shown is not None and self._is_ticking():
-                viewer.offer(self._event(*self._shown, scope, {}))
+                viewer.offer(self._event(*self._shown, viewer, {}))
             self._keep_ticking()
             ends = asyncio.get_running_loop().time() + seconds
             while (event := await viewer.next_until(ends)) is not None:
@@ -138,16 +148,18 @@ class MorningHub:
         if self._shown is not None and self._shown[0] == found[0]:
             return
         self._shown = found
-        made: dict[Scope, LiveEvent] = {}
+        made: dict[tuple[Scope, Render], LiveEvent] = {}
         for viewer in list(self._viewers):
-            viewer.offer(self._event(*found, viewer.scope, made))
+            viewer.offer(self._event(*found, viewer, made))
+            await asyncio.sleep(0)  # many scopes take a while: requests go on between them
 
     def _event(
-        self, name: str, board: Board, scope: Scope, made: dict[Scope, LiveEvent]
+        self, name: str, board: Board, viewer: _Viewer, made: dict[tuple[Scope, Render], LiveEvent]
     ) -> LiveEvent:
-        if scope not in made:
-            made[scope] = LiveEvent(name, self._render(board.narrowed(scope)))
-        return made[scope]
+        wanted = (viewer.scope, viewer.render)
+        if wanted not in made:
+            made[wanted] = LiveEvent(name, viewer.render(board.narrowed(viewer.scope)))
+        return made[wanted]
 
     def _is_ticking(self) -> bool:
         return self._ticking is not None and not self._ticking.done()

@@ -98,6 +98,16 @@ async def mark_day(session: AsyncSession, day: date, *, mornings: int, now: date
     mark.mornings, mark.computed_at = mornings, now
 
 
+async def has_mornings(session: AsyncSession, period: Period) -> bool:
+    """Whether any block had a morning in a period."""
+    found = await session.scalar(
+        select(BlockMorning.service_date)
+        .where(BlockMorning.service_date.between(period.first, period.last))
+        .limit(1)
+    )
+    return found is not None
+
+
 async def sum_versions(session: AsyncSession, day: date) -> int:
     """The mornings' versions of a day."""
     found = await session.scalar(

@@ -30,6 +30,23 @@ async def find_running(
     return found
 
 
+async def list_running(
+    session: AsyncSession, *, scope: str, first: date, last: date
+) -> list[KpiFinding]:
+    """Findings of a scope and period that are not closed."""
+    found = await session.scalars(
+        select(KpiFinding)
+        .where(
+            KpiFinding.scope == scope,
+            KpiFinding.first_date == first,
+            KpiFinding.last_date == last,
+            KpiFinding.state.in_(RUNNING),
+        )
+        .order_by(KpiFinding.key)
+    )
+    return list(found)
+
+
 async def get_finding(
     session: AsyncSession, finding_id: UUID, *, station_id: UUID | None, lock: bool = False
 ) -> KpiFinding:
