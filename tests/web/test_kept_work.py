@@ -121,7 +121,7 @@ async def test_a_login_in_another_tab_does_not_stop_this_one(
     await other.get_by_text("李敏", exact=True).first.click()
     await other.get_by_role("button", name="退出登录").click()
     await log_in(other)
-    await expect(other.get_by_role("heading", name="李敏，您好")).to_be_visible()
+    await expect(other.get_by_role("heading", name="客服工单")).to_be_visible()
     await page.get_by_role("button", name="保存局部").click()
     await expect(page.locator("#toasts")).to_contain_text("请再提交一次")
     assert workshop.notes == []
