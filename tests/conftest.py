@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.fixtures.application",
     "tests.fixtures.payments",
     "tests.fixtures.figures",
+    "tests.fixtures.logs",
     "tests.fixtures.site",
 ]
 

@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import date
 from typing import Annotated
 from uuid import UUID
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from app.core.db import Database, SessionDep
 from app.core.http import Edge, install_error_handlers
-from app.core.logging import hide_personal_data, set_up_logging, without_personal_data
+from app.core.logging import hide_personal_data, without_personal_data
 from app.core.schemas import Request
 from tests.core.test_http import UUID as UUID_FORM
 
@@ -56,23 +56,6 @@ def small_app(database: Database) -> FastAPI:
         return {"status": "ok"}
 
     return app
-
-
-@pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """Everything that the product's logging writes."""
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    was = structlog.get_config()
-    set_up_logging()
-    structlog.configure(cache_logger_on_first_use=False)
-    stream = io.StringIO()
-    handler = root.handlers[0]
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(stream)
-    yield stream
-    structlog.configure(**was)
-    root.handlers[:], root.level = before, level
 
 
 @pytest.fixture

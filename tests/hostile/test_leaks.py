@@ -1,18 +1,14 @@
 """After a whole story: no phone, name, door or token outside the sealed columns and the SMS."""
 
 import io
-import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import httpx
-import pytest
-import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.base import Base
 from app.core.db import Database
-from app.core.logging import set_up_logging
 from tests.e2e import test_story
 from tests.e2e.conftest import sms
 from tests.factories.notifications import Stage
@@ -22,23 +18,6 @@ from tests.fixtures.payments import Payments
 
 __all__ = ["sms"]
 QUEUE = ("pgqueuer", "pgqueuer_log")
-
-
-@pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """Everything that is logged, as production writes it."""
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    was = structlog.get_config()
-    set_up_logging()
-    structlog.configure(cache_logger_on_first_use=False)
-    stream = io.StringIO()
-    handler = root.handlers[0]
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(stream)
-    yield stream
-    structlog.configure(**was)
-    root.handlers[:], root.level = before, level
 
 
 async def dump(session: AsyncSession) -> str:
