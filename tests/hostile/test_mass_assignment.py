@@ -63,6 +63,13 @@ async def test_what_is_read_only_is_refused_by_name(
     assert await rows(session) == before
 
 
+@pytest.mark.parametrize(
+    "operation", [one for one in with_body() if one.path.startswith(LINKS)], ids=str
+)
+def test_a_body_behind_a_link_takes_no_other_field(operation: Operation) -> None:
+    assert resolved(operation.schema or {})["additionalProperties"] is False
+
+
 def inner_fields(operation: Operation) -> Iterator[str]:
     for choice in resolved(operation.schema or {}).get("oneOf", ()):
         yield from resolved(choice).get("properties", {})
