@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from app.core.embedded import EmbeddedPostgres
@@ -20,7 +22,8 @@ def home() -> Iterator[Path]:
     made.chmod(0o755)
     yield made
     for process in processes_of(made):
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # it may end by itself meanwhile
+            process.kill()
     shutil.rmtree(made)
 
 
