@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from app.core.clock import local_date, wall_now
 from app.core.db import Database
+from app.core.logging import set_up_logging
 from bench import kpi, orders, plan, sync
 from bench.database import Server, make_template, scratch_database, scratch_server
 from bench.figures import Figure, print_figures
@@ -63,7 +65,10 @@ def main(
     names = [only] if only else list(BENCHMARKS)
     if only and only not in BENCHMARKS:
         raise typer.BadParameter(f"no benchmark {only!r}")
-    with scratch_server(var) as server:
+    var.mkdir(parents=True, exist_ok=True)
+    with (var / "bench.log").open("w") as log, scratch_server(var) as server:
+        with redirect_stderr(log):
+            set_up_logging()
         asyncio.run(run_all(server, names, full=full))
 
 
