@@ -30,7 +30,7 @@ class Client:
         )
         writer.write(head.encode() + body)
         answer_head = await reader.readuntil(b"\r\n\r\n")
-        answer = await reader.readexactly(_length_of(answer_head))
+        answer = await reader.readexactly(length_of(answer_head))
         if answer_head[9:10] != b"2":
             raise Refused(f"{method} {path}: {answer_head[9:12].decode()} {answer[:500].decode()}")
         return answer
@@ -43,7 +43,8 @@ class Client:
                 await self._streams[1].wait_closed()
 
 
-def _length_of(head: bytes) -> int:
+def length_of(head: bytes) -> int:
+    """Bytes of the body that follows an answer's head; raises Refused when it does not say."""
     before, found, after = head.lower().partition(b"\r\ncontent-length: ")
     if not found:
         raise Refused(f"an answer without a length: {before[:200]!r}")
