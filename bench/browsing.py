@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from bench.load import Refused, length_of
+from bench.load import Connection, Refused, length_of
 
 COOKIE = "__Host-suixinding"
 """What an installation that is no demo names its cookie."""
-LONGEST_LINE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +20,16 @@ class Page:
 
 
 @dataclass(slots=True)
-class Browser:
-    """One keep-alive connection with the cookie of a session."""
+class Browser(Connection):
+    """A visitor with the cookie of a session."""
 
-    host: str
-    port: int
     token: str
-    _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = field(default=None)
 
     async def get(self, path: str) -> Page:
         """A page, gzipped where the server does so; raises Refused unless its status is 200."""
-        reader, writer = await self._connected()
         loop = asyncio.get_running_loop()
         started = loop.time()
-        writer.write(self._head(path, "accept-encoding: gzip\r\n"))
-        first = await reader.readexactly(1)
+        reader, first = await self.ask(self._head(path, "accept-encoding: gzip\r\n"))
         took = loop.time() - started
         head = first + await reader.readuntil(b"\r\n\r\n")
         body = await reader.readexactly(length_of(head))
@@ -45,9 +38,8 @@ class Browser:
 
     async def listen(self, path: str) -> AsyncIterator[str]:
         """The ids of a stream's events, each once its event is whole; raises Refused."""
-        reader, writer = await self._connected()
-        writer.write(self._head(path, "accept: text/event-stream\r\n"))
-        _require_success(path, await reader.readuntil(b"\r\n\r\n"))
+        reader, first = await self.ask(self._head(path, "accept: text/event-stream\r\n"))
+        _require_success(path, first + await reader.readuntil(b"\r\n\r\n"))
         name = b""
         async for line in reader:
             if line.startswith(b"id: "):
@@ -56,23 +48,11 @@ class Browser:
                 yield name.decode()
                 name = b""
 
-    async def close(self) -> None:
-        """Hang up."""
-        if self._streams is not None:
-            self._streams[1].close()
-            with suppress(ConnectionError):
-                await self._streams[1].wait_closed()
-
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(self.host, self.port, limit=LONGEST_LINE)
-        return self._streams
-
-    def _head(self, path: str, more: str) -> bytes:
+    def _head(self, path: str, more: str) -> str:
         return (
             f"GET {path} HTTP/1.1\r\nhost: {self.host}\r\ncookie: {COOKIE}={self.token}\r\n"
             f"{more}\r\n"
-        ).encode()
+        )
 
 
 def _require_success(path: str, head: bytes) -> None:

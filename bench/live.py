@@ -112,7 +112,7 @@ class Desk:
 
     async def watch(self, count: int) -> Watched:
         """Let so many watch while doors are reported."""
-        async with self._viewers(count) as viewers, asyncio.timeout(None) as patience:
+        async with self._viewers(count) as viewers, asyncio.timeout(PATIENCE_SECONDS) as patience:
             delays = []
             await self._report(viewers)
             await self._counted()
@@ -145,18 +145,20 @@ class Desk:
             Viewer(Browser(HOST, self.port, token_of(MANAGER)), STREAM.format(scope=scope), news)
             for scope in scopes
         ]
-        async with asyncio.TaskGroup() as group:
-            tasks = []
-            for first in range(0, count, AT_ONCE):
-                some = viewers[first : first + AT_ONCE]
-                tasks += [group.create_task(one.listen()) for one in some]
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await _until_known(some, marker=0)
-            yield viewers
-            for task in tasks:
-                task.cancel()
-        for one in viewers:
-            await one.browser.close()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = []
+                for first in range(0, count, AT_ONCE):
+                    some = viewers[first : first + AT_ONCE]
+                    tasks += [group.create_task(one.listen()) for one in some]
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        await _until_known(some, marker=0)
+                yield viewers
+                for task in tasks:
+                    task.cancel()
+        finally:
+            for one in viewers:  # a server that is told to end waits for them
+                await one.browser.close()
 
     async def _counted(self) -> Counted:
         asked = Browser(HOST, self.port, token_of(MANAGER))
