@@ -1,6 +1,6 @@
 """Reading the morning's counts with the names of their places."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -34,7 +34,7 @@ WHERE m.service_date = $1
   AND ($2::uuid[] IS NULL OR m.station_id = ANY($2))
   AND ($3::text IS NULL OR m.city_code = $3)
   AND ($4::uuid IS NULL OR m.block_id = $4)
-  AND m.due + m.withdrawn + m.schools_due > 0
+  AND (m.block_id, m.version) NOT IN (SELECT * FROM unnest($5::uuid[], $6::bigint[]))
 """
 
 _ROUNDS_OF = """
@@ -64,9 +64,13 @@ async def read_marker(session: AsyncSession, day: date) -> int:
 
 
 async def list_blocks(
-    session: AsyncSession, *, scope: Scope, day: date
+    session: AsyncSession, *, scope: Scope, day: date, known: Mapping[UUID, int] | None = None
 ) -> Sequence[asyncpg.Record]:
-    """Counts of the scope's blocks on a date, with names; for a deliverer the blocks he goes round."""
+    """Counts of the scope's blocks on a date, with names; of all blocks for a deliverer.
+
+    Blocks that still have the version that is `known` of them are left out.
+    """
+    versions = known or {}
     station = scope.row_id if scope.kind is ScopeKind.STATION else None
     held = [one for one in {station, scope.within_station_id} if one is not None]
     if len(held) > 1:
@@ -78,6 +82,8 @@ async def list_blocks(
         held or None,
         scope.city_code,
         scope.row_id if scope.kind is ScopeKind.BLOCK else None,
+        list(versions),
+        list(versions.values()),
     )
 
 

@@ -11,9 +11,10 @@ from app.core.clock import local_instant
 from app.core.ids import public_single
 from app.identity.models import Role
 from app.kpi.trends import refresh_days
+from bench.weight import DASHBOARD, in_kb
 from tests.factories.history import SEVEN
 from tests.factories.world import TODAY
-from tests.fixtures.site import PHONE, Site, check_axe, shot
+from tests.fixtures.site import PHONE, Site, check_axe, shot, weight_of
 from tests.web.manager.conftest import Door, Morning, write_past
 
 PAYLOAD = '<img src=x onerror="document.title=1">=1+2'
@@ -34,6 +35,13 @@ async def test_a_door_confirmed_on_a_phone_shows_by_itself(morning: Morning) -> 
     await morning.report(morning.milk, outcome="not_delivered", reason="locked_gate")
     await expect(page.locator("#risks")).to_contain_text("1 户未送达")
     await expect(page.locator("#curve-rows")).to_be_visible()
+
+
+async def test_the_dashboard_is_light(morning: Morning) -> None:
+    await morning.report(morning.neighbour)
+    weights = await weight_of(morning.site, "/manager", Role.MANAGER)
+    assert 5 < in_kb(weights) <= DASHBOARD.most_kb, weights
+    assert "/manager/kpis" in weights
 
 
 async def test_a_dropped_stream_says_until_when_and_comes_back(
