@@ -23,6 +23,7 @@ from app.kpi.morning.rules import (
     total,
 )
 from app.kpi.repository import mornings, targets
+from app.kpi.repository.cash import CashTaken, list_taken
 from app.kpi.rules import percent
 from app.kpi.scopes import Scope
 from app.kpi.service import FIRST_DATE, LAST_DATE, require_scope
@@ -79,6 +80,7 @@ class Board:
     target: Decimal
     marker: int
     rows: Sequence[BlockRow]
+    cash: Sequence[CashTaken]
 
     def narrowed(self, scope: Scope) -> "Board":
         """The board of a scope within this one; a deliverer's is that of the rounds he has."""
@@ -89,6 +91,7 @@ class Board:
             target=self.target,
             marker=self.marker,
             rows=[row for row in self.rows if _holds(scope, row)],
+            cash=[taken for taken in self.cash if _holds(scope, taken)],
         )
 
     @property
@@ -133,7 +136,7 @@ class Board:
         return sorted(parts, key=lambda part: (-part.at_risk, part.title, part.scope.text))
 
 
-def _holds(scope: Scope, row: BlockRow) -> bool:
+def _holds(scope: Scope, row: BlockRow | CashTaken) -> bool:
     if scope.within_station_id not in {None, row.station_id}:
         return False
     match scope.kind:
@@ -181,7 +184,7 @@ async def require_morning(session: AsyncSession, *, scope: Scope, day: date) -> 
 
 
 async def load_board(session: AsyncSession, *, scope: Scope, day: date, now: datetime) -> Board:
-    """The same for a scope that is known to exist: two statements, whatever its size."""
+    """The same for a scope that is known to exist: three statements, whatever its size."""
     own = await targets.targets_on(session, on=day)
     target = own.get(KpiKey.ON_TIME_RATE, DEFINITIONS[KpiKey.ON_TIME_RATE].target)
     found = await mornings.list_blocks(session, scope=scope, day=day)
@@ -218,6 +221,7 @@ async def load_board(session: AsyncSession, *, scope: Scope, day: date, now: dat
         target=target,
         marker=sum(row["version"] for row in found),
         rows=rows,
+        cash=[taken for taken in await list_taken(session, day) if _holds(scope, taken)],
     )
 
 

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import httpx
 import pytest
 from playwright.async_api import expect
 from sqlalchemy import text
@@ -14,6 +15,7 @@ from app.kpi.trends import refresh_days
 from tests.factories.history import SEVEN
 from tests.factories.world import TODAY
 from tests.fixtures.site import PHONE, Site, check_axe, shot
+from tests.orders.test_door_orders import door_order, send
 from tests.web.manager.conftest import Door, Morning, write_past
 
 PAYLOAD = '<img src=x onerror="document.title=1">=1+2'
@@ -34,6 +36,25 @@ async def test_a_door_confirmed_on_a_phone_shows_by_itself(morning: Morning) -> 
     await morning.report(morning.milk, outcome="not_delivered", reason="locked_gate")
     await expect(page.locator("#risks")).to_contain_text("1 户未送达")
     await expect(page.locator("#curve-rows")).to_be_visible()
+
+
+async def test_cash_taken_at_a_door_shows_by_itself(morning: Morning) -> None:
+    site = morning.site
+    page = await site.page("/manager", Role.MANAGER)
+    await expect(page.locator("#live")).to_have_text("实时")
+    total = page.locator("#morning .counts div", has_text="现金收款").locator("dd")
+    await expect(total).to_have_text("¥0.00")
+    await expect(page.locator("#cash")).to_contain_text("还没有上门现金收款")
+    said = door_order(site.world, taken_at=site.clock.now().isoformat())
+    async with httpx.AsyncClient(base_url=f"{site.url}/api/v1") as client:
+        answer = await send(client, site.world, said)
+    assert answer.status_code == 201, answer.text
+    await expect(total).to_have_text("¥105.00")
+    await page.locator("#cash").get_by_role("link", name="徐汇奶站").click()
+    for told in ("送奶员1", "1 笔", "¥105.00"):
+        await expect(page.locator("#cash li")).to_contain_text(told)
+    await check_axe(page)
+    await shot(page, "manager-station")
 
 
 async def test_a_dropped_stream_says_until_when_and_comes_back(
