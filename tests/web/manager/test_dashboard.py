@@ -214,6 +214,7 @@ async def test_three_thousand_blocks_are_read_by_page(site: Site) -> None:
     await expect(rows).to_have_count(1)
     await expect(page).to_have_url(re.compile("q="))
     await check_axe(page)
+    await shot(page, "manager-blocks")
     await page.get_by_label("搜索").fill("没有这样的区块")
     await expect(page.get_by_text("没有符合条件的区块")).to_be_visible()
     await page.get_by_label("搜索").fill("")
