@@ -25,6 +25,16 @@ async def insert_message(session: AsyncSession, values: Mapping[str, Any]) -> bo
     return added is not None
 
 
+async def find_by_cause(
+    session: AsyncSession, *, customer_id: UUID, cause: str
+) -> SmsMessage | None:
+    """The one message of a cause."""
+    found: SmsMessage | None = await session.scalar(
+        select(SmsMessage).where(SmsMessage.customer_id == customer_id, SmsMessage.cause == cause)
+    )
+    return found
+
+
 async def lock_message(
     session: AsyncSession, *, customer_id: UUID, message_id: UUID
 ) -> SmsMessage | None:

@@ -25,6 +25,7 @@ from app.kpi.morning.rules import (
     total,
 )
 from app.kpi.repository import mornings, targets
+from app.kpi.repository.cash import CashTaken, list_taken
 from app.kpi.rules import percent
 from app.kpi.scopes import Scope
 from app.kpi.service import FIRST_DATE, LAST_DATE, require_scope
@@ -82,6 +83,7 @@ class Board:
     target: Decimal
     marker: int
     rows: Sequence[BlockRow]
+    cash: Sequence[CashTaken]
 
     def narrowed(self, scope: Scope) -> "Board":
         """The board of a scope within this one; a deliverer's is that of the rounds he has."""
@@ -94,6 +96,7 @@ class Board:
             target=self.target,
             marker=self.marker,
             rows=[row for row in self.rows if _holds(scope, row)],
+            cash=[taken for taken in self.cash if _holds(scope, taken)],
         )
 
     @property
@@ -145,7 +148,7 @@ class Board:
         return sorted(parts, key=lambda part: (-part.at_risk, part.title, part.scope.text))
 
 
-def _holds(scope: Scope, row: BlockRow) -> bool:
+def _holds(scope: Scope, row: BlockRow | CashTaken) -> bool:
     if scope.within_station_id not in {None, row.station_id}:
         return False
     match scope.kind:
@@ -193,23 +196,22 @@ async def require_morning(session: AsyncSession, *, scope: Scope, day: date) -> 
 
 
 async def load_board(session: AsyncSession, *, scope: Scope, day: date, now: datetime) -> Board:
-    """The same for a scope that is known to exist: two statements, whatever its size."""
-    target = await _target_on(session, day)
+    """The same for a scope that is known to exist: three statements, whatever its size."""
+    ahead = await _look(session, day, now)
     found = await mornings.list_blocks(session, scope=scope, day=day)
     if scope.kind is ScopeKind.DELIVERER and scope.row_id is not None:
         mine = set(await mornings.list_rounds_of(session, deliverer_id=scope.row_id, day=day))
         found = [row for row in found if row["block_id"] in mine]
-    ahead = _Ahead(limit_of(day), now, target)
     return _board(scope, day, ahead, [ahead.read(row) for row in found])
 
 
 async def catch_up(session: AsyncSession, board: Board, *, now: datetime) -> Board:
     """A board as it is now, of which only the blocks whose counts have changed are read anew.
 
-    Names and rounds of the others are those the board has. Two statements. Not for a deliverer's.
+    Names and rounds of the others are those the board has. Three statements. Not for a deliverer's.
     """
     day = board.service_date
-    ahead = _Ahead(limit_of(day), now, await _target_on(session, day))
+    ahead = await _look(session, day, now)
     rows = {row.block_id: ahead.look_again(row) for row in board.rows}
     known = {row.block_id: row.version for row in board.rows}
     for row in await mornings.list_blocks(session, scope=board.scope, day=day, known=known):
@@ -217,18 +219,14 @@ async def catch_up(session: AsyncSession, board: Board, *, now: datetime) -> Boa
     return _board(board.scope, day, ahead, rows.values())
 
 
-async def _target_on(session: AsyncSession, day: date) -> Decimal:
-    own = await targets.targets_on(session, on=day)
-    return own.get(KpiKey.ON_TIME_RATE, DEFINITIONS[KpiKey.ON_TIME_RATE].target)
-
-
 @dataclass(frozen=True, slots=True)
 class _Ahead:
-    """What a block's outlook depends on besides its own counts."""
+    """What a board shows besides its blocks' counts, and their outlook depends on."""
 
     limit_at: datetime
     now: datetime
     target: Decimal
+    cash: Sequence[CashTaken]
 
     def look(self, counts: Counts, pulse: Pulse) -> Outlook:
         return look_ahead(counts, pulse, limit_at=self.limit_at, now=self.now, target=self.target)
@@ -258,6 +256,16 @@ class _Ahead:
         )
 
 
+async def _look(session: AsyncSession, day: date, now: datetime) -> _Ahead:
+    own = await targets.targets_on(session, on=day)
+    return _Ahead(
+        limit_at=limit_of(day),
+        now=now,
+        target=own.get(KpiKey.ON_TIME_RATE, DEFINITIONS[KpiKey.ON_TIME_RATE].target),
+        cash=await list_taken(session, day),
+    )
+
+
 def _board(scope: Scope, day: date, ahead: _Ahead, found: Iterable[BlockRow]) -> Board:
     rows = [
         row for row in found if row.counts.due or row.counts.withdrawn or row.counts.schools_due
@@ -270,6 +278,7 @@ def _board(scope: Scope, day: date, ahead: _Ahead, found: Iterable[BlockRow]) ->
         target=ahead.target,
         marker=sum(row.version for row in rows),
         rows=rows,
+        cash=[taken for taken in ahead.cash if _holds(scope, taken)],
     )
 
 

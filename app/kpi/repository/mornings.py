@@ -13,6 +13,7 @@ from app.core.db import fetch
 from app.customers.models import CustomerKind
 from app.delivery.models import BlockMorning, Stop, StopState
 from app.kpi.definitions import ScopeKind
+from app.kpi.repository.cash import taken_on
 from app.kpi.rules import Period, local_shift
 from app.kpi.scopes import Scope
 from app.workforce.models import Deliverer
@@ -54,10 +55,13 @@ GROUP BY h.block_id
 
 
 async def read_marker(session: AsyncSession, day: date) -> int:
-    """A number that differs after every change of the date's counts."""
+    """A number that grows with every change of the date's counts and every cash receipt."""
     marker = await session.scalar(
-        select(func.coalesce(func.sum(BlockMorning.version), 0)).where(
-            BlockMorning.service_date == day
+        select(
+            select(func.coalesce(func.sum(BlockMorning.version), 0))
+            .where(BlockMorning.service_date == day)
+            .scalar_subquery()
+            + taken_on(day).scalar_subquery()
         )
     )
     return int(marker or 0)

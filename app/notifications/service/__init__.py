@@ -2,6 +2,7 @@
 
 from app.notifications.service._messages import (
     SmsShown,
+    find_parameters,
     list_messages,
     list_own_messages,
     send_sms,
@@ -15,6 +16,7 @@ __all__ = [
     "SEND_JOB",
     "DeliveryReport",
     "SmsShown",
+    "find_parameters",
     "list_messages",
     "list_own_messages",
     "prune",

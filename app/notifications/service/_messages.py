@@ -131,3 +131,11 @@ async def list_own_messages(session: AsyncSession, *, customer_id: UUID) -> list
         }
         for row in rows
     ]
+
+
+async def find_parameters(
+    session: AsyncSession, *, customer_id: UUID, cause: str
+) -> dict[str, str] | None:
+    """What the message of a cause says, by variable; None without one. Never to be logged."""
+    message = await repository.find_by_cause(session, customer_id=customer_id, cause=cause)
+    return None if message is None else open_parameters(message)
