@@ -1,25 +1,43 @@
-"""All SQL of notifications."""
+"""SQL of messages, attempts and reports."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.errors import NotFound
 from app.core.ids import HOUSE
-from app.notifications.models import SmsMessage, SmsReceipt
+from app.notifications.models import SmsAttempt, SmsMessage, SmsReceipt, SmsReply
 from app.notifications.states import OPEN_STATUSES, SmsStatus
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which messages are wanted; what is None does not matter. Instants UTC, `to_at` excluded."""
+
+    customer_id: UUID | None = None
+    phone_index: bytes | None = field(default=None, repr=False)
+    cause: str | None = None
+    """The beginning of the cause."""
+    template: str | None = None
+    status: SmsStatus | None = None
+    from_at: datetime | None = None
+    to_at: datetime | None = None
+
+
 async def insert_message(session: AsyncSession, values: Mapping[str, Any]) -> bool:
-    """Add a message; false when its cause has one already."""
+    """Add a message; false when its cause has one of its kind already."""
     added = await session.scalar(
         insert(SmsMessage)
         .values(**values)
-        .on_conflict_do_nothing(index_elements=[SmsMessage.customer_id, SmsMessage.cause])
+        .on_conflict_do_nothing(
+            index_elements=[SmsMessage.customer_id, SmsMessage.cause, SmsMessage.template]
+        )
         .returning(SmsMessage.message_id)
     )
     return added is not None
@@ -38,19 +56,96 @@ async def lock_message(
     return found
 
 
+async def get_message(session: AsyncSession, *, customer_id: UUID, message_id: UUID) -> SmsMessage:
+    """A message; raises NotFound."""
+    found = await session.get(SmsMessage, (customer_id, message_id), populate_existing=True)
+    if found is None:
+        raise NotFound
+    return found
+
+
 async def list_messages(
-    session: AsyncSession, *, customer_id: UUID, before: UUID | None = None, limit: int
+    session: AsyncSession, *, customer_id: UUID, limit: int
 ) -> list[SmsMessage]:
     """A customer's messages, newest first (ids sort by time)."""
+    return list(
+        await session.scalars(
+            select(SmsMessage)
+            .where(SmsMessage.customer_id == customer_id)
+            .order_by(SmsMessage.message_id.desc())
+            .limit(limit)
+        )
+    )
+
+
+async def list_newest(
+    session: AsyncSession,
+    wanted: Filter,
+    *,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[SmsMessage]:
+    """Messages that a filter lets through, newest first."""
     query = (
         select(SmsMessage)
-        .where(SmsMessage.customer_id == customer_id)
-        .order_by(SmsMessage.message_id.desc())
+        .order_by(SmsMessage.created_at.desc(), SmsMessage.message_id.desc())
         .limit(limit)
     )
+    exact = {
+        SmsMessage.customer_id: wanted.customer_id,
+        SmsMessage.phone_index: wanted.phone_index,
+        SmsMessage.template: wanted.template,
+        SmsMessage.status: wanted.status,
+    }
+    query = query.where(*(column == value for column, value in exact.items() if value is not None))
+    if wanted.cause is not None:
+        query = query.where(SmsMessage.cause.startswith(wanted.cause, autoescape=True))
+    if wanted.from_at is not None:
+        query = query.where(SmsMessage.created_at >= wanted.from_at)
+    if wanted.to_at is not None:
+        query = query.where(SmsMessage.created_at < wanted.to_at)
     if before is not None:
-        query = query.where(SmsMessage.message_id < before)
+        query = query.where(tuple_(SmsMessage.created_at, SmsMessage.message_id) < before)
     return list(await session.scalars(query))
+
+
+async def list_attempts(
+    session: AsyncSession, *, customer_id: UUID, message_id: UUID
+) -> list[SmsAttempt]:
+    """The attempts of a message, oldest first."""
+    return list(
+        await session.scalars(
+            select(SmsAttempt)
+            .where(SmsAttempt.customer_id == customer_id, SmsAttempt.message_id == message_id)
+            .order_by(SmsAttempt.attempt_no)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+async def count_resends(session: AsyncSession, *, customer_id: UUID, message_id: UUID) -> int:
+    """How often a person had a message sent once more."""
+    found = await session.scalar(
+        select(func.count())
+        .select_from(SmsMessage)
+        .where(SmsMessage.customer_id == customer_id, SmsMessage.resend_of == message_id)
+    )
+    return found or 0
+
+
+async def has_newer(session: AsyncSession, message: SmsMessage) -> bool:
+    """Whether the phone was written a newer message of the same kind."""
+    found = await session.scalar(
+        select(SmsMessage.message_id)
+        .where(
+            SmsMessage.phone_index == message.phone_index,
+            SmsMessage.template == message.template,
+            SmsMessage.created_at >= message.created_at,
+            SmsMessage.message_id > message.message_id,
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 async def list_due(session: AsyncSession, *, wall: datetime, limit: int) -> list[tuple[UUID, UUID]]:
@@ -64,15 +159,15 @@ async def list_due(session: AsyncSession, *, wall: datetime, limit: int) -> list
     return [(row.customer_id, row.message_id) for row in rows]
 
 
-async def fail_expired(session: AsyncSession, *, wall: datetime) -> int:
+async def expire_queued(session: AsyncSession, *, wall: datetime) -> int:
     """Give up what was not sent in time; answers how many."""
-    failed = await session.scalars(
+    expired = await session.scalars(
         update(SmsMessage)
         .where(SmsMessage.status == SmsStatus.QUEUED, SmsMessage.send_before_at <= wall)
-        .values(status=SmsStatus.FAILED, failure="expired")
+        .values(status=SmsStatus.EXPIRED)
         .returning(SmsMessage.message_id)
     )
-    return len(failed.all())
+    return len(expired.all())
 
 
 async def blank_messages(session: AsyncSession, *, customer_id: UUID) -> None:
@@ -82,10 +177,25 @@ async def blank_messages(session: AsyncSession, *, customer_id: UUID) -> None:
         .where(SmsMessage.customer_id == customer_id, SmsMessage.status.in_(OPEN_STATUSES))
         .values(status=SmsStatus.FAILED, failure="erased")
     )
+    indexes = list(
+        await session.scalars(
+            select(SmsMessage.phone_index)
+            .where(SmsMessage.customer_id == customer_id, SmsMessage.phone_index.is_not(None))
+            .distinct()
+        )
+    )
+    await session.execute(
+        update(SmsReply)
+        .where(SmsReply.phone_index.in_(indexes))
+        .values(phone_sealed=b"", content_sealed=b"", phone_index=None)
+    )
+    await session.execute(
+        update(SmsAttempt).where(SmsAttempt.customer_id == customer_id).values(phone_index=None)
+    )
     await session.execute(
         update(SmsMessage)
         .where(SmsMessage.customer_id == customer_id)
-        .values(phone_sealed=b"", parameters_sealed=b"")
+        .values(phone_sealed=b"", parameters_sealed=b"", phone_index=None)
     )
 
 
