@@ -42,6 +42,7 @@ from app.orders.service.paying import start_payment
 from app.orders.service.placing import Placed, WantedLine, require_agreement, write_placed
 from app.orders.states import AgreementChannel, OrderSource, OrderStatus
 
+TEMPLATE = "phone_order_link"
 MOST_LINKS = 5
 """How often the link of one order is sent."""
 
@@ -124,7 +125,7 @@ async def _send_link(session: AsyncSession, order: Order, *, round_no: int, now:
         session,
         customer_id=order.customer_id,
         phone=await contact_phone(session, customer_id=order.customer_id),
-        template="phone_order_link",
+        template=TEMPLATE,
         parameters={
             "order": order.order_no,
             "amount": yuan_text(order.price_fen),
@@ -177,7 +178,9 @@ async def find_pay_address(
     Whoever has it may accept the agreement and pay: never to be logged or kept.
     """
     sent = await count_sent(session, customer_id=customer_id, order_id=order_id)
-    said = await find_parameters(session, customer_id=customer_id, cause=_cause(order_id, sent))
+    said = await find_parameters(
+        session, customer_id=customer_id, cause=_cause(order_id, sent), template=TEMPLATE
+    )
     if not said:
         return None
     try:
