@@ -6,29 +6,93 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.core.money import Fen
-from app.core.schemas import Answer, OptionalText, Request
+from app.core.schemas import Answer, OptionalText, Request, ShortText
+from app.orders.schemas import EveryDays, Weekdays
+from app.orders.states import ChangeStatus
+
+LineId = ShortText
+Settle = Literal["period", "money"]
+WholeNumber = Annotated[int, Field(ge=-9999, le=9999, strict=True)]
+"""The domain says which quantities are possible, with a code of its own."""
 
 
-class SkipIn(Request):
-    """No milk on one day; it rolls to the end."""
+class OnLine(Request):
+    """A change that may name one line of the order; needed when there are several."""
+
+    line_id: LineId | None = None
+
+
+class SkipIn(OnLine):
+    """No milk on one day; it rolls to the end, or becomes balance (`settle: money`)."""
 
     kind: Literal["skip"]
     date: date
+    settle: Settle = "period"
 
 
-class PauseIn(Request):
-    """No milk from a day to a day (both included); it rolls to the end."""
+class PauseIn(OnLine):
+    """No milk from a day to a day (both included), or until a resume when no last day is named.
+
+    What was not brought rolls to the end, or becomes balance (`settle: money`).
+    """
 
     kind: Literal["pause"]
     from_date: date
-    until_date: date
+    until_date: date | None = None
+    settle: Settle = "period"
 
 
-class ResumeIn(Request):
+class ResumeIn(OnLine):
     """Milk again from a day on (恢复出奶); later pauses and skips fall away."""
 
     kind: Literal["resume"]
     from_date: date
+
+
+class OneDayQuantityIn(OnLine):
+    """Another quantity on one day."""
+
+    kind: Literal["one_day_quantity"]
+    date: date
+    quantity: WholeNumber
+
+
+class OneDayProductIn(OnLine):
+    """Another product on one day, bottle for bottle; the difference is credited or paid."""
+
+    kind: Literal["one_day_product"]
+    date: date
+    product_id: ShortText
+
+
+class ChangeQuantityIn(OnLine):
+    """Another quantity on every delivery day, from a day on or as soon as possible."""
+
+    kind: Literal["change_quantity"]
+    from_date: date | None = None
+    quantity: WholeNumber
+
+
+class DatedQuantityIn(Request):
+    """Bottles of one date."""
+
+    date: date
+    quantity: WholeNumber
+
+
+class Dates(Request):
+    """Milk on these dates only until the last of them, and then as before."""
+
+    kind: Literal["dates"]
+    dates: Annotated[list[DatedQuantityIn], Field(min_length=1, max_length=62)]
+
+
+class ChangePatternIn(OnLine):
+    """Other delivery days, from a day on or as soon as possible."""
+
+    kind: Literal["change_pattern"]
+    from_date: date | None = None
+    pattern: Annotated[EveryDays | Weekdays | Dates, Field(discriminator="kind")]
 
 
 class CancelIn(Request):
@@ -38,7 +102,17 @@ class CancelIn(Request):
     reason: OptionalText | None = None
 
 
-ChangeIn = Annotated[SkipIn | PauseIn | ResumeIn | CancelIn, Field(discriminator="kind")]
+ChangeIn = Annotated[
+    SkipIn
+    | PauseIn
+    | ResumeIn
+    | OneDayQuantityIn
+    | OneDayProductIn
+    | ChangeQuantityIn
+    | ChangePatternIn
+    | CancelIn,
+    Field(discriminator="kind"),
+]
 
 
 class ChangedDayOut(Answer):
@@ -49,14 +123,24 @@ class ChangedDayOut(Answer):
     bottles_after: int
 
 
+class ChangedProductOut(Answer):
+    """A day that brings another product than before."""
+
+    date: date
+    product_before: str
+    product_after: str
+
+
 class LineEffectOut(Answer):
     """What a change does to one line."""
 
     line_id: str
     days: list[ChangedDayOut]
+    products: list[ChangedProductOut]
     end_date_before: date | None
     end_date_after: date | None
     refund_fen: Fen
+    credit_fen: Fen
 
 
 class PreviewOut(Answer):
@@ -66,6 +150,9 @@ class PreviewOut(Answer):
     effective_date: date
     first_possible_date: date
     refund_fen: Fen
+    credit_fen: Fen
+    pay_fen: Fen
+    resumes_date: date | None
     lines: list[LineEffectOut]
     token: str
 
@@ -77,11 +164,28 @@ class ChangeApplyIn(Request):
 
 
 class ChangeOut(Answer):
-    """The receipt of a change."""
+    """The receipt of a change; one that costs money waits for its payment."""
 
     id: str
     kind: str
+    label: str
+    status: ChangeStatus
+    status_label: str
     effective_date: date
     refund_fen: Fen
+    credit_fen: Fen
+    pay_fen: Fen
+    pay_before_at: datetime | None
+    rule: str | None
+    resumes_date: date | None
+    undoable: bool
+    """Whether its kind can be undone; whether it still can, undoing says."""
     lines: list[LineEffectOut]
+    actor: str
     at: datetime
+
+
+class ChangesOut(Answer):
+    """Changes of an order, oldest first."""
+
+    items: list[ChangeOut]

@@ -6,16 +6,6 @@ from uuid import UUID
 
 from app.billing.models import Payment, PaymentChannel
 from app.core.ids import public_pair, public_single, read_single
-from app.orders.change_schemas import (
-    CancelIn,
-    ChangedDayOut,
-    ChangeIn,
-    ChangeOut,
-    LineEffectOut,
-    PauseIn,
-    PreviewOut,
-    ResumeIn,
-)
 from app.orders.models import Order, OrderChange, OrderHistory, OrderLine
 from app.orders.repository import pattern_of
 from app.orders.rules import end_date
@@ -36,7 +26,6 @@ from app.orders.schemas import (
 )
 from app.orders.service.doorstep import DoorOrder
 from app.orders.service.placing import Placed, QuotedLine, QuoteResult, terms_for
-from app.orders.service.previews import Effect, WantedChange
 from app.orders.service.reading import OrderView
 from app.orders.service.reviewing import REASON_LABELS, WaitingReview
 from app.orders.states import LABELS
@@ -177,57 +166,6 @@ def payment_out(payment: Payment) -> PaymentStarted:
         expires_at=payment.expires_at,
         handle=payment.handle,
     )
-
-
-def wanted_change(body: ChangeIn) -> WantedChange:
-    """The domain's value of a change."""
-    if isinstance(body, CancelIn):
-        return WantedChange(kind="cancel", reason=body.reason)
-    if isinstance(body, PauseIn):
-        return WantedChange(kind="pause", first_date=body.from_date, last_date=body.until_date)
-    if isinstance(body, ResumeIn):
-        return WantedChange(kind="resume", first_date=body.from_date)
-    return WantedChange(kind="skip", first_date=body.date, last_date=body.date)
-
-
-def preview_out(customer_id: UUID, effect: Effect, token: str) -> PreviewOut:
-    """What would happen."""
-    return PreviewOut(
-        kind=effect.wanted.kind,
-        effective_date=effect.effective_date,
-        first_possible_date=effect.first_possible_date,
-        refund_fen=effect.refund_fen,
-        lines=_effects(customer_id, effect),
-        token=token,
-    )
-
-
-def change_out(change: OrderChange, effect: Effect) -> ChangeOut:
-    """The receipt."""
-    return ChangeOut(
-        id=public_pair("chg", change.customer_id, change.change_id),
-        kind=change.kind,
-        effective_date=change.effective_date,
-        refund_fen=effect.refund_fen,
-        lines=_effects(change.customer_id, effect),
-        at=change.at,
-    )
-
-
-def _effects(customer_id: UUID, effect: Effect) -> list[LineEffectOut]:
-    return [
-        LineEffectOut(
-            line_id=public_pair("lin", customer_id, line.order_line_id),
-            days=[
-                ChangedDayOut(date=day, bottles_before=old, bottles_after=new)
-                for day, old, new in line.days
-            ],
-            end_date_before=line.end_before,
-            end_date_after=line.end_after,
-            refund_fen=line.refund_fen,
-        )
-        for line in effect.lines
-    ]
 
 
 def review_out(waiting: WaitingReview) -> ReviewOut:

@@ -1,5 +1,15 @@
 """All SQL of orders, cut by noun."""
 
+from app.orders.repository.changes import (
+    find_later_change,
+    get_change,
+    list_changes,
+    list_stops,
+    move_change,
+    set_unscheduled,
+    unscheduled_of,
+)
+from app.orders.repository.moves import entitle, list_moves, list_moves_of
 from app.orders.repository.numbers import (
     claim_number,
     current_agreement,
@@ -15,7 +25,6 @@ from app.orders.repository.orders import (
     entitled,
     get_order,
     insert_order,
-    list_changes,
     list_history,
     list_lines,
     list_orders,
@@ -24,10 +33,19 @@ from app.orders.repository.orders import (
     lock_order,
     stuck_in_review,
 )
+from app.orders.repository.phases import (
+    Turn,
+    add_turn,
+    course_of,
+    drop_turns,
+    list_turns,
+    placement_of,
+)
 from app.orders.repository.reviews import Candidate, read_candidates, waiting_reviews
 from app.orders.repository.terms import (
     follow_address,
     insert_terms,
+    join_terms,
     list_terms,
     pattern_of,
     replace_terms,
@@ -36,32 +54,48 @@ from app.orders.repository.terms import (
 
 __all__ = [
     "Candidate",
+    "Turn",
     "add_history",
+    "add_turn",
     "change_status",
     "claim_number",
     "count_running",
+    "course_of",
     "current_agreement",
     "current_version",
+    "drop_turns",
     "due_to_expire",
+    "entitle",
     "entitled",
+    "find_later_change",
     "find_number",
     "follow_address",
+    "get_change",
     "get_order",
     "insert_order",
     "insert_terms",
+    "join_terms",
     "known_numbers",
     "list_changes",
     "list_history",
     "list_lines",
+    "list_moves",
+    "list_moves_of",
     "list_orders",
     "list_running",
+    "list_stops",
     "list_terms",
+    "list_turns",
     "lock_bill",
     "lock_order",
+    "move_change",
     "pattern_of",
+    "placement_of",
     "read_candidates",
     "replace_terms",
+    "set_unscheduled",
     "stuck_in_review",
     "term_values",
+    "unscheduled_of",
     "waiting_reviews",
 ]

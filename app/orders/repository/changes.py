@@ -1,0 +1,135 @@
+"""Changes of orders: accepted ones, those that wait, and what they say about a line."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.ids import new_id
+from app.orders.changes.spells import Stop
+from app.orders.errors import ChangeUnknown
+from app.orders.models import ChangeHistory, OrderChange, OrderLine
+from app.orders.states import CHANGE_MOVES, ChangeStatus
+
+STOPS = ("skip", "pause", "resume")
+
+
+async def list_changes(
+    session: AsyncSession, customer_id: UUID, order_id: UUID
+) -> list[OrderChange]:
+    """Changes of an order, oldest first."""
+    found = await session.scalars(
+        select(OrderChange)
+        .where(OrderChange.customer_id == customer_id, OrderChange.order_id == order_id)
+        .order_by(OrderChange.change_id)
+    )
+    return list(found)
+
+
+async def get_change(
+    session: AsyncSession, customer_id: UUID, change_id: UUID, *, lock: bool = False
+) -> OrderChange:
+    """One change, read anew, locked if asked; raises ChangeUnknown."""
+    change = await session.get(
+        OrderChange,
+        (customer_id, change_id),
+        with_for_update=lock or None,
+        populate_existing=True,
+    )
+    if change is None:
+        raise ChangeUnknown
+    return change
+
+
+async def find_later_change(session: AsyncSession, change: OrderChange) -> OrderChange | None:
+    """The first change of the same order that happened after another and stands."""
+    found: OrderChange | None = await session.scalar(
+        select(OrderChange)
+        .where(
+            OrderChange.customer_id == change.customer_id,
+            OrderChange.order_id == change.order_id,
+            OrderChange.change_id > change.change_id,
+            OrderChange.status == ChangeStatus.APPLIED,
+        )
+        .order_by(OrderChange.change_id)
+        .limit(1)
+    )
+    return found
+
+
+async def list_stops(
+    session: AsyncSession, orders: Collection[tuple[UUID, UUID]]
+) -> dict[UUID, list[Stop]]:
+    """Accepted skips, pauses and resumes by order, oldest first; keys (customer_id, order_id)."""
+    stops: dict[UUID, list[Stop]] = defaultdict(list)
+    if orders:
+        rows = await session.scalars(
+            select(OrderChange)
+            .where(
+                tuple_(OrderChange.customer_id, OrderChange.order_id).in_(orders),
+                OrderChange.kind.in_(STOPS),
+                OrderChange.status == ChangeStatus.APPLIED,
+            )
+            .order_by(OrderChange.order_id, OrderChange.change_id)
+        )
+        for row in rows:
+            stops[row.order_id].append(_stop(row))
+    return stops
+
+
+def _stop(row: OrderChange) -> Stop:
+    last, line_id = row.request.get("last_date"), row.request.get("line_id")
+    return Stop(
+        kind=row.kind,
+        line_id=None if line_id is None else UUID(line_id),
+        first=row.effective_date,
+        last=None if last is None else date.fromisoformat(last),
+    )
+
+
+def move_change(
+    session: AsyncSession,
+    change: OrderChange,
+    wanted: ChangeStatus | None,
+    *,
+    at: datetime,
+    actor: str,
+    reason: str | None = None,
+) -> None:
+    """Move a change along the table, with its history; None: it has just been written.
+
+    Raises MoveNotAllowed.
+    """
+    before = None if wanted is None else change.status
+    if wanted is not None:
+        CHANGE_MOVES.require(change.status, wanted)
+        change.status = wanted
+    session.add(
+        ChangeHistory(
+            customer_id=change.customer_id,
+            entry_id=new_id(),
+            change_id=change.change_id,
+            from_status=None if before is None else before.value,
+            to_status=change.status.value,
+            at=at,
+            actor=actor,
+            reason=reason,
+        )
+    )
+
+
+def unscheduled_of(line: OrderLine) -> Counter[UUID]:
+    """Bottles of a line that wait for somebody to resume, by product."""
+    if line.unscheduled_products is None:
+        return Counter({line.product_id: line.unscheduled_bottles})
+    return Counter({UUID(key): count for key, count in line.unscheduled_products.items()})
+
+
+def set_unscheduled(line: OrderLine, stock: Counter[UUID]) -> None:
+    """Let these bottles of a line wait."""
+    line.unscheduled_bottles = stock.total()
+    mixed = {str(key): count for key, count in stock.items() if count}
+    line.unscheduled_products = None if set(mixed) <= {str(line.product_id)} else mixed
