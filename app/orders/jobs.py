@@ -3,9 +3,11 @@
 from datetime import time, timedelta
 from uuid import UUID
 
+from app.core.ids import HOUSE
 from app.core.jobs import JobContext, JobSpec, Payload, enqueue_many
 from app.core.schedule import Schedule
 from app.orders import repository, service
+from app.orders.changes.telling import tell_resuming
 from app.orders.service.paying import REVIEW_JOB
 
 STUCK_AFTER = timedelta(minutes=2)
@@ -47,12 +49,22 @@ async def complete_ended(context: JobContext, _: Payload) -> None:
         await service.complete_ended_orders(session, now=context.clock.now())
 
 
+async def tell_resumed(context: JobContext, _: Payload) -> None:
+    """Tell households whose pause ends tomorrow that milk comes again; each once."""
+    after: UUID | None = HOUSE
+    while after is not None:
+        async with context.database.transaction() as session:
+            after = await tell_resuming(session, after=after, limit=BATCH, now=context.clock.now())
+
+
 JOBS: list[JobSpec] = [
     JobSpec(REVIEW_JOB, review_order),
     JobSpec("orders.sweep", sweep),
     JobSpec("orders.complete_ended", complete_ended),
+    JobSpec("orders.tell_resumed", tell_resumed),
 ]
 SCHEDULES: list[Schedule] = [
     Schedule("orders.sweep", every=timedelta(minutes=1), catch_up=timedelta(minutes=5)),
     Schedule("orders.complete_ended", at=time(2, 30)),
+    Schedule("orders.tell_resumed", at=time(9, 0)),
 ]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.billing.models import Payment, PaymentChannel
 from app.core.ids import public_pair, public_single, read_single
+from app.orders.changes.wanted import pattern_as_json
 from app.orders.models import Order, OrderChange, OrderHistory, OrderLine
 from app.orders.repository import pattern_of
 from app.orders.rules import end_date
@@ -84,7 +85,14 @@ def placed_out(placed: Placed) -> OrderOut:
 def order_out(view: OrderView) -> OrderOut:
     """An order as it stands."""
     lines = [
-        _line(item.line, pattern_out(item.line), end=item.end_date, left=item.bottles_left)
+        _line(
+            item.line,
+            pattern_out(item.line)
+            if item.placement is None
+            else pattern_as_json(item.placement.pattern),
+            end=item.end_date,
+            left=item.bottles_left,
+        )
         for item in view.lines
     ]
     return _order(view.order, lines, shown=view.shown_status, label=view.label)
@@ -130,13 +138,7 @@ def _line(line: OrderLine, pattern: dict[str, Any], *, end: Any, left: int) -> L
 
 def pattern_out(line: OrderLine) -> dict[str, Any]:
     """The pattern of a line as it was ordered."""
-    if line.weekday_quantities is not None:
-        return {"kind": "weekdays", "quantities": list(line.weekday_quantities)}
-    return {
-        "kind": "every_days",
-        "interval_days": line.interval_days,
-        "quantity": line.quantity,
-    }
+    return pattern_as_json(pattern_of(line))
 
 
 def history_out(moves: Sequence[OrderHistory], changes: Sequence[OrderChange]) -> OrderHistoryOut:

@@ -1,9 +1,11 @@
 """All SQL of orders, cut by noun."""
 
 from app.orders.repository.changes import (
+    Resuming,
     find_later_change,
     get_change,
     list_changes,
+    list_resuming,
     list_stops,
     move_change,
     set_unscheduled,
@@ -54,6 +56,7 @@ from app.orders.repository.terms import (
 
 __all__ = [
     "Candidate",
+    "Resuming",
     "Turn",
     "add_history",
     "add_turn",
@@ -82,6 +85,7 @@ __all__ = [
     "list_moves",
     "list_moves_of",
     "list_orders",
+    "list_resuming",
     "list_running",
     "list_stops",
     "list_terms",

@@ -2,10 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
@@ -133,3 +134,45 @@ def set_unscheduled(line: OrderLine, stock: Counter[UUID]) -> None:
     line.unscheduled_bottles = stock.total()
     mixed = {str(key): count for key, count in stock.items() if count}
     line.unscheduled_products = None if set(mixed) <= {str(line.product_id)} else mixed
+
+
+_RESUMING = """
+SELECT c.customer_id, c.change_id, o.order_no, c.resumes_date
+FROM order_changes c
+JOIN orders o ON o.customer_id = c.customer_id AND o.order_id = c.order_id
+    AND o.status = 'delivering'
+WHERE c.resumes_date = :tomorrow AND c.status = 'applied'
+  AND NOT EXISTS (
+      SELECT FROM order_changes later
+      WHERE later.customer_id = c.customer_id AND later.order_id = c.order_id
+        AND later.change_id > c.change_id AND later.status = 'applied'
+        AND later.kind IN ('pause', 'resume'))
+  AND EXISTS (
+      SELECT FROM order_lines l
+      JOIN order_terms t ON t.customer_id = l.customer_id AND t.order_line_id = l.order_line_id
+          AND t.valid @> CAST(:tomorrow AS date)
+      WHERE l.customer_id = c.customer_id AND l.order_id = c.order_id)
+  AND c.change_id > CAST(:after AS uuid)
+ORDER BY c.change_id
+LIMIT :limit
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Resuming:
+    """An order to whose door milk comes again by itself."""
+
+    customer_id: UUID
+    change_id: UUID
+    order_no: str
+    resumes_date: date
+
+
+async def list_resuming(
+    session: AsyncSession, *, tomorrow: date, after: UUID, limit: int
+) -> list[Resuming]:
+    """Pauses that end by themselves on a day, unless something later was asked for."""
+    rows = await session.execute(
+        text(_RESUMING), {"tomorrow": tomorrow, "after": after, "limit": limit}
+    )
+    return [Resuming(*row) for row in rows]
