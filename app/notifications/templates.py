@@ -63,6 +63,10 @@ TEMPLATES: Mapping[str, Template] = _listed(
     Template("order_address_unclear", "您的订单${order}的地址需要核对，我们会尽快与您确认。"),
     Template("refund_done", "您的订单${order}已退款${amount}元，款项已退回原支付渠道。"),
     Template("order_change", "您的订单${order}已变更：${what}，自${date}起生效。"),
+    Template(
+        "change_refused",
+        "很抱歉，您的订单${order}的变更（${what}）未能生效，已付${amount}元将原路退回。",
+    ),
     Template("milk_resumed", "您的订单${order}将于${date}恢复送奶。"),
     Template("renewal_reminder", "您的订单${order}将于${date}送完，如需继续请及时续订。"),
     Template("day_withdrawn", "${date}因${reason}暂停送奶，您的奶顺延至${new_end}，敬请谅解。"),

@@ -95,6 +95,19 @@ class ChangePatternIn(OnLine):
     pattern: Annotated[EveryDays | Weekdays | Dates, Field(discriminator="kind")]
 
 
+class SwapIn(OnLine):
+    """Another product for all that is still to come (随心换).
+
+    `settle: money` keeps the bottles (a dearer product is paid, a cheaper one credited), `period`
+    keeps the value (fewer bottles of a dearer product, more of a cheaper one).
+    """
+
+    kind: Literal["swap"]
+    from_date: date | None = None
+    product_id: ShortText
+    settle: Settle = "period"
+
+
 class CancelIn(Request):
     """End the order; what was delivered is kept, the rest is refunded."""
 
@@ -110,6 +123,7 @@ ChangeIn = Annotated[
     | OneDayProductIn
     | ChangeQuantityIn
     | ChangePatternIn
+    | SwapIn
     | CancelIn,
     Field(discriminator="kind"),
 ]

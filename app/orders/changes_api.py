@@ -1,13 +1,16 @@
-"""JSON endpoints of changes: preview, do, undo, list."""
+"""JSON endpoints of changes: preview, do, pay, undo, list."""
 
-from fastapi import APIRouter, Response
+from uuid import UUID
 
-from app.core.db import SessionDep
+from fastapi import APIRouter, Request, Response
+
+from app.billing.service import ask_channel
+from app.core.db import Database, SessionDep
 from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
-from app.core.ids import read_pair
+from app.core.ids import named_id, read_pair
 from app.core.runtime import keys
-from app.identity.access import ClockDep
+from app.identity.access import ClockDep, CustomerCaller
 from app.orders import changes_presenting as presenting
 from app.orders import repository, service
 from app.orders.callers import OrderChanger, OrderReader, own_order
@@ -18,6 +21,8 @@ from app.orders.change_schemas import (
     ChangesOut,
     PreviewOut,
 )
+from app.orders.presenting import payment_out
+from app.orders.schemas import PaymentIn, PaymentStarted
 
 router = APIRouter()
 
@@ -84,15 +89,55 @@ async def undo_change(
 ) -> Response:
     """Take back a change that has not begun: days, bottles and money as they were."""
     customer_id, row_id = own_order(caller, order_id)
-    owner, change_row_id = read_pair("chg", change_id)
-    if owner != customer_id:
-        raise NotFound
     change = await service.undo_change(
         session,
         customer_id=customer_id,
         order_id=row_id,
-        change_id=change_row_id,
+        change_id=_change_of(customer_id, change_id),
         actor=caller.actor,
         now=clock.now(),
     )
     return await call.remember(session, 201, presenting.change_out(change))
+
+
+@router.post(
+    "/orders/{order_id}/changes/{change_id}/payments",
+    status_code=201,
+    response_model=PaymentStarted,
+)
+async def pay_change(
+    order_id: str,
+    change_id: str,
+    body: PaymentIn,
+    request: Request,
+    caller: CustomerCaller,
+    call: IdempotentDep,
+    clock: ClockDep,
+) -> Response:
+    """Start the payment of a change: the attempt is committed before the channel is asked."""
+    customer_id, row_id = own_order(caller, order_id)
+    change_row_id = _change_of(customer_id, change_id)
+    database: Database = request.app.state.database
+    async with database.transaction() as session:
+        payment = await service.start_change_payment(
+            session,
+            customer_id=customer_id,
+            order_id=row_id,
+            change_id=change_row_id,
+            payment_id=named_id(change_row_id, call.name),
+            method=body.method,
+            openid=body.openid,
+            payer_address=None if request.client is None else request.client.host,
+            now=clock.now(),
+        )
+    asked = await ask_channel(
+        database, customer_id=customer_id, payment_id=payment.payment_id, now=clock.now()
+    )
+    return await call.remember_alone(database, 201, payment_out(asked))
+
+
+def _change_of(customer_id: UUID, change_id: str) -> UUID:
+    owner, row_id = read_pair("chg", change_id)
+    if owner != customer_id:
+        raise NotFound
+    return row_id

@@ -23,6 +23,7 @@ from app.orders.change_schemas import (
     PreviewOut,
     ResumeIn,
     SkipIn,
+    SwapIn,
 )
 from app.orders.changes.kinds import KINDS
 from app.orders.changes.previews import Effect
@@ -52,6 +53,13 @@ def _said(body: ChangeIn) -> dict[str, Any]:
             return {"first_date": body.from_date, "quantity": body.quantity}
         case ChangePatternIn():
             return {"first_date": body.from_date} | _pattern(body)
+        case SwapIn():
+            product_id = read_single("prd", body.product_id)
+            return {
+                "first_date": body.from_date,
+                "product_id": product_id,
+                "settle": body.settle,
+            }
         case ResumeIn():
             return {"first_date": body.from_date}
         case CancelIn():

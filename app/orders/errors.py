@@ -225,3 +225,10 @@ class UndoTooLate(Conflict):
 
     code = "undo_too_late"
     title = "该变更已生效或已截单，不能撤销"
+
+
+class ChangeNotPayable(Conflict):
+    """The change does not wait for a payment (any more)."""
+
+    code = "change_not_payable"
+    title = "该变更当前不需要付款"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.orders.changes.purses import Move, Purse
+from app.orders.changes.single_days import exchange
 
 MILK, YOGURT = UUID(int=1), UUID(int=2)
 
@@ -71,3 +72,17 @@ def test_value_is_neither_made_nor_lost(
     rest = Purse([*entries, *given_up]).give_up("refunded", MILK, left, left=left)
     assert sum(move.bottles for move in rest) == left
     assert sum(move.value_fen for move in (*given_up, *rest)) == worth
+
+
+def test_gifts_are_swapped_bottle_for_bottle() -> None:
+    entries = [Move("bought", MILK, 30, 9000), Move("gift", MILK, 5, 0)]
+    out = Purse(entries).give_up("swapped_out", MILK, 7, left=7)
+    moves, pay_fen = exchange(out, YOGURT, price_fen=420)
+    assert pay_fen == 2 * 420 - 600
+    assert moves[2:] == [Move("swapped_in", YOGURT, 2, 840), Move("swapped_in", YOGURT, 5, 0)]
+    after = Purse([*entries, *moves])
+    assert (after.paid_left(YOGURT, 7), after.paid_left(MILK, 0)) == (2, 0)
+    assert after.give_up("refunded", YOGURT, 7, left=7) == [
+        Move("refunded", YOGURT, 2, 840),
+        Move("refunded", YOGURT, 5, 0),
+    ]

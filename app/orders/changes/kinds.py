@@ -9,6 +9,7 @@ from app.orders.changes.patterns import change_pattern, change_quantity
 from app.orders.changes.single_days import one_day_product, one_day_quantity
 from app.orders.changes.situation import Outcome, Situation
 from app.orders.changes.stopping import pause, resume, skip
+from app.orders.changes.swapping import swap
 from app.orders.changes.wanted import WantedChange
 
 
@@ -32,5 +33,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "one_day_product": Kind("单日换产品", one_day_product, one_line=True),
     "change_quantity": Kind("改每次数量", change_quantity, one_line=True),
     "change_pattern": Kind("改配送模式", change_pattern, one_line=True),
+    "swap": Kind("换产品", swap, one_line=True),
     "cancel": Kind("退订", cancel, undoable=False),
 }

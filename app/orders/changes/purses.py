@@ -16,6 +16,9 @@ from app.core.money import value_of_first
 TAKEN: Final = frozenset({"swapped_out", "transferred_out", "credited", "refunded", "forfeited"})
 """Kinds of entries by which a line gives bottles up."""
 
+_GIFTS: Final = frozenset({"gift", "swapped_in"})
+"""Kinds of entries by which a line gains gifts, when they are worth nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -62,7 +65,7 @@ class Purse:
 
     def _replay(self, move: Move) -> None:
         if move.kind not in TAKEN:
-            if move.value_fen:
+            if move.value_fen or move.kind not in _GIFTS:
                 lot = _Lot(move.bottles, move.value_fen, move.bottles)
                 self._lots[move.product_id].append(lot)
             else:

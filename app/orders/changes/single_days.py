@@ -87,9 +87,11 @@ def exchange(out: list[Move], product_id: UUID, *, price_fen: int) -> tuple[list
     came: list[Move] = []
     value, cost = sum(move.value_fen for move in out), 0
     for move in out:
-        worth = move.bottles * price_fen if move.value_fen else 0
-        cost += worth
-        came.append(Move("swapped_in", product_id, move.bottles, worth))
+        if not move.value_fen:
+            came.append(Move("swapped_in", product_id, move.bottles, 0))
+            continue
+        cost += move.bottles * price_fen
+        came.append(Move("swapped_in", product_id, move.bottles, move.bottles * price_fen))
     return [*out, *came], max(0, cost - value)
 
 

@@ -10,11 +10,11 @@ from app.catalog.service import Offer
 from app.network.errors import NoOpenDay
 from app.network.service import StationDays
 from app.orders.changes.purses import Move, Purse
-from app.orders.changes.spells import Spell, days_without_milk
+from app.orders.changes.spells import Spell, unwanted_days
 from app.orders.errors import ChangeTooEarly
 from app.orders.models import Order, OrderLine
 from app.orders.repository import Turn, unscheduled_of
-from app.orders.rules import Course, Rebuilt, Term, fixed_from, rebuild, stock_from
+from app.orders.rules import Course, Rebuilt, Term, rebuild, stock_from
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class LineState:
 
     def without_milk(self, day: date) -> frozenset[date]:
         """Days from a day on that its household took out, and did not ask for one by one after."""
-        return days_without_milk(self.spells, from_date=day) - fixed_from(self.terms, day).keys()
+        return unwanted_days(self.spells, self.terms, day)
 
     def emptied(self, day: date) -> Rebuilt:
         """The line without anything from a day on."""

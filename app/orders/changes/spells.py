@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
-from app.orders.rules import MAX_HORIZON_DAYS, ONE_DAY
+from app.orders.rules import MAX_HORIZON_DAYS, ONE_DAY, Term, fixed_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,14 @@ def _earlier(last: date | None, other: date) -> date:
     return other if last is None else min(last, other)
 
 
-def days_without_milk(spells: Iterable[Spell], *, from_date: date) -> frozenset[date]:
-    """Days from a date on that spells with an end take out."""
+def unwanted_days(
+    spells: Iterable[Spell], terms: Iterable[Term], from_date: date
+) -> frozenset[date]:
+    """Days from a date on that spells with an end take out, less days asked for one by one."""
     found: set[date] = set()
     for spell in spells:
         if spell.last is not None:
             first = max(spell.first, from_date)
             span = min((spell.last - first).days + 1, MAX_HORIZON_DAYS)
             found.update(first + ONE_DAY * step for step in range(span))
-    return frozenset(found)
+    return frozenset(found - fixed_from(terms, from_date).keys())

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.billing.service import post, transfer_id
+from app.billing.service import post, request_refund, transfer_id
 from app.customers.service import contact_phone
 from app.network.errors import DayClosed, NoOpenDay
 from app.network.service import hold_open_day
@@ -26,7 +26,11 @@ from app.orders.models import Order, OrderChange
 from app.orders.rules import Rebuilt, Term
 from app.orders.states import ChangeStatus, OrderStatus
 
-OPPOSITE = {"credited": "restored", "swapped_out": "swapped_in", "swapped_in": "swapped_out"}
+OPPOSITE = {
+    "credited": "restored",
+    "swapped_out": "swapped_in",
+    "swapped_in": "swapped_out",
+}
 
 
 async def undo_change(
@@ -59,7 +63,7 @@ async def undo_change(
     await _put_back(session, situation, change, now=now)
     order.version += 1
     repository.move_change(session, change, ChangeStatus.UNDONE, at=now, actor=actor)
-    await _return_credit(session, change, now=now)
+    await _return_money(session, change, now=now)
     await session.flush()
     await _tell(session, order, change, now=now)
     return change
@@ -132,7 +136,16 @@ def _terms_before(
     return terms
 
 
-async def _return_credit(session: AsyncSession, change: OrderChange, *, now: datetime) -> None:
+async def _return_money(session: AsyncSession, change: OrderChange, *, now: datetime) -> None:
+    """What it cost goes back to where it came from, what it credited leaves the balance."""
+    await request_refund(
+        session,
+        customer_id=change.customer_id,
+        reference_id=change.change_id,
+        amount_fen=change.pay_fen,
+        cause=f"change_undone:{change.change_id}",
+        now=now,
+    )
     if change.credit_fen:
         await post(
             session,

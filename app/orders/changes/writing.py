@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +24,8 @@ from app.orders.models import Order, OrderChange, OrderLine
 from app.orders.rules import Rebuilt
 from app.orders.states import ChangeStatus, OrderStatus
 
+TIME_TO_PAY = timedelta(minutes=30)
+
 
 async def write_change(
     session: AsyncSession,
@@ -34,11 +36,19 @@ async def write_change(
     actor: str,
     now: datetime,
 ) -> OrderChange:
-    """Record a change of a locked order and let it happen; the first day is held by the caller."""
+    """Record a change of a locked order and let it happen; the first day is held by the caller.
+
+    One that costs money waits for its payment.
+    """
     change = new_change(order, effect, actor=actor, now=now)
     session.add(change)
     await session.flush()
     repository.move_change(session, change, None, at=now, actor=actor)
+    if change.status is ChangeStatus.AWAITING_PAYMENT:
+        # Other previews of this order end, so that a second click does not ask for money twice.
+        order.version += 1
+        await session.flush()
+        return change
     await let_happen(session, order, change, effect, outcome, actor=actor, now=now)
     return change
 
@@ -50,7 +60,8 @@ def new_change(order: Order, effect: Effect, *, actor: str, now: datetime) -> Or
         change_id=new_id(),
         order_id=order.order_id,
         kind=effect.wanted.kind,
-        status=ChangeStatus.APPLIED,
+        status=ChangeStatus.AWAITING_PAYMENT if effect.pay_fen else ChangeStatus.APPLIED,
+        pay_before_at=now + TIME_TO_PAY if effect.pay_fen else None,
         effective_date=effect.effective_date,
         request=effect.wanted.as_json(),
         preview=effect.as_json(),
@@ -201,26 +212,32 @@ async def _end_order(
 async def _give_back(
     session: AsyncSession, order: Order, amount_fen: int, *, change_id: UUID, now: datetime
 ) -> None:
-    """Refund to the payments that paid; an opening balance becomes the customer's balance."""
-    paid_here = await find_refundable_fen(
-        session, customer_id=order.customer_id, reference_id=order.order_id
-    )
-    to_origin = min(amount_fen, paid_here)
-    await request_refund(
-        session,
-        customer_id=order.customer_id,
-        reference_id=order.order_id,
-        amount_fen=to_origin,
-        cause=f"order_cancelled:{change_id}",
-        now=now,
-    )
-    if amount_fen > to_origin:
+    """Refund to the payments that paid, those of changes first.
+
+    What no payment here paid, an opening balance, becomes the customer's balance.
+    """
+    references = await repository.list_paid_into(session, order.customer_id, order.order_id)
+    for reference_id in (*references, order.order_id):
+        paid_here = await find_refundable_fen(
+            session, customer_id=order.customer_id, reference_id=reference_id
+        )
+        to_origin = min(amount_fen, paid_here)
+        await request_refund(
+            session,
+            customer_id=order.customer_id,
+            reference_id=reference_id,
+            amount_fen=to_origin,
+            cause=f"order_cancelled:{change_id}",
+            now=now,
+        )
+        amount_fen -= to_origin
+    if amount_fen:
         await post(
             session,
             customer_id=order.customer_id,
             debit="prepaid",
             credit="balance",
-            amount_fen=amount_fen - to_origin,
+            amount_fen=amount_fen,
             cause="order_cancelled",
             reference_id=order.order_id,
             source_id=change_id,

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.ids import new_id
 from app.orders.changes.spells import Stop
 from app.orders.errors import ChangeUnknown
-from app.orders.models import ChangeHistory, OrderChange, OrderLine
+from app.orders.models import ChangeHistory, Order, OrderChange, OrderLine
 from app.orders.states import CHANGE_MOVES, ChangeStatus
 
 STOPS = ("skip", "pause", "resume")
@@ -45,6 +45,17 @@ async def get_change(
     return change
 
 
+async def find_order_of(
+    session: AsyncSession, customer_id: UUID, reference_id: UUID
+) -> Order | None:
+    """The order a payment's reference is about: itself, or that of a change."""
+    order = await session.get(Order, (customer_id, reference_id))
+    if order is not None:
+        return order
+    change = await session.get(OrderChange, (customer_id, reference_id))
+    return None if change is None else await session.get(Order, (customer_id, change.order_id))
+
+
 async def find_later_change(session: AsyncSession, change: OrderChange) -> OrderChange | None:
     """The first change of the same order that happened after another and stands."""
     found: OrderChange | None = await session.scalar(
@@ -59,6 +70,48 @@ async def find_later_change(session: AsyncSession, change: OrderChange) -> Order
         .limit(1)
     )
     return found
+
+
+async def list_unpaid_changes(
+    session: AsyncSession, *, before: datetime, limit: int
+) -> list[tuple[UUID, UUID]]:
+    """(customer_id, change_id) of changes whose time to pay ended before an instant."""
+    rows = await session.execute(
+        select(OrderChange.customer_id, OrderChange.change_id)
+        .where(
+            OrderChange.status == ChangeStatus.AWAITING_PAYMENT,
+            OrderChange.pay_before_at < before,
+        )
+        .order_by(OrderChange.pay_before_at)
+        .limit(limit)
+    )
+    return [(row.customer_id, row.change_id) for row in rows]
+
+
+async def list_paid_changes(session: AsyncSession, *, limit: int) -> list[tuple[UUID, UUID]]:
+    """(customer_id, change_id) of changes that are paid and have not happened."""
+    rows = await session.execute(
+        select(OrderChange.customer_id, OrderChange.change_id)
+        .where(OrderChange.status == ChangeStatus.PAID)
+        .order_by(OrderChange.pay_before_at)
+        .limit(limit)
+    )
+    return [(row.customer_id, row.change_id) for row in rows]
+
+
+async def list_paid_into(session: AsyncSession, customer_id: UUID, order_id: UUID) -> list[UUID]:
+    """Changes of an order that happened and were paid, newest first."""
+    rows = await session.scalars(
+        select(OrderChange.change_id)
+        .where(
+            OrderChange.customer_id == customer_id,
+            OrderChange.order_id == order_id,
+            OrderChange.status == ChangeStatus.APPLIED,
+            OrderChange.pay_fen > 0,
+        )
+        .order_by(OrderChange.change_id.desc())
+    )
+    return list(rows)
 
 
 async def list_stops(

@@ -1,6 +1,7 @@
 """The use cases of orders, cut by noun; other packages import from here."""
 
 from app.orders.changes.frame import apply_change, preview_change
+from app.orders.changes.paying import start_change_payment
 from app.orders.changes.undoing import undo_change
 from app.orders.service.doorstep import DoorOrder, PlacedDoorOrder, place_door_order
 from app.orders.service.ending import complete_ended_orders, expire_unpaid
@@ -40,6 +41,7 @@ __all__ = [
     "restore_failed",
     "review_by_coverage",
     "roll_withdrawn_day",
+    "start_change_payment",
     "start_payment",
     "undo_change",
     "view_order",

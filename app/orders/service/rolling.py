@@ -13,7 +13,7 @@ from app.core.ids import new_id
 from app.network.models import AddressBlock, Block
 from app.network.service import first_open_date, list_closed_dates
 from app.orders import repository
-from app.orders.changes.spells import days_without_milk, spells_of
+from app.orders.changes.spells import spells_of, unwanted_days
 from app.orders.models import Order, OrderChange, OrderLine, OrderTerm
 from app.orders.rules import (
     ONE_DAY,
@@ -68,10 +68,14 @@ async def roll_withdrawn_day(
     blocked = await list_closed_dates(
         session, station_id=station_id, from_date=service_date, now=now
     )
+    stops = await repository.list_stops(
+        session, {(line.customer_id, line.order_id) for line in lines}
+    )
     rebuilt: list[tuple[UUID, UUID, Rebuilt]] = []
     rolled: list[Rolled] = []
     for line in lines:
         mine = terms[line.order_line_id]
+        spells = spells_of(stops.get(line.order_id, ()), line.order_line_id)
         if not any(term.on(service_date) for term in mine):
             continue
         result = rebuild(
@@ -79,7 +83,7 @@ async def roll_withdrawn_day(
             _course(line, mine, turns),
             from_date=service_date,
             stock=stock_from(mine, service_date),
-            blocked={*blocked, service_date},
+            blocked={*blocked, service_date, *unwanted_days(spells, mine, service_date)},
         )
         rebuilt.append((line.customer_id, line.order_line_id, result))
         rolled.append(
@@ -210,7 +214,7 @@ async def restore_failed(
             _course(line, mine, turns),
             from_date=start,
             stock=Counter(stock_from(mine, start)) + back,
-            blocked={*blocked, *days_without_milk(spells, from_date=start)},
+            blocked={*blocked, *unwanted_days(spells, mine, start)},
         )
         by_start[start].append((line.customer_id, line.order_line_id, result))
     await session.flush()
