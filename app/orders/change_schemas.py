@@ -1,13 +1,13 @@
 """JSON shapes of changes to an order. Amounts are integer fen, dates service dates."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.core.money import Fen
 from app.core.schemas import Answer, OptionalText, Request, ShortText
-from app.orders.schemas import EveryDays, Weekdays
+from app.orders.schemas import Bottles, EveryDays, PatternIn, Weekdays
 from app.orders.states import ChangeStatus
 
 LineId = ShortText
@@ -108,6 +108,24 @@ class SwapIn(OnLine):
     settle: Settle = "period"
 
 
+class AddProductIn(Request):
+    """One more product on the order, paid by itself; either `bottles` or `cycle_days`."""
+
+    kind: Literal["add_product"]
+    from_date: date | None = None
+    product_id: ShortText
+    pattern: PatternIn
+    bottles: Bottles | None = None
+    cycle_days: Annotated[int, Field(ge=1, le=730, strict=True)] | None = None
+
+    @model_validator(mode="after")
+    def one_length(self) -> Self:
+        """Exactly one of the two says how long."""
+        if (self.bottles is None) == (self.cycle_days is None):
+            raise ValueError("give either bottles or cycle_days")
+        return self
+
+
 class CancelIn(Request):
     """End the order; what was delivered is kept, the rest is refunded."""
 
@@ -124,6 +142,7 @@ ChangeIn = Annotated[
     | ChangeQuantityIn
     | ChangePatternIn
     | SwapIn
+    | AddProductIn
     | CancelIn,
     Field(discriminator="kind"),
 ]
@@ -148,7 +167,8 @@ class ChangedProductOut(Answer):
 class LineEffectOut(Answer):
     """What a change does to one line."""
 
-    line_id: str
+    line_id: str | None
+    """None: the line the change adds."""
     days: list[ChangedDayOut]
     products: list[ChangedProductOut]
     end_date_before: date | None

@@ -8,6 +8,7 @@ from uuid import UUID
 from app.core.errors import NotFound
 from app.core.ids import public_pair, public_single, read_pair, read_single
 from app.orders.change_schemas import (
+    AddProductIn,
     CancelIn,
     ChangedDayOut,
     ChangedProductOut,
@@ -34,7 +35,9 @@ from app.orders.states import CHANGE_LABELS
 
 def wanted_change(customer_id: UUID, body: ChangeIn) -> WantedChange:
     """The domain's value of a change; raises NotFound for a line of somebody else."""
-    line_id = None if isinstance(body, CancelIn) else _line_id(customer_id, body.line_id)
+    line_id = (
+        None if isinstance(body, CancelIn | AddProductIn) else _line_id(customer_id, body.line_id)
+    )
     return WantedChange(kind=body.kind, line_id=line_id, **_said(body))
 
 
@@ -59,6 +62,14 @@ def _said(body: ChangeIn) -> dict[str, Any]:
                 "first_date": body.from_date,
                 "product_id": product_id,
                 "settle": body.settle,
+            }
+        case AddProductIn():
+            return {
+                "first_date": body.from_date,
+                "product_id": read_single("prd", body.product_id),
+                "pattern": body.pattern.pattern(),
+                "bottles": body.bottles,
+                "cycle_days": body.cycle_days,
             }
         case ResumeIn():
             return {"first_date": body.from_date}
@@ -127,7 +138,8 @@ OPERATORS = {"day_withdrawn": "停送顺延"}
 def _lines(customer_id: UUID, preview: Mapping[str, Any]) -> list[LineEffectOut]:
     return [
         LineEffectOut(
-            line_id=public_pair("lin", customer_id, UUID(line["order_line_id"])),
+            line_id=line["order_line_id"]
+            and public_pair("lin", customer_id, UUID(line["order_line_id"])),
             days=[
                 ChangedDayOut(date=date.fromisoformat(day), bottles_before=old, bottles_after=new)
                 for day, old, new in line.get("days", ())

@@ -273,3 +273,57 @@ async def test_the_sweep_settles_what_a_lost_job_left_paid(
     assert await status_of(client, order, world) == ["applied"]
     async with database.transaction() as session:
         await assert_invariants(session, MORNING)
+
+
+async def test_a_second_product_is_a_line_of_its_own(
+    client: httpx.AsyncClient,
+    world: World,
+    paid_order: Deliver,
+    payments: Payments,
+    database: Database,
+    drain_jobs: Drain,
+) -> None:
+    order = await paid_order(bottles=6)
+    wanted = {
+        "kind": "add_product",
+        "product_id": public_single("prd", world.yogurt_id),
+        "pattern": {"kind": "every_days", "interval_days": 2, "quantity": 1},
+        "bottles": 3,
+        "from_date": iso(2),
+    }
+    receipt = await orders.change(client, order["id"], world.household, **wanted)
+    assert (receipt["status"], receipt["pay_fen"]) == ("awaiting_payment", 3 * 420)
+    assert receipt["lines"][0]["line_id"] is None
+    number = await pay(client, payments, order, world, receipt["id"])
+    await drain_jobs()
+    shown = await orders.read(client, order["id"], world.household)
+    assert [line["bottles_left"] for line in shown["lines"]] == [6, 3]
+    added = shown["lines"][1]
+    assert (added["start_date"], added["end_date"]) == (iso(2), iso(6))
+    unnamed = await client.post(
+        f"/orders/{order['id']}/changes/preview",
+        json={"kind": "change_quantity", "quantity": 2},
+        headers=world.household.headers,
+    )
+    assert (unnamed.status_code, unnamed.json()["code"]) == (400, "line_not_named")
+    named = await orders.change(
+        client,
+        order["id"],
+        world.household,
+        kind="one_day_quantity",
+        date=on(4),
+        quantity=2,
+        line_id=added["id"],
+    )
+    assert (await undo(client, order, world, named["id"])).status_code == 201
+    undone = await undo(client, order, world, receipt["id"])
+    assert undone.status_code == 201, undone.text
+    await drain_jobs()
+    assert [fen for _, fen, _ in payments.refunds(number)] == [3 * 420]
+    shown = await orders.read(client, order["id"], world.household)
+    assert [line["bottles_left"] for line in shown["lines"]] == [6, 0]
+    await orders.change(client, order["id"], world.household, kind="skip", date=on(1))
+    await orders.change(client, order["id"], world.household, kind="cancel")
+    await drain_jobs()
+    async with database.transaction() as session:
+        await assert_invariants(session, MORNING, only={"I1", "I2", "I3", "I5"})

@@ -130,7 +130,11 @@ async def compute(
     except BeyondHorizon as error:
         raise PatternInvalid from error
     lines = [_effect_on(line, outcome.effective_date) for line in outcome.lines]
-    if wanted.kind != "cancel" and not any(
+    if outcome.new_line is not None:
+        added = outcome.new_line.terms
+        days = affected_days((), added, from_date=outcome.effective_date)
+        lines.append(LineEffect(None, days, None, end_date(added)))
+    elif wanted.kind != "cancel" and not any(
         line.days or line.products or _waits(one)
         for line, one in zip(lines, outcome.lines, strict=True)
     ):

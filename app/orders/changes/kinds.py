@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from app.orders.changes.adding import add_product
 from app.orders.changes.cancelling import cancel
 from app.orders.changes.patterns import change_pattern, change_quantity
 from app.orders.changes.single_days import one_day_product, one_day_quantity
@@ -34,5 +35,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "change_quantity": Kind("改每次数量", change_quantity, one_line=True),
     "change_pattern": Kind("改配送模式", change_pattern, one_line=True),
     "swap": Kind("换产品", swap, one_line=True),
+    "add_product": Kind("加订产品", add_product),
     "cancel": Kind("退订", cancel, undoable=False),
 }

@@ -24,7 +24,8 @@ _PURPOSE = "change-preview"
 class LineEffect:
     """What a change does to one line; bottles by day before and after, amounts in fen."""
 
-    order_line_id: UUID
+    order_line_id: UUID | None
+    """None: the line the change adds."""
     days: list[tuple[date, int, int]]
     end_before: date | None
     end_after: date | None
@@ -62,7 +63,7 @@ class Effect:
             "resumes_date": self.resumes_date and self.resumes_date.isoformat(),
             "lines": [
                 {
-                    "order_line_id": str(line.order_line_id),
+                    "order_line_id": line.order_line_id and str(line.order_line_id),
                     "days": [[day.isoformat(), old, new] for day, old, new in line.days],
                     "end_before": line.end_before and line.end_before.isoformat(),
                     "end_after": line.end_after and line.end_after.isoformat(),

@@ -14,7 +14,7 @@ from app.orders.changes.spells import Spell, unwanted_days
 from app.orders.errors import ChangeTooEarly
 from app.orders.models import Order, OrderLine
 from app.orders.repository import Turn, unscheduled_of
-from app.orders.rules import Course, Rebuilt, Term, rebuild, stock_from
+from app.orders.rules import Course, Pattern, Rebuilt, Term, rebuild, stock_from
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,23 @@ class LineOutcome:
 
 
 @dataclass(frozen=True)
+class NewLine:
+    """A line that a change adds."""
+
+    offer: Offer
+    pattern: Pattern
+    start_date: date
+    bottles: int
+    cycle_days: int | None
+    terms: tuple[Term, ...]
+
+    @property
+    def price_fen(self) -> int:
+        """What it costs."""
+        return self.bottles * self.offer.price_fen
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What becomes of an order. Amounts are fen."""
 
@@ -100,6 +117,7 @@ class Outcome:
     pay_fen: int = 0
     rule: str | None = None
     resumes_date: date | None = None
+    new_line: NewLine | None = None
 
     @property
     def credit_fen(self) -> int:

@@ -27,6 +27,7 @@ from app.orders.rules import Rebuilt, Term
 from app.orders.states import ChangeStatus, OrderStatus
 
 OPPOSITE = {
+    "bought": "refunded",
     "credited": "restored",
     "swapped_out": "swapped_in",
     "swapped_in": "swapped_out",
@@ -104,7 +105,9 @@ async def _put_back(
     rebuilt = []
     for state in situation.lines:
         line = state.line
-        kept = footprints[str(line.order_line_id)]
+        kept = footprints.get(str(line.order_line_id))
+        if kept is None:
+            continue
         waiting = repository.unscheduled_of(line)
         stands = terms_from(state.terms, change.effective_date) == kept["after"]
         if not stands or +waiting != stock_from_json(kept["waiting_after"]):

@@ -27,6 +27,8 @@ class WantedChange:
     pattern: Pattern | None = None
     dates: tuple[tuple[date, int], ...] = ()
     settle: str = PERIOD
+    bottles: int | None = None
+    cycle_days: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """What is said and not left to the default, part of the token."""

@@ -1,5 +1,6 @@
 """Writing a change down: terms, bottles, money, its record and the word to the household."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from app.orders.changes.kinds import KINDS
 from app.orders.changes.previews import Effect
 from app.orders.changes.purses import Move
 from app.orders.changes.single_days import THIS_CHANGE
-from app.orders.changes.situation import LineOutcome, Outcome
+from app.orders.changes.situation import LineOutcome, NewLine, Outcome
 from app.orders.events import OrderCancelled
 from app.orders.models import Order, OrderChange, OrderLine
 from app.orders.rules import Rebuilt
@@ -86,6 +87,8 @@ async def let_happen(
 ) -> None:
     """Terms, bottles and money of a change whose record is written."""
     await _write_lines(session, change, outcome.lines, now=now)
+    if outcome.new_line is not None:
+        await _add_line(session, change, outcome.new_line, now=now)
     if effect.wanted.kind == "cancel":
         await _end_order(session, order, effect, change_id=change.change_id, actor=actor, now=now)
     else:
@@ -131,6 +134,40 @@ async def _write_lines(
     change.footprint = {"lines": footprint}
     await session.flush()
     await repository.replace_terms(session, from_date=change.effective_date, rebuilt=rebuilt)
+
+
+async def _add_line(
+    session: AsyncSession, change: OrderChange, wanted: NewLine, *, now: datetime
+) -> None:
+    weekdays = wanted.pattern.weekday_quantities
+    line = OrderLine(
+        customer_id=change.customer_id,
+        order_line_id=new_id(),
+        order_id=change.order_id,
+        product_id=wanted.offer.product_id,
+        quantity=wanted.pattern.quantity,
+        interval_days=wanted.pattern.interval_days,
+        weekday_quantities=None if weekdays is None else list(weekdays),
+        start_date=wanted.start_date,
+        anchor_date=wanted.start_date,
+        cycle_days=wanted.cycle_days,
+        bottles_bought=wanted.bottles,
+        gift_bottles=0,
+        unscheduled_bottles=0,
+        paid_fen=wanted.price_fen,
+        unit_price_fen=wanted.offer.price_fen,
+        vat_permille=wanted.offer.vat_permille,
+    )
+    session.add(line)
+    await session.flush()
+    await repository.insert_terms(session, line.customer_id, line.order_line_id, wanted.terms)
+    bought = Move("bought", line.product_id, wanted.bottles, wanted.price_fen)
+    write_moves(session, line, [bought], change_id=change.change_id, now=now)
+    none: Counter[UUID] = Counter()
+    added = line_footprint(
+        (), wanted.terms, day=change.effective_date, waiting_before=none, waiting_after=none
+    )
+    change.footprint = {"lines": {str(line.order_line_id): added}}
 
 
 def write_moves(
