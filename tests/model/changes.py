@@ -88,6 +88,8 @@ def _stop(dairy: Dairy, order: Order, wish: Wish, done: Done) -> str | None:
     if wish.money:
         paused = sum(count for day, count in order.days.items() if day in wished)
         done.bottles = min(paused, left + order.waiting, len(order.worth))
+        if not sum(order.worth[len(order.worth) - done.bottles :]):
+            done.bottles = 0
     dairy.relay(order, first, left - done.bottles, wished)
     order.spells.append((first, last, is_pause))
     return None

@@ -91,7 +91,7 @@ def _stop_line(
 
 
 def _credited(state: LineState, first: date, days: frozenset[date]) -> list[Move]:
-    """What those days would have brought and was paid for; gifts roll on."""
+    """What those days would have brought and is worth something; the rest rolls on."""
     left, purse = state.left(first), state.purse()
     wanted: Counter[UUID] = Counter()
     for term in state.terms:
@@ -100,7 +100,7 @@ def _credited(state: LineState, first: date, days: frozenset[date]) -> list[Move
     for product, count in wanted.items():
         paid = min(count, purse.paid_left(product, left[product]))
         moves += purse.give_up("credited", product, paid, left=left[product]) if paid else []
-    return moves
+    return [move for move in moves if move.value_fen]
 
 
 def resume(situation: Situation, wanted: WantedChange) -> Outcome:
