@@ -390,3 +390,27 @@ class ChangeHistory(CustomerOwned):
     at: Mapped[datetime]
     actor: Mapped[str]
     reason: Mapped[str | None]
+
+
+class RenewalNotice(CustomerOwned):
+    """That an order's end is near, to be told once; `batch` of its day names the job that tells."""
+
+    __tablename__ = "renewal_notices"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
+        ),
+        Index(
+            "ix_renewal_notices_untold",
+            "noticed_date",
+            "batch",
+            postgresql_where=text("told_at IS NULL"),
+        ),
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    end_date: Mapped[date]
+    noticed_date: Mapped[date]
+    batch: Mapped[int]
+    told_at: Mapped[datetime | None]

@@ -53,6 +53,7 @@ def upgrade() -> None:
     _widen_changes()
     _create_history()
     _create_phases()
+    _create_notices()
 
 
 def _widen_changes() -> None:
@@ -142,8 +143,33 @@ def _create_phases() -> None:
     )
 
 
+def _create_notices() -> None:
+    op.create_table(
+        "renewal_notices",
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("end_date", sa.Date(), nullable=False),
+        sa.Column("noticed_date", sa.Date(), nullable=False),
+        sa.Column("batch", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", STAMP, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["customer_id", "order_id"],
+            ["orders.customer_id", "orders.order_id"],
+            name="fk_renewal_notices_customer_id_order_id",
+        ),
+        sa.PrimaryKeyConstraint("customer_id", "order_id", name="pk_renewal_notices"),
+    )
+    op.create_index(
+        "ix_renewal_notices_untold",
+        "renewal_notices",
+        ["noticed_date", "batch"],
+        postgresql_where=sa.text("told_at IS NULL"),
+    )
+
+
 def downgrade() -> None:
     """Take back."""
+    op.drop_table("renewal_notices")
     op.drop_table("line_phases")
     op.drop_table("order_change_history")
     op.drop_index("ix_order_changes_resumes_date", "order_changes")
