@@ -31,7 +31,7 @@ from app.core.runtime import Runtime, leave_start_uncollected
 from app.identity.models import Role
 from app.identity.service import create_staff
 from app.main import create_app, make_runtime, openapi_document
-from app.notifications.channels.choice import check_sms_settings
+from app.notifications.channels import check_sms_accounts
 from app.web.common.assets import manifest
 from app.worker import run_worker
 
@@ -89,7 +89,7 @@ def _check_channels() -> None:
     """Refuse to start with half an account, or with a simulator's outside of a demo."""
     installed = InstallationSettings()
     check_payment_settings(installed)
-    check_sms_settings(installed)
+    check_sms_accounts(installed)
 
 
 async def _checked_runtime(application: str, *, bulk: bool = False) -> Runtime:

@@ -4,6 +4,8 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import redirect_stderr
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,19 +13,34 @@ import typer
 
 from app.core.clock import local_date, wall_now
 from app.core.db import Database
-from bench import kpi, orders, plan, sync
+from app.core.logging import set_up_logging
+from bench import dashboard, kpi, live, orders, pages, plan, sync
 from bench.database import Server, make_template, scratch_database, scratch_server
 from bench.figures import Figure, print_figures
 
 Benchmark = Callable[..., Awaitable[list[Figure]]]
-BENCHMARKS: dict[str, Benchmark] = {
-    "plan": plan.run,
-    "sync": sync.run,
-    "orders": orders.run,
-    "kpi": kpi.run,
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A benchmark and its sizes: for `make bench`, and for `make bench-full`."""
+
+    run: Benchmark
+    full: tuple[float, ...]
+    usual: tuple[float, ...] = (1.0,)
+
+
+BENCHMARKS = {
+    "plan": Measured(plan.run, full=(4.0,)),
+    "sync": Measured(sync.run, full=(5.0,)),
+    "orders": Measured(orders.run, full=(5.0,)),
+    "kpi": Measured(kpi.run, full=(5.0,)),
+    "dashboard": Measured(dashboard.run, usual=(0.1, 1.0), full=(1.0, 10.0)),
+    "live": Measured(live.run, full=(10.0,)),
+    "pages": Measured(pages.run, full=(1.0,)),
 }
-FULL_SCALE = {"plan": 4.0, "sync": 5.0, "orders": 5.0, "kpi": 5.0}
-"""Times the usual size: two million lines, a hundred thousand households."""
+"""In full two million lines, a hundred thousand households with a month, two hundred thousand with
+a morning."""
 
 
 def say(text: str) -> None:
@@ -32,10 +49,10 @@ def say(text: str) -> None:
 
 
 async def run_one(server: Server, name: str, *, scale: float) -> None:
-    """One benchmark on a database of its own."""
+    """One benchmark at one size on a database of its own."""
     started = time.monotonic()
     async with scratch_database(server, f"bench_{name}") as database:
-        figures = await _run(BENCHMARKS[name], database, scale=scale)
+        figures = await _run(BENCHMARKS[name].run, database, scale=scale)
     print_figures(figures)
     say(f"{name}: {time.monotonic() - started:.0f} s")
 
@@ -48,13 +65,15 @@ async def run_all(server: Server, names: list[str], *, full: bool) -> None:
     """The chosen benchmarks, one after the other."""
     await make_template(server, today=local_date(wall_now()))
     for name in names:
-        await run_one(server, name, scale=FULL_SCALE[name] if full else 1.0)
+        measured = BENCHMARKS[name]
+        for scale in measured.full if full else measured.usual:
+            await run_one(server, name, scale=scale)
 
 
 def main(
     *,
     full: Annotated[bool, typer.Option("--full", help="At several times the usual size")] = False,
-    only: Annotated[str, typer.Option(help="plan, sync, orders or kpi")] = "",
+    only: Annotated[str, typer.Option(help=f"One of {', '.join(BENCHMARKS)}")] = "",
     var: Annotated[Path, typer.Option(help="Where the scratch server keeps its data")] = Path(
         "var/bench"
     ),
@@ -63,7 +82,10 @@ def main(
     names = [only] if only else list(BENCHMARKS)
     if only and only not in BENCHMARKS:
         raise typer.BadParameter(f"no benchmark {only!r}")
-    with scratch_server(var) as server:
+    var.mkdir(parents=True, exist_ok=True)
+    with (var / "bench.log").open("w") as log, scratch_server(var) as server:
+        with redirect_stderr(log):
+            set_up_logging()
         asyncio.run(run_all(server, names, full=full))
 
 

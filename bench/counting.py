@@ -39,8 +39,8 @@ class Recorder:
         self.transactions.append(self._open[id(driver)])
 
     def end(self, driver: asyncpg.Connection) -> None:
-        """COMMIT or ROLLBACK was sent."""
-        del self._open[id(driver)]
+        """COMMIT or ROLLBACK was sent; what began before the recording is not known here."""
+        self._open.pop(id(driver), None)
 
     def note(self, driver: asyncpg.Connection, statement: str) -> None:
         """A statement was sent."""

@@ -1,13 +1,15 @@
 """The scratch databases of a run: a migrated template, cloned for each benchmark, dropped after it."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core import migrate
 from app.core.config import DatabaseSettings
@@ -94,3 +96,17 @@ def _open(server: Server, name: str) -> Database:
         ),
         application="suixinding-bench",
     )
+
+
+async def run_script(connection: AsyncConnection, script: str, facts: Mapping[str, object]) -> None:
+    """Run a seed's statements one after the other, each with those of the facts that it names."""
+    for statement in script.split(";\n"):
+        bound = text(statement)
+        names = set(bound.compile().params)
+        await connection.execute(bound, {name: facts[name] for name in names})
+
+
+async def tidy(database: Database) -> None:
+    """Leave a seeded database as autovacuum would, so that it does not come in the middle."""
+    async with database.statement() as connection:
+        await connection.execute(text("VACUUM ANALYZE"))

@@ -24,6 +24,11 @@ def against_time(name: str, *, ours: float, bare: float) -> Figure:
     return Figure(name, round(ours, 4), "s", round(bare, 4), round(bare / ours, 3))
 
 
+def in_milliseconds(name: str, *, ours: float, bare: float) -> Figure:
+    """A figure of two short durations, given in seconds."""
+    return Figure(name, round(ours * 1000, 2), "ms", round(bare * 1000, 2), round(bare / ours, 3))
+
+
 def against_rate(name: str, *, ours: float, bare: float, unit: str) -> Figure:
     """A figure of two rates."""
     return Figure(name, round(ours, 2), unit, round(bare, 2), round(ours / bare, 3))

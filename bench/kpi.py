@@ -11,7 +11,7 @@ import time
 from datetime import UTC, date, datetime
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import Database
 from app.core.ids import HOUSE
@@ -20,6 +20,7 @@ from app.kpi.definitions import KpiKey
 from app.kpi.rules import Period
 from app.kpi.scopes import OPERATOR
 from app.kpi.service import KpiResult, read_kpis
+from bench.database import run_script, tidy
 from bench.figures import Figure, against_time
 
 HOUSEHOLDS = 20_000
@@ -250,13 +251,5 @@ async def seed_month(database: Database, *, households: int) -> None:
     }
     async with database.connection() as connection:
         await ensure_partitions(connection, around=MONTH.first)
-        for statement in _SEED.split(";\n"):
-            await _run(connection, statement, facts)
-    async with database.statement() as connection:
-        await connection.execute(text("VACUUM ANALYZE"))
-
-
-async def _run(connection: AsyncConnection, statement: str, facts: dict[str, object]) -> None:
-    bound = text(statement)
-    names = set(bound.compile().params)
-    await connection.execute(bound, {name: facts[name] for name in names})
+        await run_script(connection, _SEED, facts)
+    await tidy(database)

@@ -5,35 +5,38 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+LONGEST_LINE = 2**20
+
 
 class Refused(Exception):
     """The server answered something else than success."""
 
 
 @dataclass(slots=True)
-class Client:
-    """One keep-alive connection that sends a request and waits for its answer."""
+class Connection:
+    """A keep-alive connection, opened anew where the server has closed it for being idle."""
 
     host: str
     port: int
-    _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = field(default=None)
+    _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = field(
+        default=None, kw_only=True
+    )
 
-    async def send(self, method: str, path: str, *, token: str, key: str, body: bytes) -> bytes:
-        """The answer's body; raises Refused unless its status is 2xx."""
+    async def ask(self, head: str, body: bytes = b"") -> tuple[asyncio.StreamReader, bytes]:
+        """Send a request; its answer's first byte, and where the rest comes from.
+
+        Raises Refused when the server hangs up instead.
+        """
+        if self._streams is not None and self._streams[0].at_eof():
+            await self.close()
         if self._streams is None:
-            self._streams = await asyncio.open_connection(self.host, self.port)
+            self._streams = await asyncio.open_connection(self.host, self.port, limit=LONGEST_LINE)
         reader, writer = self._streams
-        head = (
-            f"{method} {path} HTTP/1.1\r\nhost: {self.host}\r\nauthorization: Bearer {token}\r\n"
-            f"idempotency-key: {key}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\n\r\n"
-        )
         writer.write(head.encode() + body)
-        answer_head = await reader.readuntil(b"\r\n\r\n")
-        answer = await reader.readexactly(_length_of(answer_head))
-        if answer_head[9:10] != b"2":
-            raise Refused(f"{method} {path}: {answer_head[9:12].decode()} {answer[:500].decode()}")
-        return answer
+        first = await reader.read(1)
+        if not first:
+            raise Refused(f"no answer to {head.partition(' HTTP')[0]}")
+        return reader, first
 
     async def close(self) -> None:
         """Hang up."""
@@ -41,9 +44,30 @@ class Client:
             self._streams[1].close()
             with suppress(ConnectionError):
                 await self._streams[1].wait_closed()
+            self._streams = None
 
 
-def _length_of(head: bytes) -> int:
+@dataclass(slots=True)
+class Client(Connection):
+    """Sends a request and waits for its answer."""
+
+    async def send(self, method: str, path: str, *, token: str, key: str, body: bytes) -> bytes:
+        """The answer's body; raises Refused unless its status is 2xx."""
+        head = (
+            f"{method} {path} HTTP/1.1\r\nhost: {self.host}\r\nauthorization: Bearer {token}\r\n"
+            f"idempotency-key: {key}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n\r\n"
+        )
+        reader, first = await self.ask(head, body)
+        answer_head = first + await reader.readuntil(b"\r\n\r\n")
+        answer = await reader.readexactly(length_of(answer_head))
+        if answer_head[9:10] != b"2":
+            raise Refused(f"{method} {path}: {answer_head[9:12].decode()} {answer[:500].decode()}")
+        return answer
+
+
+def length_of(head: bytes) -> int:
+    """Bytes of the body that follows an answer's head; raises Refused when it does not say."""
     before, found, after = head.lower().partition(b"\r\ncontent-length: ")
     if not found:
         raise Refused(f"an answer without a length: {before[:200]!r}")

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from app.core.db import Database
 from app.core.partitions import ensure_partitions
+from bench.database import run_script, tidy
 
 FIRST_DATE = date(2026, 4, 6)
 """A Monday; the subscriptions began a month before."""
@@ -130,14 +128,6 @@ async def seed_city(database: Database, *, lines: int) -> SeededCity:
     }
     async with database.connection() as connection:
         await ensure_partitions(connection, around=FIRST_DATE)
-        for statement in _SEED.split(";\n"):
-            await _run(connection, statement, facts)
-    async with database.statement() as connection:
-        await connection.execute(text("VACUUM ANALYZE"))
+        await run_script(connection, _SEED, facts)
+    await tidy(database)
     return SeededCity(lines=lines, first_date=FIRST_DATE)
-
-
-async def _run(connection: AsyncConnection, statement: str, facts: dict[str, object]) -> None:
-    bound = text(statement)
-    names = set(bound.compile().params)
-    await connection.execute(bound, {name: facts[name] for name in names})

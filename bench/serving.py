@@ -1,4 +1,4 @@
-"""`python -m bench.serving product|bare FD`: one HTTP process on a socket that is listening already.
+"""`python -m bench.serving SIDE FD`: one HTTP process on a socket that is listening already.
 
 Both sides run under the same server with the settings of `python -m app serve`.
 """
@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal, cast
 from unittest import mock
@@ -26,12 +27,14 @@ from app.core.config import DatabaseSettings
 from app.core.db import Database
 from app.core.logging import set_up_logging
 from app.core.runtime import leave_start_uncollected
+from app.kpi.morning import hub
 from app.main import create_app, make_runtime
 from app.orders import api as orders_api
-from bench import bare
+from bench import bare, bare_rows, ticks
 
 HOST = "127.0.0.1"
-Side = Literal["product", "bare"]
+Side = Literal["product", "counted", "unkept", "bare", "rows"]
+"""The product as it is; counting what its live viewers cost; reading each board anew; the limits."""
 
 
 class NoChannel:
@@ -66,9 +69,17 @@ def without_channel() -> Iterator[None]:
 
 
 async def _app(side: str) -> FastAPI:
+    dsn = DatabaseSettings().require_url().replace("+asyncpg", "")
     if side == "bare":
-        return bare.create_app(DatabaseSettings().require_url().replace("+asyncpg", ""))
-    return create_app(await make_runtime(application="suixinding-web"))
+        return bare.create_app(dsn)
+    if side == "rows":
+        return bare_rows.create_app(dsn)
+    app = create_app(await make_runtime(application="suixinding-web"))
+    if side == "counted":
+        ticks.count_ticks(app)
+    elif side == "unkept":
+        hub.NAMES_HOLD = timedelta()  # type: ignore[misc]  # final for the product
+    return app
 
 
 async def _serve(side: str, listening: socket.socket) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from app.core.clock import local_date
 from app.core.db import Database
 from app.core.ids import public_pair, public_single
+from bench.database import run_script, tidy
 
 HOUSEHOLDS = 2_000
 BLOCKS = 200
@@ -166,10 +167,7 @@ async def open_shop(database: Database, *, now: datetime) -> Shop:
         "at": now - timedelta(minutes=1),
     }
     async with database.connection() as connection:
-        for statement in _SEED.split(";\n"):
-            bound = text(statement)
-            names = set(bound.compile().params)
-            await connection.execute(bound, {name: facts[name] for name in names})
+        await run_script(connection, _SEED, facts)
         buildings = (await connection.execute(text(_BUILDINGS))).all()
         products = await connection.scalars(text("SELECT id FROM products ORDER BY code"))
         shop = Shop(
@@ -180,6 +178,5 @@ async def open_shop(database: Database, *, now: datetime) -> Shop:
             products=[public_single("prd", product_id) for product_id in products],
         )
         await connection.execute(text("DROP TABLE seed_households"))
-    async with database.statement() as connection:
-        await connection.execute(text("VACUUM ANALYZE"))
+    await tidy(database)
     return shop

@@ -2,29 +2,26 @@
 
 import json
 import os
-import secrets
 import statistics
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
+from datetime import UTC, date, datetime
 
 import httpx
 from sqlalchemy import text
 
-from app.core.clock import BusinessClock, wall_now
+from app.core.clock import BusinessClock
 from app.core.config import InstallationSettings
 from app.core.crypto import KeyRing
 from app.core.db import Database
-from app.core.ids import new_id, public_pair
+from app.core.ids import new_id
 from app.core.runtime import Runtime
 from app.delivery.service import plan_frozen_days
-from app.identity.access import token_hash
 from app.main import create_app
 from bench.figures import Figure, against_rate
 from bench.milk_round import LINES_PER_BLOCK, seed_city
+from bench.phones import Round, batch_of, list_rounds, log_everybody_in
 
 BATCHES = 400
 WARM_UP = 6
@@ -47,15 +44,6 @@ _STOPS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """A deliverer's batch: its stops, and the deliveries they stand for."""
-
-    token: str
-    addresses: list[tuple[UUID, UUID]]
-    lines: list[tuple[UUID, UUID]]
-
-
 async def run(database: Database, *, scale: float) -> list[Figure]:
     """Confirm `BATCHES` x `scale` rounds of 100 stops over HTTP, in-process, one after the other.
 
@@ -67,7 +55,8 @@ async def run(database: Database, *, scale: float) -> list[Figure]:
     city = await seed_city(database, lines=batches * LINES_PER_BLOCK)
     ours_on, bare_on = city.date(0), city.date(2)
     await _plan(database, (ours_on, bare_on))
-    rounds = await _rounds(database, ours_on)
+    await log_everybody_in(database)
+    rounds = await list_rounds(database, ours_on)
     clock = _StandingClock(datetime.combine(bare_on, datetime.min.time(), UTC))
     ours: list[float] = []
     bare: list[float] = []
@@ -111,56 +100,6 @@ async def _plan(database: Database, dates: tuple[date, ...]) -> None:
         await connection.execute(text("VACUUM ANALYZE"))
 
 
-async def _rounds(database: Database, service_date: date) -> list[Round]:
-    tokens: dict[UUID, str] = {}
-    addresses: dict[UUID, list[tuple[UUID, UUID]]] = {}
-    lines: dict[UUID, list[tuple[UUID, UUID]]] = {}
-    async with database.connection() as connection:
-        for row in await connection.execute(
-            text(
-                "SELECT deliverer_id, customer_id, address_id, order_line_id FROM deliveries"
-                " WHERE service_date = :day ORDER BY block_id, stop_no"
-            ),
-            {"day": service_date},
-        ):
-            stops = addresses.setdefault(row.deliverer_id, [])
-            if (row.customer_id, row.address_id) not in stops:
-                stops.append((row.customer_id, row.address_id))
-            lines.setdefault(row.deliverer_id, []).append((row.customer_id, row.order_line_id))
-        for deliverer_id in addresses:
-            account_id, token = new_id(), secrets.token_urlsafe(32)
-            tokens[deliverer_id] = token
-            await connection.execute(
-                text(
-                    "INSERT INTO staff_accounts (id, login, display_name, password_hash, roles,"
-                    " deliverer_id, is_active, created_at) VALUES (:id, :login, '', '!',"
-                    " '{deliverer}', :deliverer, true, :at)"
-                ),
-                {
-                    "id": account_id,
-                    "login": str(deliverer_id),
-                    "deliverer": deliverer_id,
-                    "at": wall_now(),
-                },
-            )
-            await connection.execute(
-                text(
-                    "INSERT INTO sessions (access_hash, session_id, account_id, kind,"
-                    " access_expires_at) VALUES (:hash, :session, :account, 'staff', :until)"
-                ),
-                {
-                    "hash": token_hash(token),
-                    "session": new_id(),
-                    "account": account_id,
-                    "until": wall_now() + timedelta(days=1),
-                },
-            )
-    return [
-        Round(tokens[deliverer_id], stops, lines[deliverer_id])
-        for deliverer_id, stops in addresses.items()
-    ]
-
-
 @asynccontextmanager
 async def _client(database: Database, clock: BusinessClock) -> AsyncIterator[httpx.AsyncClient]:
     runtime = Runtime(
@@ -184,22 +123,7 @@ async def _client(database: Database, clock: BusinessClock) -> AsyncIterator[htt
 async def _upload(
     client: httpx.AsyncClient, one: Round, service_date: date, *, sent_at: datetime
 ) -> float:
-    body = {
-        "batch_id": str(new_id()),
-        "sent_at": sent_at.isoformat(),
-        "events": [
-            {
-                "event_id": str(new_id()),
-                "kind": "stop_done",
-                "device_at": (sent_at - timedelta(minutes=number)).isoformat(),
-                "stop": public_pair("adr", customer_id, address_id),
-                "service_date": service_date.isoformat(),
-                "outcome": "delivered",
-            }
-            for number, (customer_id, address_id) in enumerate(one.addresses)
-        ],
-    }
-    content = json.dumps(body).encode()
+    content = json.dumps(batch_of(one.addresses, service_date, sent_at=sent_at)).encode()
     headers = {"Authorization": f"Bearer {one.token}", "Content-Type": "application/json"}
     started = time.perf_counter()
     answer = await client.post("/sync", content=content, headers=headers)

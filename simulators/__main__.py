@@ -35,13 +35,15 @@ def channels() -> None:
     installed = InstallationSettings()
     accounts = ensure_credentials(installed.var_dir, f"http://127.0.0.1:{installed.sim_port}")
     secret = accounts["aliyun_sms"]["receipt_secret"]
+    calls = f"{installed.base_url}/api/v1/sms/aliyun"
     serve(
         installed.sim_port,
         var=installed.var_dir,
         config=SimulatorConfig(
             var=installed.var_dir,
             templates=provider_texts(),
-            receipt_url=f"{installed.base_url}/api/v1/sms/aliyun/receipts/{secret}",
+            receipt_url=f"{calls}/receipts/{secret}",
+            reply_url=f"{calls}/replies/{secret}",
         ),
     )
 

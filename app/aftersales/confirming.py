@@ -14,8 +14,8 @@ from app.aftersales import repository
 from app.aftersales.clocks import promise_of
 from app.aftersales.errors import LinkOvertaken, ScoreMissing, ScoreNotAsked
 from app.aftersales.models import Ticket
-from app.aftersales.moves import Step, change_status, note, touch
-from app.aftersales.settling import keep_answer, reopen
+from app.aftersales.moves import Step, note, touch
+from app.aftersales.settling import close, keep_answer, reopen
 from app.aftersales.states import AnswerKind, TicketAct, TicketEventKind, TicketStatus
 from app.aftersales.thread import customer_voice, open_message
 from app.links import service as links
@@ -92,7 +92,7 @@ async def confirm(session: AsyncSession, *, token: str, score: int | None, now: 
             score=score,
             now=now,
         )
-        change_status(session, ticket, TicketStatus.CLOSED, author=author, reason=None, now=now)
+        await close(session, ticket, author=author, now=now)
     await session.flush()
     return ticket
 

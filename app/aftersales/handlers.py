@@ -2,8 +2,8 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.aftersales import confirming, personal
-from app.aftersales.link_schemas import TicketAsked
+from app.aftersales import confirming, personal, rating_links
+from app.aftersales.link_schemas import RatingAskedOut, TicketAsked
 from app.core.registration import Reaction
 from app.identity.events import CustomerErased, CustomerExportAsked
 from app.links.events import LinkShown
@@ -32,8 +32,21 @@ async def show_result(session: AsyncSession, event: LinkShown) -> None:
         event.about.update(TicketAsked.model_validate(asked).model_dump(mode="json"))
 
 
+async def show_rating(session: AsyncSession, event: LinkShown) -> None:
+    """What a link that asks for a rating shows."""
+    if event.purpose is LinkPurpose.TICKET_RATING:
+        asked = await rating_links.show_rating(
+            session,
+            customer_id=event.customer_id,
+            ticket_id=event.subject_id,
+            round_no=event.round,
+        )
+        event.about.update(RatingAskedOut.model_validate(asked).model_dump(mode="json"))
+
+
 REACTIONS: list[Reaction] = [
     (CustomerExportAsked, add_to_export),
     (CustomerErased, forget),
     (LinkShown, show_result),
+    (LinkShown, show_rating),
 ]

@@ -1,12 +1,18 @@
-"""JSON endpoints of the link that asks a customer about a result."""
+"""JSON endpoints of the links that ask a customer about a result, and for a rating."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from app.aftersales import confirming
-from app.aftersales.link_schemas import ConfirmIn, NotSolvedIn, ResultAnswered
+from app.aftersales import confirming, rating_links
+from app.aftersales.link_schemas import (
+    ConfirmIn,
+    NotSolvedIn,
+    RatedOut,
+    RateIn,
+    ResultAnswered,
+)
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.identity.access import OPEN, ClockDep
@@ -49,3 +55,23 @@ async def refuse_result(
         session, token=holder.token, reason=body.reason, now=clock.now()
     )
     return await call.remember(session, 200, ResultAnswered.of(ticket))
+
+
+async def rating_holder(request: Request, token: Token) -> Holder:
+    """Who was sent a link that asks for a rating."""
+    return await hold_link(request, token, purpose=LinkPurpose.TICKET_RATING)
+
+
+@router.post("/links/{token}/rating", dependencies=[OPEN], response_model=RatedOut)
+async def rate_ticket(
+    holder: Annotated[Holder, Depends(rating_holder)],
+    call: IdempotentDep,
+    session: SessionDep,
+    clock: ClockDep,
+    body: RateIn,
+) -> Response:
+    """How the closed ticket was handled, once."""
+    ticket = await rating_links.rate_by_link(
+        session, token=holder.token, score=body.score, now=clock.now()
+    )
+    return await call.remember(session, 200, RatedOut(ticket_no=ticket.ticket_no, score=body.score))

@@ -1,4 +1,4 @@
-"""Shapes of the link that asks a customer about a result."""
+"""Shapes of the links that ask a customer about a result, and for a rating."""
 
 from datetime import datetime
 from typing import Self
@@ -18,6 +18,28 @@ class TicketAsked(Answer):
     resolved_at: datetime | None
     can_answer: bool
     asks_score: bool
+
+
+class RatingAskedOut(Answer):
+    """What `GET /links/{token}` tells `about` a closed ticket."""
+
+    ticket_no: str
+    subject: str
+    closed_at: datetime | None
+    can_answer: bool
+
+
+class RateIn(Request):
+    """How the ticket was handled, 1 to 5."""
+
+    score: Score
+
+
+class RatedOut(Answer):
+    """The rating as it was kept."""
+
+    ticket_no: str
+    score: int
 
 
 class ConfirmIn(Request):

@@ -177,9 +177,29 @@ async def record_visit(
             score=call.score,
             now=now,
         )
-        change_status(session, ticket, TicketStatus.CLOSED, author=author, reason=None, now=now)
+        await close(session, ticket, author=author, now=now)
     await session.flush()
     return ticket
+
+
+async def close(session: AsyncSession, ticket: Ticket, *, author: Author, now: datetime) -> None:
+    """Close a ticket and ask its customer for a rating, by a link. Raises MoveNotAllowed."""
+    change_status(session, ticket, TicketStatus.CLOSED, author=author, reason=None, now=now)
+    token = await links.make_link(
+        session,
+        purpose=LinkPurpose.TICKET_RATING,
+        customer_id=ticket.customer_id,
+        subject_id=ticket.ticket_id,
+        round_no=ticket.reopened_count,
+    )
+    await text_customer(
+        session,
+        ticket,
+        template="ticket_closed",
+        cause=f"ticket_closed:{ticket.ticket_id}:{ticket.reopened_count}",
+        parameters=links.sms_parameters(token),
+        now=now,
+    )
 
 
 async def keep_answer(

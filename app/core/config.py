@@ -108,3 +108,9 @@ class AliyunSmsSettings(BaseSettings):
     sign_name: str = ""
     receipt_secret: str = ""
     """Secret part of the path that receives delivery receipts (they carry no signature)."""
+
+
+class AliyunSmsBackupSettings(AliyunSmsSettings):
+    """Second Aliyun Dysms account, for when the first does not send; none unless set."""
+
+    model_config = SettingsConfigDict(env_prefix="ALIYUN_SMS_BACKUP_", extra="ignore")

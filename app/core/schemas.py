@@ -1,8 +1,16 @@
 """Shapes shared by all request and answer models."""
 
 from typing import Annotated, Any
+from unicodedata import category
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 MOST_FIELDS = 200
@@ -10,9 +18,14 @@ MOST_FIELDS = 200
 
 def printable(text: str) -> str:
     """The text; raises ValueError for control characters other than line breaks and tabs."""
-    if any(ord(char) < 32 and char not in "\n\t" for char in text) or "\x7f" in text:
+    if any(category(char) == "Cc" and char not in "\n\t" for char in text):
         raise ValueError("control characters are not allowed")
     return text
+
+
+def plain_lines(given: object) -> object:
+    """Line breaks as browsers send them from a text field, as we keep them."""
+    return given.replace("\r\n", "\n") if isinstance(given, str) else given
 
 
 ShortText = Annotated[
@@ -23,8 +36,10 @@ ShortText = Annotated[
 LongText = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=2000),
+    BeforeValidator(plain_lines),
     AfterValidator(printable),
 ]
+"""Some paragraphs, of lines that end in a line feed; a browser's line end counts as one character."""
 OptionalText = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=500),

@@ -10,6 +10,8 @@ from app.identity.events import (
     CustomerErased,
     CustomerErasureAsked,
     CustomerExportAsked,
+    MarketingConsentAsked,
+    MarketingRefused,
 )
 
 
@@ -40,4 +42,6 @@ __all__ = [
     "CustomerErased",
     "CustomerErasureAsked",
     "CustomerExportAsked",
+    "MarketingConsentAsked",
+    "MarketingRefused",
 ]

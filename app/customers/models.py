@@ -35,6 +35,8 @@ class ConsentChannel(StrEnum):
     MINI_PROGRAM = "mini_program"
     PHONE = "phone"
     DOOR = "door"
+    SMS = "sms"
+    """Withdrawn by a reply."""
 
 
 class Customer(CustomerOwned):

@@ -1,7 +1,8 @@
 """Facts that identity publishes upward.
 
 Erasure and export of a customer touch every domain, so they are published from the ground up:
-each domain reacts for its own rows.
+each domain reacts for its own rows. Consent to promotions lies between two domains that do not
+know each other.
 """
 
 from dataclasses import dataclass, field
@@ -52,3 +53,19 @@ class CustomerExportAsked(Event):
 
     customer_id: UUID
     parts: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class MarketingConsentAsked(Event):
+    """May a customer be sent promotions? A handler adds the instant of a consent that stands."""
+
+    customer_id: UUID
+    given_at: list[datetime] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class MarketingRefused(Event):
+    """A phone wants no promotions any more: the consent of its customer, if any, ends."""
+
+    phone: str = field(repr=False)
+    at: datetime

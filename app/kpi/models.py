@@ -29,7 +29,10 @@ class KpiTarget(Shared):
 
 
 class KpiDay(Shared):
-    """A KPI of one day and scope as it was last counted; scopes down to stations."""
+    """A KPI of one day and scope as it was last counted; scopes down to blocks.
+
+    A block has rows for its tickets, answers and orders; its stops stand in its mornings.
+    """
 
     __tablename__ = "kpi_days"
     __table_args__ = (Index("ix_kpi_days_service_date", "service_date"),)

@@ -16,11 +16,9 @@ from app.kpi.repository import days, months, targets
 from app.kpi.rules import Measured, Period, Verdict, judge
 from app.kpi.scopes import Scope
 from app.kpi.service import require_scope
-from app.kpi.trends import MILLISECOND, count_day
+from app.kpi.trends import MILLISECOND, count_day, kept_keys
 
 _MONTH = re.compile(r"(20\d{2})-(0[1-9]|1[0-2])")
-KEPT = frozenset({ScopeKind.OPERATOR, ScopeKind.CITY, ScopeKind.STATION})
-"""Scopes whose months are kept."""
 CLOSED_LATE = 6
 """How many months back the closing of a month is still offered."""
 
@@ -95,6 +93,11 @@ async def close_month(session: AsyncSession, *, month: date, actor: str, now: da
         month=month,
         period=period,
         targets={key: own.get(key, DEFINITIONS[key].target) for key in KpiKey},
+        of_mornings=[
+            (Scope(ScopeKind.BLOCK, row_id=block_id).text, key, numerator, denominator)
+            for block_id, *counts in await days.sum_block_days(session, period=period)
+            for key, numerator, denominator in _of_mornings(*counts)
+        ],
     )
     found = await months.find_month(session, month)
     if found is None:
@@ -102,22 +105,25 @@ async def close_month(session: AsyncSession, *, month: date, actor: str, now: da
     return found
 
 
+def _of_mornings(on_time: int, due: int, served: int) -> list[tuple[KpiKey, int, int]]:
+    return [(KpiKey.ON_TIME_RATE, on_time, due), (KpiKey.COMPLAINT_RATE, 0, served)]
+
+
 async def list_reports(
     session: AsyncSession, *, scope: Scope, limit: int, before: date | None
 ) -> list[MonthReport]:
-    """Closed months of a scope, the newest first; raises BadScope below stations."""
+    """Closed months of a scope, the newest first; raises BadScope below blocks."""
     await _require_kept(session, scope)
-    found = await months.list_months(session, limit=limit, before=before)
+    of_scope = scope.text if scope.kind is ScopeKind.BLOCK else None
+    found = await months.list_months(session, limit=limit, before=before, of_scope=of_scope)
     return await _reports(session, found, scope)
 
 
 async def read_report(session: AsyncSession, *, month: date, scope: Scope) -> MonthReport:
-    """One closed month of a scope; raises MonthUnknown, BadScope below stations."""
-    await _require_kept(session, scope)
-    found = await months.find_month(session, month)
-    if found is None:
+    """One closed month of a scope; raises MonthUnknown, BadScope below blocks."""
+    report = await find_report(session, month=month, scope=scope)
+    if report is None:
         raise MonthUnknown
-    (report,) = await _reports(session, [found], scope)
     return report
 
 
@@ -136,14 +142,15 @@ async def list_closable(session: AsyncSession, *, today: date) -> list[date]:
 
 
 async def find_report(session: AsyncSession, *, month: date, scope: Scope) -> MonthReport | None:
-    """One month of a scope, None where it has not been closed; raises BadScope below stations."""
+    """One month of a scope, None where nothing of it was closed; raises BadScope below blocks."""
     await _require_kept(session, scope)
     found = await months.find_month(session, month)
-    return None if found is None else (await _reports(session, [found], scope))[0]
+    reports = [] if found is None else await _reports(session, [found], scope)
+    return reports[0] if reports else None
 
 
 async def _require_kept(session: AsyncSession, scope: Scope) -> None:
-    if scope.kind not in KEPT:
+    if not kept_keys(scope):
         raise BadScope
     await require_scope(session, scope)
 
@@ -152,19 +159,34 @@ async def _reports(
     session: AsyncSession, found: Sequence[KpiMonth], scope: Scope
 ) -> list[MonthReport]:
     kept = await months.list_figures(session, months=[one.month for one in found], scope=scope.text)
+    keys = [key for key in KpiKey if key in kept_keys(scope)]
     reports = []
     for one in found:
-        known = await months.sum_days(session, period=period_of(one.month), scope=scope.text)
         mine = {KpiKey(row.key): row for row in kept if row.month == one.month}
+        if scope.kind is ScopeKind.BLOCK and not mine:
+            continue  # closed before blocks were kept, or no milk went there
+        known = await _known(session, scope, period_of(one.month))
         reports.append(
             MonthReport(
                 month=one.month,
                 closed_at=one.closed_at,
                 closed_by=one.closed_by,
-                figures=[_figure(key, mine.get(key), known.get(key)) for key in KpiKey],
+                figures=[_figure(key, mine.get(key), known.get(key)) for key in keys],
             )
         )
     return reports
+
+
+async def _known(
+    session: AsyncSession, scope: Scope, period: Period
+) -> dict[KpiKey, tuple[int, int, int | None]]:
+    known = await months.sum_days(session, period=period, scope=scope.text)
+    if scope.kind is ScopeKind.BLOCK:
+        for _, *counts in await days.sum_block_days(session, period=period, block_id=scope.row_id):
+            for key, numerator, denominator in _of_mornings(*counts):
+                before = known.get(key, (0, 0, None))
+                known[key] = (before[0] + numerator, before[1] + denominator, before[2])
+    return known
 
 
 def _figure(

@@ -27,6 +27,7 @@ RECENT = timedelta(days=1)
 ALL_DAYS = timedelta(days=31)
 """Counted again every night: readings, outages and imported orders come late without a mark."""
 MILLISECOND = timedelta(milliseconds=1)
+_OF_BLOCKS = frozenset(KpiKey) - {KpiKey.DELIVERY_TEMP_RATE, KpiKey.COLD_STORE_TEMP_RATE}
 
 
 async def refresh_days(database: Database, *, now: datetime, back: timedelta | None = None) -> int:
@@ -49,7 +50,7 @@ async def refresh_days(database: Database, *, now: datetime, back: timedelta | N
 
 
 async def count_day(session: AsyncSession, *, day: date, now: datetime) -> None:
-    """Count the eight of one day for operator, cities and stations, as known at `now`."""
+    """Count the eight of one day for operator, cities, stations and blocks, as known at `now`."""
     await days.lock_day(session, day, now=now)
     # Read before the rows are: what comes meanwhile makes the day dirty again.
     mornings = await days.sum_versions(session, day)
@@ -61,9 +62,9 @@ async def count_day(session: AsyncSession, *, day: date, now: datetime) -> None:
         *await _temperatures(session, day, cities, now=now),
     ]
     figures = _add_up(day, pieces)
-    by_city, by_station = await days.count_orders(session, day)
+    by_city, by_block = await days.count_orders(session, day)
     figures += _add_up(day, by_city)
-    figures += [one for one in _add_up(day, by_station) if one.scope.startswith("station:")]
+    figures += [one for one in _add_up(day, by_block) if one.scope != OPERATOR.text]
     await days.replace_day(session, day, figures)
     await days.mark_day(session, day, mornings=mornings, now=now)
 
@@ -134,6 +135,8 @@ def _scopes(piece: Piece) -> list[str]:
         scopes.append(Scope(ScopeKind.CITY, city_code=piece.city_code).text)
     if piece.station_id is not None:
         scopes.append(Scope(ScopeKind.STATION, row_id=piece.station_id).text)
+    if piece.block_id is not None:
+        scopes.append(Scope(ScopeKind.BLOCK, row_id=piece.block_id).text)
     return scopes
 
 
@@ -156,35 +159,67 @@ class Trend:
     points: Sequence[Point]
 
 
+def kept_keys(scope: Scope) -> frozenset[KpiKey]:
+    """What is kept of a scope by day and month; none of a deliverer.
+
+    A block's share of the cold chain would be a row per block and day: it is counted when asked.
+    """
+    match scope.kind:
+        case ScopeKind.DELIVERER:
+            return frozenset()
+        case ScopeKind.BLOCK:
+            return _OF_BLOCKS
+        case _:
+            return frozenset(KpiKey)
+
+
 async def read_trends(
-    session: AsyncSession, *, scope: Scope, period: Period, keys: Sequence[KpiKey]
+    session: AsyncSession,
+    *,
+    scope: Scope,
+    period: Period,
+    keys: Sequence[KpiKey],
+    now: datetime,
 ) -> tuple[list[Trend], datetime | None]:
     """KPIs of a scope day by day, and when the least fresh day was counted.
 
-    Kept down to stations; a block has its on-time rate, from its mornings. Raises BadScope for a
-    deliverer, NotFound for a scope that does not exist.
+    Kept down to blocks, of which the cold chain is left out. Raises BadScope for a deliverer,
+    NotFound for a scope that does not exist.
     """
     await require_scope(session, scope)
+    kept = kept_keys(scope)
+    if not kept:
+        raise BadScope
+    keys = [key for key in keys if key in kept]
     figures: dict[tuple[KpiKey, date], Measured] = {}
-    match scope.kind:
-        case ScopeKind.DELIVERER:
-            raise BadScope
-        case ScopeKind.BLOCK:
-            keys = [key for key in keys if key is KpiKey.ON_TIME_RATE]
-            block_id = scope.row_id or UUID(int=0)
-            for day, on_time, due in await days.list_block_days(
-                session, block_id=block_id, period=period
-            ):
-                figures[KpiKey.ON_TIME_RATE, day] = Measured(on_time, due)
-        case _:
-            for row in await days.list_days(session, scope=scope.text, period=period, keys=keys):
-                span = None if row.longest_ms is None else row.longest_ms * MILLISECOND
-                figures[KpiKey(row.key), row.service_date] = Measured(
-                    row.numerator, row.denominator, longest=span
-                )
+    for row in await days.list_days(session, scope=scope.text, period=period, keys=keys):
+        span = None if row.longest_ms is None else row.longest_ms * MILLISECOND
+        figures[KpiKey(row.key), row.service_date] = Measured(
+            row.numerator, row.denominator, longest=span
+        )
+    if scope.kind is ScopeKind.BLOCK and scope.row_id is not None:
+        await _add_mornings(session, figures, block_id=scope.row_id, period=period, now=now)
     own = await targets.targets_on(session, on=period.last)
     trends = [_trend(DEFINITIONS[key], own.get(key), figures, period) for key in keys]
     return trends, await days.oldest_mark(session, period)
+
+
+async def _add_mornings(
+    session: AsyncSession,
+    figures: dict[tuple[KpiKey, date], Measured],
+    *,
+    block_id: UUID,
+    period: Period,
+    now: datetime,
+) -> None:
+    last_due = last_due_date(now)
+    for day, on_time, due, served in await days.list_block_days(
+        session, block_id=block_id, period=period
+    ):
+        if day <= last_due:
+            figures[KpiKey.ON_TIME_RATE, day] = Measured(on_time, due)
+        place = (KpiKey.COMPLAINT_RATE, day)
+        figures[place] = Measured(figures.get(place, Measured(0, 0)).numerator, served)
 
 
 def _trend(

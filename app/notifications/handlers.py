@@ -11,7 +11,7 @@ from app.notifications import repository, service
 
 
 async def send_login_code(session: AsyncSession, event: LoginCodeIssued) -> None:
-    """A login code goes to its phone, or to nobody once it is too old."""
+    """A login code goes to its phone, or to nobody once it is of no use."""
     now = runtime().clock.now()
     await service.send_sms(
         session,

@@ -10,7 +10,7 @@ from app.core.errors import SetupError
 from app.core.jobs import JobContext, JobSpec, Payload
 from app.core.schedule import Schedule
 from app.notifications import service
-from app.notifications.channels import gateway
+from app.notifications.channels import gateways
 
 log = structlog.get_logger()
 
@@ -20,16 +20,17 @@ NOT_CONFIGURED = "sms_not_configured"
 async def send_sms(context: JobContext, payload: Payload) -> None:
     """Send one message, or find out what became of it."""
     try:
-        provider = gateway()
+        accounts = gateways()
     except SetupError as error:
         # the message stays queued: the sweep raises the alert and wakes it once this is mended
         log.warning("sms.not_configured", reason=str(error))
         return
     await service.send_message(
         context.database,
-        provider,
+        accounts,
         customer_id=UUID(payload["customer_id"]),
         message_id=UUID(payload["message_id"]),
+        clock=context.clock,
     )
 
 
@@ -38,7 +39,7 @@ async def sweep(context: JobContext, payload: Payload) -> None:
     del payload
     reason = None
     try:
-        gateway()
+        gateways()
     except SetupError as error:
         reason = str(error)
     async with context.database.transaction() as session:

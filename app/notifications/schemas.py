@@ -1,16 +1,23 @@
 """Request and answer shapes of notifications."""
 
-from datetime import datetime
-from typing import Annotated
-from uuid import UUID
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.core.ids import public_pair
-from app.core.pagination import BadCursor, PageRequest
-from app.core.schemas import Answer
-from app.notifications.service import DeliveryReport, SmsShown
-from app.notifications.states import SmsStatus
+from app.core.errors import NotFound
+from app.core.ids import HOUSE, public_pair, public_single, read_single
+from app.core.schemas import Answer, Request, ShortText
+from app.notifications.models import SmsAttempt
+from app.notifications.service import (
+    DeliveryReport,
+    InboundText,
+    ReplyShown,
+    SmsShown,
+    Wanted,
+)
+from app.notifications.states import AttemptOutcome, ReplyMeaning, SmsAccount, SmsStatus
 
 _Number = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]+$")]
 _Word = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -50,46 +57,158 @@ class AliyunReportIn(BaseModel):
 AliyunReports = Annotated[list[AliyunReportIn], Field(max_length=1000)]
 
 
+class AliyunReplyIn(BaseModel):
+    """One SmsUp of Aliyun: a text from a phone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    phone_number: Annotated[str, Field(max_length=30)]
+    content: Annotated[str, Field(max_length=1000)]
+    sequence_id: Annotated[int, Field(ge=0, lt=2**63)] | _Number
+    send_time: _Word | None = None
+    sign_name: _Word | None = None
+    dest_code: _Word | None = None
+
+    def inbound(self) -> InboundText:
+        """As the service takes it; what no column holds is dropped."""
+        return InboundText(
+            sequence=str(self.sequence_id),
+            phone=self.phone_number,
+            content=self.content.encode("utf-8", "ignore").decode(),
+        )
+
+
+AliyunReplies = Annotated[list[AliyunReplyIn], Field(max_length=1000)]
+
+
 class AliyunAnswer(Answer):
-    """What makes Aliyun stop repeating a report."""
+    """What makes Aliyun stop repeating a report or a reply."""
 
     code: int = 0
     msg: str = "接收成功"
 
 
+class SmsSearch(Request):
+    """Which messages are wanted; dates are the operator's, both included.
+
+    `cause` is the beginning of one, such as `order_change:`.
+    """
+
+    customer: ShortText | None = None
+    phone: ShortText | None = None
+    cause: ShortText | None = None
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")] | None = None
+    status: SmsStatus | None = None
+    from_date: Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))] | None = None
+    to_date: Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))] | None = None
+
+    def wanted(self) -> Wanted:
+        """As the service takes it; raises NotFound for what is no customer."""
+        customer_id = None if self.customer is None else read_single("cus", self.customer)
+        if customer_id == HOUSE:
+            raise NotFound
+        return Wanted(
+            customer_id=customer_id,
+            phone=self.phone,
+            cause=self.cause,
+            template=self.kind,
+            status=self.status,
+            from_date=self.from_date,
+            to_date=self.to_date,
+        )
+
+
+class ResendIn(Request):
+    """Why a message is sent once more."""
+
+    reason: ShortText
+
+
 class SmsOut(Answer):
-    """A message as staff see it: masked, without its content."""
+    """A message as staff see it: masked, without its content. `template` is its kind."""
 
     id: str
+    customer: str | None
     template: str
+    cause: str
     phone: str
     status: SmsStatus
     attempts: int
     duplicate_possible: bool
     failure: str | None
     created_at: datetime
+    resend_of: str | None
+    resent_by: str | None
+    resend_reason: str | None
 
     @classmethod
-    def of(cls, shown: SmsShown) -> "SmsOut":
+    def of(cls, shown: SmsShown) -> Self:
+        """From the service."""
+        return cls(**_values(shown))
+
+
+def _values(shown: SmsShown) -> dict[str, object]:
+    customer_id = shown.customer_id
+    return {
+        "id": public_pair("sms", customer_id, shown.message_id),
+        "customer": None if customer_id == HOUSE else public_single("cus", customer_id),
+        "template": shown.template,
+        "cause": shown.cause,
+        "phone": shown.phone,
+        "status": shown.status,
+        "attempts": shown.attempts,
+        "duplicate_possible": shown.duplicate_possible,
+        "failure": shown.failure,
+        "created_at": shown.created_at,
+        "resend_of": None
+        if shown.resend_of is None
+        else public_pair("sms", customer_id, shown.resend_of),
+        "resent_by": shown.resent_by,
+        "resend_reason": shown.resend_reason,
+    }
+
+
+class AttemptOut(Answer):
+    """One call that asked an account to send; `outcome` null: under way, or its worker died."""
+
+    attempt_no: int
+    account: SmsAccount
+    provider_code: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: AttemptOutcome | None
+    error: str | None
+    provider_message_id: str | None
+
+
+class SmsDetail(SmsOut):
+    """A message with its attempts, oldest first."""
+
+    tries: list[AttemptOut]
+
+    @classmethod
+    def build(cls, shown: SmsShown, attempts: Sequence[SmsAttempt]) -> Self:
+        """From the service."""
+        tries = [AttemptOut.model_validate(one) for one in attempts]
+        return cls(**_values(shown), tries=tries)
+
+
+class ReplyOut(Answer):
+    """What a phone texted to us; `meaning` stop ended its promotions."""
+
+    id: str
+    phone: str
+    content: str
+    meaning: ReplyMeaning
+    received_at: datetime
+
+    @classmethod
+    def of(cls, shown: ReplyShown) -> Self:
         """From the service."""
         return cls(
-            id=public_pair("sms", shown.customer_id, shown.message_id),
-            template=shown.template,
+            id=public_single("rep", shown.reply_id),
             phone=shown.phone,
-            status=shown.status,
-            attempts=shown.attempts,
-            duplicate_possible=shown.duplicate_possible,
-            failure=shown.failure,
-            created_at=shown.created_at,
+            content=shown.content,
+            meaning=shown.meaning,
+            received_at=shown.received_at,
         )
-
-
-def uuid_cursor(page: PageRequest) -> UUID | None:
-    """The id in a cursor of a list by id; raises BadCursor."""
-    if page.after is None:
-        return None
-    try:
-        (text,) = page.after
-        return UUID(str(text))
-    except ValueError as error:
-        raise BadCursor from error

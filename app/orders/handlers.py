@@ -20,10 +20,11 @@ from app.links.states import LinkPurpose
 from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.changes.paying import receive_change_payment
-from app.orders.errors import OrdersRunning
+from app.orders.errors import OrdersRunning, OrderUnknown
 from app.orders.phone_schemas import OrderAsked
 from app.orders.service import receive_payment
 from app.orders.service.telephone import view_by_link
+from app.orders.states import ConfirmationKind
 
 
 async def tell_refund(session: AsyncSession, event: RefundSucceeded) -> None:
@@ -38,6 +39,25 @@ async def tell_refund(session: AsyncSession, event: RefundSucceeded) -> None:
         template="refund_done",
         parameters={"order": order.order_no, "amount": yuan_text(event.amount_fen)},
         cause=f"refund_done:{event.refund_id}",
+        now=event.at,
+    )
+
+
+async def tell_paid(session: AsyncSession, event: PaymentCaptured) -> None:
+    """Tell the customer that the payment of an order has arrived; a door order has its receipt."""
+    try:
+        order = await repository.get_order(session, event.customer_id, event.reference_id)
+    except OrderUnknown:
+        return
+    if order.confirmation is ConfirmationKind.OFFLINE or order.paid_at != event.at:
+        return
+    await send_sms(
+        session,
+        customer_id=event.customer_id,
+        phone=await contact_phone(session, customer_id=event.customer_id),
+        template="order_paid",
+        parameters={"order": order.order_no, "amount": yuan_text(event.amount_fen)},
+        cause=f"order_paid:{event.payment_id}",
         now=event.at,
     )
 
@@ -94,6 +114,7 @@ async def show_phone_order(session: AsyncSession, event: LinkShown) -> None:
 REACTIONS: list[Reaction] = [
     (PaymentCaptured, receive_payment),
     (PaymentCaptured, receive_change_payment),
+    (PaymentCaptured, tell_paid),
     (RefundSucceeded, tell_refund),
     (CustomerErasureAsked, refuse_erasure),
     (AddressRemovalAsked, refuse_removal),

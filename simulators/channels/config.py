@@ -28,6 +28,8 @@ class SimulatorConfig:
     """SMS texts by template code, variables written `${name}`."""
     receipt_url: str | None = None
     """Where SMS delivery receipts are posted; None sends none."""
+    reply_url: str | None = None
+    """Where texts from phones are posted; None sends none."""
     transport: httpx.AsyncBaseTransport | None = None
     """How notifications and receipts are posted; None is the real network."""
     time_scale: float = 1.0

@@ -48,9 +48,16 @@ class SmsLimits(_Body):
 
 
 class ReceiptUrl(_Body):
-    """Where delivery receipts go; null sends none."""
+    """Where delivery receipts or replies go; null sends none."""
 
     url: str | None
+
+
+class PhoneReply(_Body):
+    """What a phone texts back."""
+
+    phone: str = Field(min_length=1, max_length=20)
+    content: str = Field(max_length=300)
 
 
 class TemplateTexts(RootModel[dict[str, str]]):
@@ -114,6 +121,9 @@ class Control:
             ("POST", "/control/sms/limits", self._limits),
             ("POST", "/control/sms/receipt-url", self._receipt_url),
             ("GET", "/control/sms/receipts", self._receipts),
+            ("POST", "/control/sms/reply-url", self._reply_url),
+            ("POST", "/control/sms/replies", self._reply),
+            ("GET", "/control/sms/replies", self._replies),
         ]
         base_url = self._simulator.config.base_url
         return [control_route(*entry, base_url=base_url) for entry in listed]
@@ -158,6 +168,18 @@ class Control:
     async def _receipt_url(self, request: Request) -> Json:
         self._simulator.receipts.url = (await read_model(request, ReceiptUrl)).url
         return {"url": self._simulator.receipts.url}
+
+    async def _reply_url(self, request: Request) -> Json:
+        self._simulator.replies.url = (await read_model(request, ReceiptUrl)).url
+        return {"url": self._simulator.replies.url}
+
+    async def _reply(self, request: Request) -> Json:
+        said = await read_model(request, PhoneReply)
+        sequence = await self._simulator.replies.send(phone=said.phone, content=said.content)
+        return {"sequence_id": sequence}
+
+    async def _replies(self, _: Request) -> Json:
+        return [plain(attempt) for attempt in self._simulator.replies.attempts]
 
     async def _receipts(self, _: Request) -> Json:
         return [plain(attempt) for attempt in self._simulator.receipts.attempts]

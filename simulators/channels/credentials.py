@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import string
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -53,7 +53,7 @@ class MerchantAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsAccount:
-    """The demo account at Aliyun SMS; `receipt_secret` is the secret part of the receipt path."""
+    """A demo account at Aliyun SMS; `receipt_secret` is the secret part of the receipt path."""
 
     access_key_id: str
     access_key_secret: str
@@ -69,6 +69,7 @@ class ChannelCredentials:
     public_keys: tuple[PlatformKey, ...]
     certificates: tuple[PlatformKey, ...]
     sms: SmsAccount
+    sms_backup: SmsAccount
 
     @property
     def public_key_pem(self) -> str:
@@ -157,12 +158,17 @@ def generate_credentials() -> ChannelCredentials:
         ),
         public_keys=(new_platform_public_key(),),
         certificates=(new_platform_certificate(),),
-        sms=SmsAccount(
-            access_key_id=DEMO_ACCESS_KEY_PREFIX + _random_text(16),
-            access_key_secret=_random_text(30),
-            sign_name=DEMO_SIGN_NAME,
-            receipt_secret=_random_text(32),
-        ),
+        sms=_new_sms_account(),
+        sms_backup=_new_sms_account(),
+    )
+
+
+def _new_sms_account() -> SmsAccount:
+    return SmsAccount(
+        access_key_id=DEMO_ACCESS_KEY_PREFIX + _random_text(16),
+        access_key_secret=_random_text(30),
+        sign_name=DEMO_SIGN_NAME,
+        receipt_secret=_random_text(32),
     )
 
 
@@ -197,7 +203,7 @@ def channel_settings(
 ) -> dict[str, dict[str, str]]:
     """Settings the product needs to reach the simulator; paths are absolute."""
     files = _Files(var.absolute())
-    merchant, sms, base = credentials.merchant, credentials.sms, base_url.rstrip("/")
+    merchant, base = credentials.merchant, base_url.rstrip("/")
     return {
         "wechat": {
             "base_url": base,
@@ -209,13 +215,8 @@ def channel_settings(
             "public_key_id": credentials.public_keys[-1].serial,
             "public_key_path": str(files.public_key),
         },
-        "aliyun_sms": {
-            "base_url": base,
-            "access_key_id": sms.access_key_id,
-            "access_key_secret": sms.access_key_secret,
-            "sign_name": sms.sign_name,
-            "receipt_secret": sms.receipt_secret,
-        },
+        "aliyun_sms": {"base_url": base} | asdict(credentials.sms),
+        "aliyun_sms_backup": {"base_url": base} | asdict(credentials.sms_backup),
     }
 
 
@@ -240,7 +241,7 @@ def load_credentials(var: Path) -> ChannelCredentials | None:
         return None
     settings: dict[str, Any] = json.loads(files.settings.read_text(encoding="utf-8"))
     platform: dict[str, Any] = json.loads(files.platform.read_text(encoding="utf-8"))
-    wechat, sms = settings["wechat"], settings["aliyun_sms"]
+    wechat = settings["wechat"]
     return ChannelCredentials(
         merchant=MerchantAccount(
             mchid=wechat["mchid"],
@@ -252,12 +253,20 @@ def load_credentials(var: Path) -> ChannelCredentials | None:
         ),
         public_keys=tuple(PlatformKey(**key) for key in platform["public_keys"]),
         certificates=tuple(PlatformKey(**key) for key in platform["certificates"]),
-        sms=SmsAccount(
-            access_key_id=sms["access_key_id"],
-            access_key_secret=sms["access_key_secret"],
-            sign_name=sms["sign_name"],
-            receipt_secret=sms["receipt_secret"],
-        ),
+        sms=_sms_account(settings["aliyun_sms"]),
+        # a demo made before there was a second account gets one
+        sms_backup=_sms_account(settings["aliyun_sms_backup"])
+        if "aliyun_sms_backup" in settings
+        else _new_sms_account(),
+    )
+
+
+def _sms_account(settings: dict[str, str]) -> SmsAccount:
+    return SmsAccount(
+        access_key_id=settings["access_key_id"],
+        access_key_secret=settings["access_key_secret"],
+        sign_name=settings["sign_name"],
+        receipt_secret=settings["receipt_secret"],
     )
 
 

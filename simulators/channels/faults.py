@@ -29,6 +29,8 @@ class FaultKind(StrEnum):
     SMS_DOWN = "sms_down"
     SMS_STALL = "sms_stall"
     SMS_RESET = "sms_reset"
+    SMS_REFUSED = "sms_refused"
+    SMS_SLOW = "sms_slow"
     SMS_RECEIPT_LOST = "sms_receipt_lost"
     SMS_RECEIPT_FAILED = "sms_receipt_failed"
     SMS_RECEIPT_REPEATED = "sms_receipt_repeated"
@@ -40,8 +42,9 @@ class FaultOrder(BaseModel):
     `count` None holds until cleared. `endpoint` narrows HTTP faults to one call (`create`, `query`,
     `close`, `refund`, `refund_query`, `certificates`, `bill`, `bill_file`, `SendSms`,
     `QuerySendDetails`); `reference` narrows to one out_trade_no, out_refund_no or phone.
+    `account` narrows to one SMS account, `primary` or `backup`; `code` is what SMS_REFUSED answers.
     `after_commit`: an error or reset strikes after the work was done. `times`: copies of a
-    duplicate. `seconds`: delay of a notification, before scaling.
+    duplicate. `seconds`: delay of a notification, before scaling; of a slow SMS answer, real ones.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +53,8 @@ class FaultOrder(BaseModel):
     count: int | None = Field(default=None, ge=1)
     endpoint: str | None = None
     reference: str | None = None
+    account: str | None = None
+    code: str = "isv.AMOUNT_NOT_ENOUGH"
     after_commit: bool = False
     times: int = Field(default=3, ge=2, le=50)
     seconds: float = Field(default=60.0, ge=0)
@@ -98,6 +103,7 @@ class FaultBox:
         *,
         endpoint: str | None = None,
         reference: str | None = None,
+        account: str | None = None,
         after_commit: bool | None = None,
     ) -> FaultOrder | None:
         """Let a fitting fault strike once; None when nothing is armed."""
@@ -108,6 +114,8 @@ class FaultBox:
             if order.endpoint is not None and order.endpoint != endpoint:
                 continue
             if order.reference is not None and order.reference != reference:
+                continue
+            if order.account is not None and order.account != account:
                 continue
             if after_commit is not None and order.after_commit is not after_commit:
                 continue

@@ -9,6 +9,7 @@ from simulators.channels.aliyun_sms.api import SmsApi
 from simulators.channels.aliyun_sms.limits import NumberLimits
 from simulators.channels.aliyun_sms.outbox import Outbox
 from simulators.channels.aliyun_sms.receipts import Receipts
+from simulators.channels.aliyun_sms.replies import Replies
 from simulators.channels.aliyun_sms.service import SmsService
 from simulators.channels.aliyun_sms.templates import Templates
 from simulators.channels.clock import SimClock
@@ -67,6 +68,7 @@ class ChannelSimulator:
         old, self._client = self._client, _client(transport)
         self.desk.notifier.use_client(self._client)
         self.receipts.use_client(self._client)
+        self.replies.use_client(self._client)
         await old.aclose()
 
     async def run_due(self) -> int:
@@ -142,8 +144,16 @@ class ChannelSimulator:
             url=config.receipt_url,
             seconds=config.receipt_seconds,
         )
+        self.replies = Replies(
+            clock=clock,
+            scheduler=self.scheduler,
+            client=self._client,
+            url=config.reply_url,
+            sign_name=credentials.sms.sign_name,
+        )
+        accounts = {"primary": credentials.sms, "backup": credentials.sms_backup}
         self.sms = SmsService(
-            account=credentials.sms,
+            accounts=accounts,
             clock=clock,
             templates=Templates(config.templates),
             limits=self.limits,
@@ -152,7 +162,7 @@ class ChannelSimulator:
         )
         self.sms_api = SmsApi(
             service=self.sms,
-            gate=Acs3Gate(account=credentials.sms, clock=clock),
+            gate=Acs3Gate(accounts=accounts, clock=clock),
             faults=self.faults,
             stall_seconds=config.stall_seconds,
         )

@@ -20,6 +20,7 @@ from app.core.errors import SetupError
 from app.core.migrate import bring_up_to_date
 from app.core.runtime import load_key_ring
 from app.network.service import ensure_plan_days
+from app.notifications.service import approve_first_texts
 from simulators.channels.credentials import ensure_credentials
 from simulators.city import names
 from simulators.city.homes import write_homes
@@ -78,6 +79,7 @@ async def load_city(*, households: int, seed: int, districts: int) -> None:
             say(f"{households:,} 户 households with running orders", started)
             await write_history(session, plan, started)
             await write_staff(session, plan, await logins, installed.demo_dir / "logins.json")
+            await approve_first_texts(session)
             await session.execute(update(DemoMark).values(loaded_at=wall_now()))
         async with database.connection() as connection:
             for table in ("deliveries", "stops", "order_terms", "order_lines", "orders"):

@@ -62,7 +62,12 @@ async def test_a_complaint_from_first_word_to_score(
     assert answer.customer_kind == "household"
 
     templates = {sms.template for sms in await session.scalars(select(SmsMessage))}
-    assert templates == {"ticket_received", "ticket_answered", "ticket_resolved"}
+    assert templates == {
+        "ticket_received",
+        "ticket_answered",
+        "ticket_resolved",
+        "ticket_closed",
+    }
 
     seen = await desk.read(ticket["id"], by=household.headers)
     assert seen["desk"] is None

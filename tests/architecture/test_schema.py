@@ -10,13 +10,13 @@ from app.core import migrate
 from app.core.config import DatabaseSettings
 from app.core.db import Database
 from app.core.errors import SetupError
-from tests.fixtures.database import AROUND
+from tests.fixtures.database import AROUND, drop_database
 from tests.fixtures.server import database_url
 
 
 async def test_up_down_up_without_drift() -> None:
     admin = await asyncpg.connect(database_url("postgres"))
-    await admin.execute("DROP DATABASE IF EXISTS updown WITH (FORCE)")
+    await drop_database(admin, "updown")
     await admin.execute("CREATE DATABASE updown")
     database = Database(DatabaseSettings(database_url=database_url("updown")))
     try:
@@ -35,7 +35,7 @@ async def test_up_down_up_without_drift() -> None:
             await connection.run_sync(lambda plain: command.check(migrate.config(plain)))
     finally:
         await database.dispose()
-        await admin.execute("DROP DATABASE updown WITH (FORCE)")
+        await drop_database(admin, "updown")
         await admin.close()
 
 

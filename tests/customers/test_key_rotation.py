@@ -16,7 +16,13 @@ from app.customers import service
 from app.customers.models import RESEALABLE
 from app.customers.service import NewCustomer
 from app.notifications.models import RESEALABLE as SMS_RESEALABLE
-from app.notifications.service import list_own_messages, send_sms
+from app.notifications.service import (
+    InboundText,
+    list_own_messages,
+    list_replies,
+    send_sms,
+    take_replies,
+)
 from tests.factories.customers import address_text
 from tests.factories.identity import until_someone_waits
 from tests.factories.world import MORNING
@@ -64,6 +70,8 @@ async def _fill(database: Database) -> None:
                 cause=f"ticket:{n}",
                 now=MORNING,
             )
+        texts = [InboundText("1", "13700000000", "谢谢")]
+        await take_replies(session, provider="aliyun", texts=texts, now=MORNING)
 
 
 async def _read(database: Database) -> list[Any]:
@@ -72,7 +80,10 @@ async def _read(database: Database) -> list[Any]:
         ids = (
             await session.scalars(text("SELECT customer_id FROM customers ORDER BY customer_id"))
         ).all()
-        found: list[Any] = [await list_own_messages(session, customer_id=HOUSE)]
+        found: list[Any] = [
+            await list_own_messages(session, customer_id=HOUSE),
+            await list_replies(session, before=None, limit=10),
+        ]
         for customer_id in ids:
             found.append(await service.get_profile(session, customer_id=customer_id))
             found.append(await service.list_addresses(session, customer_id=customer_id))
@@ -108,6 +119,7 @@ async def test_after_a_rotation_the_old_key_is_not_needed_any_more(
         "customers": ResealCount(resealed=PEOPLE + 1),
         "address_versions": ResealCount(resealed=PEOPLE + 1),
         "sms_messages": ResealCount(resealed=5),
+        "sms_replies": ResealCount(resealed=1),
     }
     assert await _kids(database) == {"new"}
     _use(filled, _ring("new", new=NEW))
@@ -190,6 +202,6 @@ async def test_rotating_overwrites_nothing_that_is_being_written(
     counts = await rotating
     assert counts["customers"] == ResealCount(resealed=PEOPLE + 1)
     _use(runtime, _ring("new", new=NEW))
-    assert len(await _read(live_database)) == 1 + 2 * (PEOPLE + 1)
+    assert len(await _read(live_database)) == 2 + 2 * (PEOPLE + 1)
     async with live_database.transaction() as session:
         assert (await service.get_profile(session, customer_id=ids[3])).name == "改名"

@@ -104,7 +104,8 @@ async def test_fifty_viewers_cost_the_queries_of_one(
 ) -> None:
     station = Scope(ScopeKind.STATION, row_id=world.station_id)
     costs = []
-    for scopes in ([OPERATOR], [OPERATOR, station] * 25):
+    # The driver asks for the types of a statement's parameters once for each connection.
+    for scopes in ([OPERATOR], [OPERATOR], [OPERATOR, station] * 25):
         await add_stop(database, world)
         async with watching(hub, *scopes) as streams:
             sent.clear()
@@ -112,7 +113,7 @@ async def test_fifty_viewers_cost_the_queries_of_one(
             costs.append(len(sent))
             events = await asyncio.gather(*(anext(stream) for stream in streams))
             assert {due(one) for one in events} == {len(costs)}
-    assert costs[0] == costs[1] >= 3
+    assert costs[1] == costs[2] >= 3
 
 
 async def test_a_look_without_a_change_reads_the_marker_only(

@@ -98,6 +98,43 @@ async def test_what_comes_late_stands_beside_what_was_reported(
 
 
 @pytest.mark.usefixtures("march")
+async def test_a_block_has_its_months_too(
+    client: httpx.AsyncClient,
+    world: World,
+    database: Database,
+    clock: SetClock,
+    job_context: JobContext,
+) -> None:
+    clock.set(APRIL)
+    await close(client, world)
+    first, second = (f"block:{public_single('blk', one)}" for one in world.blocks[:2])
+    mine = await read(client, world, scope=first)
+    assert list(mine) == [
+        "on_time_rate", "response_time", "internet_rate", "satisfaction", "complaint_rate",
+        "complaint_handled_rate",
+    ]  # fmt: skip
+    assert mine["on_time_rate"]["reported"] == {
+        "value": "100.00", "status": "met", "numerator": 2, "denominator": 2,
+    }  # fmt: skip
+    assert mine["response_time"]["reported"]["value"] == "10.00"
+    complaints = mine["complaint_rate"]["reported"]
+    assert (complaints["numerator"], complaints["denominator"]) == (1, 2)
+    late = (await read(client, world, scope=second))["on_time_rate"]
+    assert (late["reported"]["numerator"], late["reported"]["denominator"]) == (0, 1)
+
+    async with database.transaction() as session:
+        await session.execute(
+            text("UPDATE stops SET state = 'made', made_at = :at WHERE state = 'planned'"),
+            {"at": local_instant(LAST, SEVEN) - timedelta(hours=1)},
+        )
+        await rebuild_mornings(session, [(world.blocks[1], LAST)])
+    await run_refresh_days(job_context, {})
+    late = (await read(client, world, scope=second))["on_time_rate"]
+    assert late["reported"]["value"] == "0.00"
+    assert (late["now"]["value"], late["difference"]) == ("100.00", "100.00")
+
+
+@pytest.mark.usefixtures("march")
 async def test_a_month_is_closed_after_its_end_and_once(
     client: httpx.AsyncClient, world: World, session: AsyncSession, clock: SetClock
 ) -> None:
@@ -152,7 +189,10 @@ async def test_months_by_page_and_what_is_none(
     unknown = await client.get("/kpi/months/2025-12", headers=headers)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "month_unknown")
     block = f"block:{public_single('blk', world.blocks[0])}"
-    below = await client.get("/kpi/months", params={"scope": block}, headers=headers)
+    empty = await client.get("/kpi/months", params={"scope": block}, headers=headers)
+    assert (empty.status_code, empty.json()["items"]) == (200, []), "no milk went there"
+    deliverer = f"deliverer:{public_single('dlv', world.deliverers[0])}"
+    below = await client.get("/kpi/months", params={"scope": deliverer}, headers=headers)
     assert (below.status_code, below.json()["code"]) == (400, "bad_scope")
     own = await client.get("/kpi/months", headers=world.staff[Role.STATION_MANAGER].headers)
     assert {item["scope"] for item in own.json()["items"]} == {

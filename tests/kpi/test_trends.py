@@ -23,6 +23,7 @@ from app.kpi.measuring import Question, measure
 from app.kpi.models import KpiDay, KpiDayMark
 from app.kpi.rules import Period
 from app.kpi.scopes import OPERATOR, Scope
+from app.kpi.trends import read_trends
 from app.orders.states import OrderSource
 from tests.factories.history import DAY, SEVEN, History
 from tests.factories.world import MORNING, TODAY, World
@@ -84,6 +85,23 @@ async def test_each_kept_day_is_what_is_counted_at_once(
                     assert found == (asked.numerator, asked.denominator), (scope, day, key)
                     if asked.longest is not None and row is not None and row.longest_ms:
                         assert timedelta(milliseconds=row.longest_ms) == asked.longest
+        for block_id in world.blocks:
+            scope = Scope(ScopeKind.BLOCK, row_id=block_id)
+            shown, _ = await read_trends(
+                reading,
+                scope=scope,
+                period=Period(YESTERDAY, TODAY),
+                keys=list(KpiKey),
+                now=clock.now(),
+            )
+            for trend in shown:
+                for point in trend.points:
+                    day = point.service_date
+                    question = Question(reading, scope, Period(day, day), clock.now())
+                    asked = await measure(question, trend.definition.key)
+                    found = (point.numerator, point.denominator)
+                    place = (scope, day, trend.definition.key)
+                    assert found == (asked.numerator, asked.denominator), place
         assert {key for _, _, key in kept} >= set(DEFINITIONS) - {
             KpiKey.DELIVERY_TEMP_RATE,
             KpiKey.COLD_STORE_TEMP_RATE,
@@ -167,8 +185,17 @@ async def test_a_trend_has_a_point_for_every_day(
     }  # fmt: skip
     block = f"block:{public_single('blk', world.blocks[1])}"
     answer = await client.get("/kpi/trend", params={"scope": block, "days": 2}, headers=headers)
-    assert [item["key"] for item in answer.json()["items"]] == ["on_time_rate"]
-    assert [point["denominator"] for point in answer.json()["items"][0]["points"]] == [1, 1]
+    of_block = {item["key"]: item["points"] for item in answer.json()["items"]}
+    assert set(of_block) == set(KpiKey) - {
+        KpiKey.DELIVERY_TEMP_RATE,
+        KpiKey.COLD_STORE_TEMP_RATE,
+    }
+    assert [point["denominator"] for point in of_block["on_time_rate"]] == [1, 1]
+    clock.set(local_instant(TODAY, SEVEN) - timedelta(seconds=1))
+    answer = await client.get("/kpi/trend", params={"scope": block, "days": 2}, headers=headers)
+    early = answer.json()["items"][0]["points"]
+    assert [point["status"] for point in early] == ["missed", "no_data"], "not due before seven"
+    clock.set(MORNING + timedelta(hours=5))
     deliverer = f"deliverer:{public_single('dlv', world.deliverers[0])}"
     for params, status in (
         ({"scope": deliverer}, 400),

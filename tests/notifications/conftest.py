@@ -6,9 +6,8 @@ from dataclasses import replace
 import pytest
 
 from app.core.runtime import Runtime, set_runtime
-from app.notifications.service import BREAKER
 from simulators.channels.credentials import ChannelCredentials, generate_credentials
-from tests.factories.notifications import SETTINGS, Stage, make_stage
+from tests.factories.notifications import Stage, environment, make_stage
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +22,23 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """The product with its SMS account set up, and the provider it reaches."""
     made = await make_stage(runtime, credentials)
-    for name in ("base_url", "access_key_id", "access_key_secret", "sign_name", "receipt_secret"):
-        monkeypatch.setenv(f"ALIYUN_SMS_{name.upper()}", getattr(SETTINGS, name))
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
     set_runtime(replace(runtime, http=made.http))
     yield made
     await made.simulator.aclose()
     await made.http.aclose()
-    BREAKER.succeeded()
+
+
+@pytest.fixture
+async def pair(
+    runtime: Runtime, credentials: ChannelCredentials, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Stage]:
+    """The same with a second account."""
+    made = await make_stage(runtime, credentials, backup=True)
+    for name, value in environment(backup=True).items():
+        monkeypatch.setenv(name, value)
+    set_runtime(replace(runtime, http=made.http))
+    yield made
+    await made.simulator.aclose()
+    await made.http.aclose()

@@ -1,6 +1,5 @@
 """The adapter speaks Aliyun's protocol: published vector, then the simulated provider."""
 
-import dataclasses
 import hashlib
 from datetime import UTC, datetime, timedelta
 
@@ -12,14 +11,13 @@ from app.core.outbound import OutcomeUnknown
 from app.notifications.channels import Accepted, Found, Refused, Unreached
 from app.notifications.channels.acs3 import canonical_request, signed_headers
 from app.notifications.channels.aliyun import AliyunSms, refusal
-from app.notifications.channels.breaker import Breaker
 from app.notifications.channels.protocol import Fate, RefusalKind
-from app.notifications.templates import get_template
+from app.notifications.templates import get_kind
 from simulators.channels.faults import FaultKind
 from tests.factories.notifications import PHONE, SETTINGS, Stage
 
-CODE = get_template("login_code")
-NOTICE = get_template("order_confirmed")
+CODE = get_kind("login_code")
+NOTICE = get_kind("order_confirmed")
 VALUES = {"order": "A 1~*", "date": "2026-03-16"}
 
 
@@ -54,7 +52,9 @@ def test_the_published_vector() -> None:
 
 
 async def _send(provider: AliyunSms, out_id: str = "sms_1", phone: str = PHONE) -> object:
-    return await provider.send(phone=phone, template=NOTICE, parameters=VALUES, out_id=out_id)
+    return await provider.send(
+        phone=phone, template_code=NOTICE.provider_code, parameters=VALUES, out_id=out_id
+    )
 
 
 async def test_the_provider_understands_us(stage: Stage) -> None:
@@ -105,33 +105,29 @@ async def test_a_failed_delivery_is_found_with_its_reason(stage: Stage) -> None:
 async def test_refusals_say_what_to_do(stage: Stage) -> None:
     wrong = SETTINGS.model_copy(update={"access_key_secret": "x" * 30})
     assert await _send(AliyunSms(wrong, http=stage.http)) == Refused(
-        "SignatureDoesNotMatch", RefusalKind.OPERATOR
+        "SignatureDoesNotMatch", RefusalKind.ACCOUNT
     )
     unknown = SETTINGS.model_copy(update={"access_key_id": "LTAI5tNobody"})
     answer = await _send(AliyunSms(unknown, http=stage.http))
-    assert answer == Refused("InvalidAccessKeyId.NotFound", RefusalKind.OPERATOR)
+    assert answer == Refused("InvalidAccessKeyId.NotFound", RefusalKind.ACCOUNT)
     unsigned = SETTINGS.model_copy(update={"sign_name": "别家"})
     answer = await _send(AliyunSms(unsigned, http=stage.http))
-    assert answer == Refused("isv.SMS_SIGNATURE_ILLEGAL", RefusalKind.OPERATOR)
+    assert answer == Refused("isv.SMS_SIGNATURE_ILLEGAL", RefusalKind.ACCOUNT)
     assert await _send(stage.provider, phone="12345") == Refused(
         "isv.MOBILE_NUMBER_ILLEGAL", RefusalKind.FINAL
     )
     send = stage.provider.send
-    await send(phone=PHONE, template=CODE, parameters={"code": "123456"}, out_id="sms_1")
-    again = await send(phone=PHONE, template=CODE, parameters={"code": "123456"}, out_id="sms_2")
-    assert again == Refused("isv.BUSINESS_LIMIT_CONTROL", RefusalKind.LATER)
+    await send(
+        phone=PHONE, template_code=CODE.provider_code, parameters={"code": "123456"}, out_id="sms_1"
+    )
+    again = await send(
+        phone=PHONE, template_code=CODE.provider_code, parameters={"code": "123456"}, out_id="sms_2"
+    )
+    assert again == Refused("isv.BUSINESS_LIMIT_CONTROL", RefusalKind.NUMBER)
     assert refusal("Throttling.User").kind is RefusalKind.LATER
-    assert refusal("isv.AMOUNT_NOT_ENOUGH").kind is RefusalKind.OPERATOR
+    assert refusal("isv.AMOUNT_NOT_ENOUGH").kind is RefusalKind.ACCOUNT
+    assert refusal("isv.SMS_TEMPLATE_ILLEGAL").kind is RefusalKind.TEMPLATE
     assert len(stage.outbox()) == 1
-
-
-async def test_a_template_code_of_the_account_replaces_ours(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ALIYUN_SMS_TEMPLATE_CODES", '{"order_confirmed": "SMS_471230001"}')
-    stage.simulator.sms.templates.register({"SMS_471230001": NOTICE.text})
-    assert isinstance(await _send(AliyunSms(SETTINGS, http=stage.http)), Accepted)
-    assert stage.outbox()[0].template_code == "SMS_471230001"
 
 
 async def test_silence_and_nonsense_mean_nothing_is_known(stage: Stage) -> None:
@@ -162,17 +158,3 @@ async def test_a_request_that_never_left_sent_nothing(stage: Stage) -> None:
     assert await _send(stage.provider) == Unreached("ConnectError")
     stage.line.before = httpx.ConnectTimeout("no route")
     assert await _send(stage.provider) == Unreached("ConnectTimeout")
-
-
-def test_a_breaker_opens_after_five_failures_and_tries_once_in_a_while() -> None:
-    breaker, now = Breaker(), wall_now()
-    for _ in range(5):
-        assert breaker.lets_through(now)
-        breaker.failed(now)
-    assert not breaker.lets_through(now)
-    later = now + timedelta(seconds=30)
-    assert breaker.lets_through(later)
-    assert not breaker.lets_through(later)
-    breaker.succeeded()
-    assert breaker.lets_through(later)
-    assert dataclasses.asdict(breaker) == {"failures": 0, "next_try_at": None}

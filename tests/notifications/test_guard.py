@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from app.core.config import AliyunSmsSettings, InstallationSettings
+from app.core.config import AliyunSmsBackupSettings, AliyunSmsSettings, InstallationSettings
 from app.core.demo_channels import demo_channel
 from app.core.errors import SetupError
-from app.notifications.channels import check_sms_settings
-from tests.factories.notifications import SETTINGS
+from app.notifications.channels import check_sms_accounts
+from app.notifications.states import SmsAccount
+from tests.factories.notifications import BACKUP_SETTINGS, SETTINGS
 
 DEMO = {
     "base_url": "http://127.0.0.1:8001",
@@ -19,6 +20,14 @@ DEMO = {
     "sign_name": "随心订",
     "receipt_secret": "receipts",
 }
+
+
+def _primary(
+    installation: InstallationSettings, settings: AliyunSmsSettings | None = None
+) -> AliyunSmsSettings:
+    given = None if settings is None else {SmsAccount.PRIMARY: settings}
+    (found,) = check_sms_accounts(installation, given).values()
+    return found
 
 
 def _demo(var: Path, **changes: Any) -> InstallationSettings:
@@ -36,7 +45,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_demo_uses_the_simulators_account(tmp_path: Path) -> None:
-    settings = check_sms_settings(_demo(tmp_path))
+    settings = _primary(_demo(tmp_path))
     assert settings.model_dump() == DEMO
 
 
@@ -50,7 +59,7 @@ def test_a_demo_uses_the_simulators_account(tmp_path: Path) -> None:
 )
 def test_a_demo_refuses_the_real_provider(tmp_path: Path, changes: dict[str, str]) -> None:
     with pytest.raises(SetupError, match="A demo sends no real SMS"):
-        check_sms_settings(_demo(tmp_path, **changes))
+        _primary(_demo(tmp_path, **changes))
 
 
 def test_a_demo_without_its_file_does_not_fall_back_on_real_money(
@@ -62,7 +71,7 @@ def test_a_demo_without_its_file_does_not_fall_back_on_real_money(
     monkeypatch.setenv("ALIYUN_SMS_ACCESS_KEY_SECRET", "real")
     monkeypatch.setenv("ALIYUN_SMS_SIGN_NAME", "随心订")
     with pytest.raises(SetupError, match="A demo sends no real SMS"):
-        check_sms_settings(installation)
+        _primary(installation)
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
@@ -79,11 +88,11 @@ def test_production_takes_its_account_from_the_environment(
     installation = InstallationSettings(var_dir=tmp_path, demo=False)
     assert demo_channel(installation, "aliyun_sms") is None
     with pytest.raises(SetupError, match="ALIYUN_SMS_ACCESS_KEY_ID"):
-        check_sms_settings(installation)
+        _primary(installation)
     monkeypatch.setenv("ALIYUN_SMS_ACCESS_KEY_ID", "LTAI5tReal")
     monkeypatch.setenv("ALIYUN_SMS_ACCESS_KEY_SECRET", "real")
     monkeypatch.setenv("ALIYUN_SMS_SIGN_NAME", "随心订")
-    settings = check_sms_settings(installation)
+    settings = _primary(installation)
     assert settings.base_url == "https://dysmsapi.aliyuncs.com"
 
 
@@ -99,7 +108,21 @@ def test_production_takes_its_account_from_the_environment(
 )
 def test_production_refuses_a_simulator(tmp_path: Path, changes: dict[str, str]) -> None:
     installation = InstallationSettings(var_dir=tmp_path, demo=False)
-    assert check_sms_settings(installation, SETTINGS) == SETTINGS
+    assert _primary(installation, SETTINGS) == SETTINGS
     wrong: AliyunSmsSettings = SETTINGS.model_copy(update=changes)
     with pytest.raises(SetupError, match="belongs to a simulator"):
-        check_sms_settings(installation, wrong)
+        _primary(installation, wrong)
+
+
+def test_a_second_account_is_used_where_it_is_whole_and_another_one(tmp_path: Path) -> None:
+    installation = InstallationSettings(var_dir=tmp_path, demo=False)
+    both = {SmsAccount.PRIMARY: SETTINGS, SmsAccount.BACKUP: BACKUP_SETTINGS}
+    assert list(check_sms_accounts(installation, both)) == ["primary", "backup"]
+    half = both | {SmsAccount.BACKUP: BACKUP_SETTINGS.model_copy(update={"sign_name": ""})}
+    with pytest.raises(SetupError, match="ALIYUN_SMS_BACKUP_SIGN_NAME"):
+        check_sms_accounts(installation, half)
+    same = both | {SmsAccount.BACKUP: SETTINGS}
+    with pytest.raises(SetupError, match="names the first account again"):
+        check_sms_accounts(installation, same)
+    none = both | {SmsAccount.BACKUP: AliyunSmsBackupSettings()}
+    assert list(check_sms_accounts(installation, none)) == ["primary"]

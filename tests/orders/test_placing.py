@@ -82,8 +82,10 @@ async def test_a_paid_order_on_a_served_street_goes_into_delivery(
         "delivering",
     ]
     async with database.transaction() as session:
-        templates = await session.scalars(select(SmsMessage.template))
-        assert "order_confirmed" in set(templates)
+        templates = await session.scalars(
+            select(SmsMessage.template).order_by(SmsMessage.message_id)
+        )
+        assert list(templates) == ["order_paid", "order_confirmed"]
         await assert_invariants(session, MORNING)
 
 
@@ -113,7 +115,7 @@ async def test_outside_of_the_area_the_order_is_rejected_and_the_money_goes_back
     ]
     async with database.transaction() as session:
         templates = set(await session.scalars(select(SmsMessage.template)))
-        assert "order_rejected" in templates
+        assert templates == {"order_paid", "order_rejected", "refund_done"}
         await assert_invariants(session, MORNING)
 
 

@@ -22,7 +22,8 @@ def test_settings_are_made_once_and_only_the_address_changes(tmp_path: Path) -> 
     second = ensure_credentials(tmp_path, "http://127.0.0.1:9001")
     assert first["wechat"].pop("base_url") == "http://127.0.0.1:8001"
     assert second["wechat"].pop("base_url") == "http://127.0.0.1:9001"
-    assert first.pop("aliyun_sms")["base_url"] != second.pop("aliyun_sms")["base_url"]
+    for name in ("aliyun_sms", "aliyun_sms_backup"):
+        assert first[name].pop("base_url") != second[name].pop("base_url")
     assert first == second
     written = json.loads((tmp_path / "demo" / "channels.json").read_text())
     assert written["wechat"]["base_url"] == "http://127.0.0.1:9001"
@@ -38,6 +39,7 @@ def test_two_installations_share_nothing(tmp_path: Path) -> None:
         ("wechat", "public_key_id"),
         ("aliyun_sms", "access_key_secret"),
         ("aliyun_sms", "receipt_secret"),
+        ("aliyun_sms_backup", "access_key_secret"),
     ):
         assert one[channel][name] != two[channel][name]
 
@@ -66,6 +68,22 @@ def test_files_are_private_and_the_keys_fit_together(tmp_path: Path) -> None:
     assert settings["public_key_id"].startswith("PUB_KEY_ID_")
     assert settings["mchid"].startswith(DEMO_MCHID_PREFIX)
     assert credentials.sms.access_key_id.startswith(DEMO_ACCESS_KEY_PREFIX)
+
+
+def test_a_demo_of_one_sms_account_gets_the_second_and_keeps_the_first(tmp_path: Path) -> None:
+    first = ensure_credentials(tmp_path, "http://127.0.0.1:1")
+    path = tmp_path / "demo" / "channels.json"
+    older = json.loads(path.read_text())
+    del older["aliyun_sms_backup"]
+    path.write_text(json.dumps(older))
+    second = ensure_credentials(tmp_path, "http://127.0.0.1:1")
+    assert second["aliyun_sms"] == first["aliyun_sms"]
+    backup = second["aliyun_sms_backup"]
+    assert backup["access_key_id"] not in {
+        first["aliyun_sms"]["access_key_id"],
+        first["aliyun_sms_backup"]["access_key_id"],
+    }
+    assert ensure_credentials(tmp_path, "http://127.0.0.1:1") == second
 
 
 def test_a_missing_part_means_new_keys(tmp_path: Path) -> None:

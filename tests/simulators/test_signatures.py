@@ -134,7 +134,7 @@ def acs3_gate() -> Acs3Gate:
         sign_name="",
         receipt_secret="",
     )
-    return Acs3Gate(account=account, clock=ClockOfTheVector())
+    return Acs3Gate(accounts={"primary": account}, clock=ClockOfTheVector())
 
 
 def test_acs3_canonical_request_and_signature_match_the_vector() -> None:
@@ -189,7 +189,7 @@ def test_the_acs3_door_refuses_an_old_date() -> None:
         receipt_secret="",
     )
     with pytest.raises(GatewayError) as refusal:
-        Acs3Gate(account=account, clock=Later()).check(acs3_vector())
+        Acs3Gate(accounts={"primary": account}, clock=Later()).check(acs3_vector())
     assert refusal.value.code == "InvalidTimeStamp.Expired"
 
 

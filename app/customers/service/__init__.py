@@ -19,6 +19,7 @@ from app.customers.service._addresses import (
 from app.customers.service._consents import (
     ConsentState,
     add_privacy_text,
+    consent_since,
     has_consent,
     list_consents,
     list_privacy_texts,
@@ -58,6 +59,7 @@ __all__ = [
     "add_privacy_text",
     "change_address",
     "change_profile",
+    "consent_since",
     "contact_phone",
     "customer_kind",
     "display_name",

@@ -127,7 +127,15 @@ async def record_consent(
     await session.flush()
 
 
+async def consent_since(
+    session: AsyncSession, *, customer_id: UUID, purpose: ConsentPurpose
+) -> datetime | None:
+    """When the customer's last word on a purpose was said, if it was yes, to whichever version."""
+    last = await repository.find_last_consent(session, customer_id=customer_id, purpose=purpose)
+    return last.at if last is not None and last.given else None
+
+
 async def has_consent(session: AsyncSession, *, customer_id: UUID, purpose: ConsentPurpose) -> bool:
     """Whether the customer's last word on a purpose was yes, to whichever version."""
-    last = await repository.find_last_consent(session, customer_id=customer_id, purpose=purpose)
-    return last is not None and last.given
+    since = await consent_since(session, customer_id=customer_id, purpose=purpose)
+    return since is not None

@@ -1,6 +1,6 @@
 """SQL of confirmations: a fixed number of statements for a batch of any size."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -37,33 +37,34 @@ FOR NO KEY UPDATE OF d
 
 _CONFIRM = """
 UPDATE {deliveries} d
-SET status = e.status, quantity_delivered = e.delivered, reason = e.reason,
-    our_fault = e.our_fault, done_at = e.done_at, recorded_at = $2,
-    bulk_marked = e.bulk, celsius = coalesce(e.celsius, d.celsius), event_id = e.event_id,
+SET status = o.status, quantity_delivered = o.delivered, reason = o.reason,
+    our_fault = o.our_fault, done_at = e.done_at, recorded_at = $2,
+    bulk_marked = o.bulk, celsius = coalesce(o.celsius, d.celsius), event_id = e.event_id,
     deliverer_id = $1
-FROM unnest($3::uuid[], $4::date[], $5::uuid[], $6::smallint[], $7::text[], $8::smallint[],
-            $9::text[], $10::boolean[], $11::timestamptz[], $12::boolean[], $13::numeric[],
-            $14::uuid[])
-     AS e(customer_id, service_date, order_line_id, delivery_no, status, delivered,
-          reason, our_fault, done_at, bulk, celsius,
-          event_id)
+FROM unnest($3::uuid[], $4::date[], $5::uuid[], $6::smallint[], $7::timestamptz[], $8::uuid[],
+            $9::bigint[])
+     AS e(customer_id, service_date, order_line_id, delivery_no, done_at, event_id, outcome_no)
+JOIN unnest($10::text[], $11::smallint[], $12::text[], $13::boolean[], $14::boolean[],
+            $15::numeric[])
+     WITH ORDINALITY AS o(status, delivered, reason, our_fault, bulk, celsius, outcome_no)
+     ON o.outcome_no = e.outcome_no
 WHERE d.customer_id = e.customer_id AND d.service_date = e.service_date
   AND d.order_line_id = e.order_line_id AND d.delivery_no = e.delivery_no
 """
+"""Most doors end alike: each outcome is sent once, and the deliveries name it by its number."""
 
 _SET_STOPS = f"""
 WITH written AS (
     UPDATE {{stops}} s
     SET state = n.state, made_at = n.made_at, bulk_marked = n.bulk, deliverer_id = $1
     FROM unnest($2::uuid[], $3::date[], $4::uuid[], $5::int[], $6::text[], $7::timestamptz[],
-                $8::boolean[], $9::timestamptz[], $10::timestamptz[])
-         AS n(customer_id, service_date, address_id, bottles, state, made_at, bulk, first_tap_at,
-              last_tap_at)
+                $8::boolean[])
+         AS n(customer_id, service_date, address_id, bottles, state, made_at, bulk)
     WHERE s.customer_id = n.customer_id AND s.service_date = n.service_date
       AND s.address_id = n.address_id AND s.bottles = n.bottles
     RETURNING s.block_id, s.service_date, s.customer_kind, old.state AS state_before,
               old.made_at AS made_at_before, old.bulk_marked AS bulk_before, s.state, s.made_at,
-              s.bulk_marked, n.first_tap_at, n.last_tap_at
+              s.bulk_marked
 ), {MOVE_MORNINGS}
 SELECT w.block_id, w.service_date, count(*) AS stops,
        bool_and(m.block_id IS NOT NULL) AS counted
@@ -184,6 +185,11 @@ class DueDelivery:
     changed: bool = False
 
     @property
+    def outcome(self) -> tuple[object, ...]:
+        """What is written of it beside its times."""
+        return (self.status, self.delivered, self.reason, self.our_fault, self.bulk, self.celsius)
+
+    @property
     def owed(self) -> int:
         """Bottles our fault kept from the door."""
         return self.quantity - self.delivered if self.our_fault else 0
@@ -204,10 +210,9 @@ class DueStop:
         return sum(delivery.quantity for delivery in self.deliveries)
 
     @property
-    def taps(self) -> tuple[datetime | None, datetime | None]:
-        """First and last tap among its changed deliveries."""
-        taps = [one.done_at for one in self.deliveries if one.changed and one.done_at is not None]
-        return min(taps, default=None), max(taps, default=None)
+    def taps(self) -> Iterator[datetime]:
+        """Taps of its changed deliveries."""
+        return (one.done_at for one in self.deliveries if one.changed and one.done_at is not None)
 
     def delivery_key(self, delivery: DueDelivery) -> DeliveryKey:
         """Where one of its deliveries stands."""
@@ -265,20 +270,17 @@ async def confirm(
     for month, positions in _by_month([key[1] for key, _ in changed]).items():
         keys = [changed[position][0] for position in positions]
         deliveries = [changed[position][1] for position in positions]
+        numbers: dict[tuple[object, ...], int] = {}
         await fetch(
             session,
             _for_month(_CONFIRM, month),
             deliverer_id,
             now,
             *_columns(keys, 4),
-            [delivery.status for delivery in deliveries],
-            [delivery.delivered for delivery in deliveries],
-            [delivery.reason for delivery in deliveries],
-            [delivery.our_fault for delivery in deliveries],
             [delivery.done_at for delivery in deliveries],
-            [delivery.bulk for delivery in deliveries],
-            [delivery.celsius for delivery in deliveries],
             [delivery.event_id for delivery in deliveries],
+            [numbers.setdefault(delivery.outcome, len(numbers) + 1) for delivery in deliveries],
+            *_columns(list(numbers), 6),
         )
 
 
@@ -292,16 +294,17 @@ async def set_stops(
 ) -> None:
     """Write what became of locked stops; the counts of their blocks' mornings move along."""
     for month, positions in _by_month([stop.key[1] for stop in stops]).items():
-        keys = [stops[position].key for position in positions]
+        chosen = [stops[position] for position in positions]
+        keys = [stop.key for stop in chosen]
         written = await fetch(
             session,
             _for_month(_SET_STOPS, month),
             deliverer_id,
             *_columns(keys, 3),
-            [stops[position].bottles for position in positions],
+            [stop.bottles for stop in chosen],
             *_columns([outcomes[position] for position in positions], 3),
-            *_columns([stops[position].taps for position in positions], 2),
             now,
+            *_columns(_taps(chosen), 4),
         )
         if sum(row["stops"] for row in written) != len(keys):
             await rebuild_stops(session, keys)
@@ -335,6 +338,16 @@ async def set_restored(session: AsyncSession, bottles: Mapping[DeliveryKey, int]
     for month, positions in _by_month([key[1] for key in bottles]).items():
         chosen = [rows[position] for position in positions]
         await fetch(session, _for_month(_SET_RESTORED, month), *_columns(chosen, 5))
+
+
+def _taps(stops: Sequence[DueStop]) -> list[tuple[UUID, date, datetime | None, datetime | None]]:
+    """Block, service date, first and last tap of each round the stops belong to."""
+    rounds: dict[MorningKey, list[datetime]] = {}
+    for stop in stops:
+        rounds.setdefault((stop.block_id, stop.key[1]), []).extend(stop.taps)
+    return [
+        (*key, min(taps, default=None), max(taps, default=None)) for key, taps in rounds.items()
+    ]
 
 
 def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[list[object]]:

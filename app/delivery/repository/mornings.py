@@ -116,9 +116,8 @@ MOVE_MORNINGS = f"""both_ways AS (
 ), by_slot AS ({_BY_SLOT.format(source="both_ways")}
 ), summed AS ({_SUMS.format(source="by_slot")}
 ), tapped AS (
-    SELECT block_id, service_date, min(first_tap_at) AS first_tap_at,
-           max(last_tap_at) AS last_tap_at
-    FROM written GROUP BY block_id, service_date
+    SELECT * FROM unnest($10::uuid[], $11::date[], $12::timestamptz[], $13::timestamptz[])
+        AS t(block_id, service_date, first_tap_at, last_tap_at)
 ), locked AS (
     SELECT m.block_id, m.service_date FROM block_mornings m
     JOIN tapped t ON t.block_id = m.block_id AND t.service_date = m.service_date
@@ -141,7 +140,7 @@ MOVE_MORNINGS = f"""both_ways AS (
             WHERE e.stops <> 0) END,
         first_tap_at = least(m.first_tap_at, t.first_tap_at),
         last_tap_at = greatest(m.last_tap_at, t.last_tap_at),
-        last_heard_at = greatest(m.last_heard_at, $11), version = m.version + 1
+        last_heard_at = greatest(m.last_heard_at, $9), version = m.version + 1
     FROM locked l
     JOIN summed n ON n.block_id = l.block_id AND n.service_date = l.service_date
     JOIN tapped t ON t.block_id = l.block_id AND t.service_date = l.service_date
@@ -149,7 +148,8 @@ MOVE_MORNINGS = f"""both_ways AS (
     RETURNING m.block_id, m.service_date
 )"""
 """What a phone's batch changes, added to the counts by the statement that writes its stops: `written`
-has them before and after, $11 is when the phone was heard. A recount would cost the batch a tenth."""
+has them before and after, $9 is when the phone was heard, $10 to $13 the rounds' taps. A recount
+would cost the batch a tenth."""
 
 _OF_STATIONS = """
 SELECT b.id FROM blocks b

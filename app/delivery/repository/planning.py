@@ -7,9 +7,11 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.delivery.models import ExceptionReason
 from app.delivery.repository import mornings
 from app.delivery.repository.calendar import due_quantity
 from app.delivery.repository.scope import DayScope
+from app.delivery.repository.setting_aside import JUDGED, SET_ASIDE, SetAside
 from app.network.models import PlanDay, PlanDayState
 
 __all__ = [
@@ -43,26 +45,31 @@ _SERVED = f"""
     JOIN blocks b ON b.id = a.block_id AND b.is_active AND b.station_id = ANY(:stations)
     JOIN stations s ON s.id = b.station_id AND s.is_active
 """
-_STOP_NO = "least(greatest(a.stop_no, 0), 2147483647)::int"
+_STOP_NO = "least(greatest({}.stop_no, 0), 2147483647)::int"
 
-_DELIVERIES = f"""
+_DELIVERIES = f"""{JUDGED}, {SET_ASIDE}, planned AS (
 INSERT INTO deliveries
     (customer_id, service_date, order_line_id, delivery_no, product_id, quantity,
      quantity_delivered, address_id, address_version_id, station_id, block_id, deliverer_id,
      stop_no, status, bulk_marked, restored_bottles)
-SELECT t.customer_id, {_DATE}, t.order_line_id, 0, t.product_id, {_QUANTITY},
-       0, t.address_id, t.address_version_id, b.station_id, b.id, g.deliverer_id,
-       {_STOP_NO}, 'planned', false, 0
-FROM order_terms t {_SERVED}
-    LEFT JOIN block_deliverers g ON g.block_id = b.id AND g.valid @> {_DATE}
-WHERE t.valid @> {_DATE} AND {_QUANTITY} IS DISTINCT FROM 0
-  AND NOT EXISTS (
+SELECT j.customer_id, {_DATE}, j.order_line_id, 0, j.product_id, j.quantity,
+       0, j.address_id, j.address_version_id, j.station_id, j.block_id, g.deliverer_id,
+       {_STOP_NO.format("j")}, 'planned', false, 0
+FROM judged j
+    LEFT JOIN block_deliverers g ON g.block_id = j.block_id AND g.valid @> {_DATE}
+WHERE j.reason IS NULL AND NOT EXISTS (
       SELECT FROM plan_exceptions x
-      WHERE x.customer_id = t.customer_id AND x.order_line_id = t.order_line_id
+      WHERE x.customer_id = j.customer_id AND x.order_line_id = j.order_line_id
         AND x.service_date = {_DATE} AND x.resolution IS DISTINCT FROM 'planned')
-  {{only t}}
-ORDER BY b.id, a.stop_no
+ORDER BY j.block_id, j.stop_no
+{{conflict}}
+RETURNING 1
+)
+SELECT NULL AS station_id, NULL AS reason, count(*) AS lines FROM planned
+UNION ALL
+SELECT station_id, reason, count(*) FROM set_aside GROUP BY station_id, reason
 """
+"""Every line that is due is judged once, and goes the one way or the other."""
 
 _OF_THE_DAY = f"""
     JOIN blocks b ON b.id = d.block_id AND b.station_id = ANY(:stations)
@@ -101,7 +108,7 @@ INSERT INTO stops
     (customer_id, service_date, address_id, customer_kind, city_code, station_id, block_id,
      deliverer_id, stop_no, bottles, state, bulk_marked)
 SELECT t.customer_id, {_DATE}, t.address_id, any_value(c.kind), any_value(s.city_code),
-       any_value(b.station_id), any_value(b.id), NULL, min({_STOP_NO}), sum({_QUANTITY}),
+       any_value(b.station_id), any_value(b.id), NULL, min({_STOP_NO.format("a")}), sum({_QUANTITY}),
        'withdrawn', false
 FROM order_terms t {_SERVED}
     JOIN customers c ON c.customer_id = t.customer_id
@@ -176,10 +183,20 @@ async def end_bulk_work(session: AsyncSession) -> None:
     await session.execute(text("SELECT set_config('enable_nestloop', 'on', true)"))
 
 
-async def insert_deliveries(session: AsyncSession, scope: DayScope, *, again: bool) -> int:
-    """Plan what is due and not set aside; `again` leaves alone what is planned already."""
-    sql = f"{_DELIVERIES} ON CONFLICT DO NOTHING" if again else _DELIVERIES
-    return await _count(session, scope, sql)
+async def insert_deliveries(
+    session: AsyncSession, scope: DayScope, *, again: bool, now: datetime
+) -> tuple[int, list[SetAside]]:
+    """Plan what is due, and set aside what cannot be: how many deliveries, and which lines.
+
+    `again` leaves alone what is planned already.
+    """
+    sql = _DELIVERIES.replace("{conflict}", "ON CONFLICT DO NOTHING" if again else "")
+    counted = list(await session.execute(*scope.bind(sql, now=now)))
+    return sum(row.lines for row in counted if row.reason is None), [
+        SetAside(row.station_id, ExceptionReason(row.reason), row.lines)
+        for row in counted
+        if row.reason is not None
+    ]
 
 
 async def insert_stops(session: AsyncSession, scope: DayScope, *, again: bool) -> int:

@@ -14,9 +14,10 @@ from app.delivery.repository.scope import DayScope
 _DATE = "CAST(:service_date AS date)"
 _QUANTITY = due_quantity("t", _DATE)
 
-_JUDGED = f"""
+JUDGED = f"""
 WITH due AS (
-    SELECT t.customer_id, t.order_line_id, b.station_id, {_QUANTITY} AS quantity,
+    SELECT t.customer_id, t.order_line_id, t.product_id, t.address_id, t.address_version_id,
+           b.station_id, b.id AS block_id, a.stop_no, {_QUANTITY} AS quantity,
            {bottles_called("t", _DATE)} + coalesce(p.bottles, 0) AS called,
            l.bottles_bought + l.gift_bottles + coalesce(e.bottles, 0) AS entitled,
            CASE WHEN o.status NOT IN ('delivering', 'cancelled') THEN 'order_not_running'
@@ -49,7 +50,7 @@ WITH due AS (
     WHERE t.valid @> {_DATE} AND {_QUANTITY} IS DISTINCT FROM 0
       AND (b.id IS NULL OR b.station_id = ANY(:stations)) {{only t}}
 ), judged AS (
-    SELECT customer_id, order_line_id, station_id,
+    SELECT due.*,
         CASE WHEN quantity BETWEEN 1 AND 99 IS NOT TRUE THEN 'bad_pattern'
              WHEN hindrance IS NOT NULL THEN hindrance
              WHEN called + quantity <= entitled THEN NULL
@@ -74,18 +75,17 @@ exceed; only where that is more than the line is entitled to are its deliveries 
 our fault kept from the door came back to the line as one day more.
 """
 
-_SET_ASIDE = f"""{_JUDGED}, set_aside AS (
+SET_ASIDE = f"""set_aside AS (
     INSERT INTO plan_exceptions
         (customer_id, service_date, order_line_id, station_id, reason, noticed_at)
     SELECT customer_id, {_DATE}, order_line_id, station_id, reason, :now
     FROM judged WHERE reason IS NOT NULL
     ON CONFLICT DO NOTHING
     RETURNING station_id, reason
-)
-SELECT station_id, reason, count(*) AS lines FROM set_aside GROUP BY station_id, reason
-"""
+)"""
+"""Writes down the judged lines that cannot be planned; answers the new ones."""
 
-_MEND = f"""{_JUDGED}
+_MEND = f"""{JUDGED}
 UPDATE plan_exceptions x SET resolved_at = :now, resolution = 'planned'
 FROM judged j
 WHERE j.reason IS NULL AND x.customer_id = j.customer_id AND x.order_line_id = j.order_line_id
@@ -100,12 +100,6 @@ class SetAside:
     station_id: UUID | None
     reason: ExceptionReason
     lines: int
-
-
-async def set_aside(session: AsyncSession, scope: DayScope, *, now: datetime) -> list[SetAside]:
-    """Write down the lines that are due and cannot be planned; answers the new ones."""
-    rows = await session.execute(*scope.bind(_SET_ASIDE, now=now))
-    return [SetAside(row.station_id, ExceptionReason(row.reason), row.lines) for row in rows]
 
 
 async def mend(session: AsyncSession, scope: DayScope, *, now: datetime) -> None:
@@ -125,6 +119,6 @@ async def mend(session: AsyncSession, scope: DayScope, *, now: datetime) -> None
 
 async def judge_line(session: AsyncSession, scope: DayScope) -> ExceptionReason | None:
     """What hinders the line of the scope now; None when nothing does."""
-    found = await session.execute(*scope.bind(f"{_JUDGED} SELECT reason FROM judged"))
+    found = await session.execute(*scope.bind(f"{JUDGED} SELECT reason FROM judged"))
     reason = found.scalar_one_or_none()
     return None if reason is None else ExceptionReason(reason)

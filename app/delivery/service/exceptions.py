@@ -70,7 +70,7 @@ async def _plan_line(session: AsyncSession, found: PlanException, *, now: dateti
     found.resolution = ExceptionResolution.PLANNED
     found.resolved_at = now
     await session.flush()
-    await planning.insert_deliveries(session, scope, again=True)
+    await planning.insert_deliveries(session, scope, again=True, now=now)
     await planning.insert_stops(session, scope, again=True)
     await planning.rebuild_totals(session, scope, now=now)
     await confirming.rebuild_stops(session, [stop])

@@ -7,6 +7,7 @@ from uuid import UUID
 from app.coldchain.service import DeviceView
 from app.core.ids import public_single
 from app.core.schemas import Answer
+from app.kpi.morning.cash import cash_parts, total_fen
 from app.kpi.morning.reading import BlockRow, Board, Part
 from app.kpi.morning.rules import Counts, CurvePoint
 
@@ -56,6 +57,23 @@ class CurvePointOut(Answer):
     share: Decimal | None
 
 
+class CashPartOut(Answer):
+    """Cash taken in a part of the scope; `scope` null where the place is not known."""
+
+    scope: str | None
+    title: str | None
+    amount_fen: int
+    receipts: int
+
+
+class CashOut(Answer):
+    """Cash taken at doors, by the ledger's date; cities or stations, else deliverers, then blocks."""
+
+    amount_fen: int
+    receipts: int
+    parts: list[CashPartOut]
+
+
 class ThermometerOut(Answer):
     """A thermometer of the station as it stands."""
 
@@ -80,6 +98,7 @@ class MorningOut(Answer):
     deliverers: list[PartOut]
     curve: list[CurvePointOut]
     thermometers: list[ThermometerOut]
+    cash: CashOut
 
 
 class BlockOut(Answer):
@@ -161,6 +180,24 @@ def present_morning(
                 at=device.last_at,
             )
             for device in devices
+        ],
+        cash=present_cash(board),
+    )
+
+
+def present_cash(board: Board) -> CashOut:
+    """A scope's cash for the API."""
+    return CashOut(
+        amount_fen=total_fen(board.cash),
+        receipts=sum(taken.receipts for taken in board.cash),
+        parts=[
+            CashPartOut(
+                scope=None if part.scope is None else part.scope.text,
+                title=part.title,
+                amount_fen=part.amount_fen,
+                receipts=part.receipts,
+            )
+            for part in cash_parts(board.scope, board.cash)
         ],
     )
 

@@ -59,16 +59,16 @@ async def read_trend(
     to_date: Annotated[date | None, Query(alias="to")] = None,
     days: Annotated[int, Query(ge=1, le=92)] = 30,
 ) -> TrendsOut:
-    """KPIs day by day up to a date (today unless said), for operator, city and station.
+    """KPIs day by day up to a date (today unless said), for operator, city, station and block.
 
-    `key` may be repeated. A block has its on-time rate alone.
+    `key` may be repeated. A block has no trend of its temperatures.
     """
     asked = scope_of(caller, scope)
     last = to_date or clock.today()
     first = max(last - timedelta(days=days - 1), service.FIRST_DATE)
     period = service.read_period(first, last)
     found, counted_at = await read_trends(
-        session, scope=asked, period=period, keys=key or list(KpiKey)
+        session, scope=asked, period=period, keys=key or list(KpiKey), now=clock.now()
     )
     return TrendsOut(
         scope=asked.text,

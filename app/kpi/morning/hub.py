@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import BusinessClock, local_date
 from app.core.db import Database
 from app.core.errors import TooManyRequests
-from app.kpi.morning.reading import Board, load_board
+from app.kpi.morning.reading import Board, catch_up, load_board
 from app.kpi.repository import mornings
 from app.kpi.scopes import OPERATOR, Scope
 
@@ -36,6 +36,8 @@ LONGEST_SECONDS = 600.0
 MOST_VIEWERS = 500
 KEPT = 3
 """Dates whose boards are kept: yesterday, today, tomorrow."""
+NAMES_HOLD: Final = timedelta(minutes=1)
+"""So long a board is brought up to date by its changed blocks alone: a new name is no such change."""
 
 
 class TooManyViewers(TooManyRequests):
@@ -51,6 +53,15 @@ class LiveEvent:
 
     id: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A board, what names its state, and when the whole of it was read."""
+
+    name: str
+    board: Board
+    read_at: datetime
 
 
 @dataclass(eq=False, slots=True)
@@ -86,7 +97,7 @@ class MorningHub:
         self._clock = clock
         self._render = render
         self._viewers: set[_Viewer] = set()
-        self._boards: dict[date, tuple[str, Board]] = {}
+        self._boards: dict[date, _Kept] = {}
         self._loading = asyncio.Lock()
         self._shown: tuple[str, Board] | None = None
         self._ticking: asyncio.Task[None] | None = None
@@ -127,18 +138,23 @@ class MorningHub:
             raise TooManyViewers(retry_after_seconds=30)
 
     async def board(self, session: AsyncSession, *, day: date, now: datetime) -> tuple[str, Board]:
-        """All blocks of a date, and what names this state of them; read anew only after a change.
+        """All blocks of a date, and what names this state of them; only what changed is read anew.
 
         Whoever asks at the same time waits for one reading.
         """
         async with self._loading:
             found = _name(day, await mornings.read_marker(session, day), now)
             kept = self._boards.get(day)
-            if kept is None or kept[0] != found:
+            if kept is not None and kept.name == found:
+                return found, kept.board
+            if kept is not None and timedelta() <= now - kept.read_at < NAMES_HOLD:
+                board = await catch_up(session, kept.board, now=now)
+                made = _Kept(found, board, kept.read_at)
+            else:
                 board = await load_board(session, scope=OPERATOR, day=day, now=now)
-                self._boards = dict(sorted((self._boards | {day: (found, board)}).items())[-KEPT:])
-                return found, board
-            return kept
+                made = _Kept(found, board, now)
+            self._boards = dict(sorted((self._boards | {day: made}).items())[-KEPT:])
+            return found, board
 
     async def tick(self) -> None:
         """Look once; tell everybody when something changed. One statement, three when it did."""

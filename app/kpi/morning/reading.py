@@ -1,11 +1,13 @@
 """A morning of a scope: how far it is, what 07:00 will bring, where it is at risk (S1 5.2.1)."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
+from operator import itemgetter
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.coldchain.service import DeviceView, list_devices
@@ -23,11 +25,12 @@ from app.kpi.morning.rules import (
     total,
 )
 from app.kpi.repository import mornings, targets
+from app.kpi.repository.cash import CashTaken, list_taken
 from app.kpi.rules import percent
 from app.kpi.scopes import Scope
 from app.kpi.service import FIRST_DATE, LAST_DATE, require_scope
 
-_COUNTED = tuple(Counts.__dataclass_fields__)
+_COUNTED = itemgetter(*Counts.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class BlockRow:
     counts: Counts
     pulse: Pulse
     made_by_slot: dict[int, int]
+    version: int
     outlook: Outlook
 
 
@@ -79,9 +83,12 @@ class Board:
     target: Decimal
     marker: int
     rows: Sequence[BlockRow]
+    cash: Sequence[CashTaken]
 
     def narrowed(self, scope: Scope) -> "Board":
         """The board of a scope within this one; a deliverer's is that of the rounds he has."""
+        if scope == self.scope:
+            return self
         return Board(
             scope=scope,
             service_date=self.service_date,
@@ -89,6 +96,7 @@ class Board:
             target=self.target,
             marker=self.marker,
             rows=[row for row in self.rows if _holds(scope, row)],
+            cash=[taken for taken in self.cash if _holds(scope, taken)],
         )
 
     @property
@@ -114,26 +122,33 @@ class Board:
         match self.scope.kind:
             case ScopeKind.OPERATOR:
                 return self._grouped(
-                    lambda row: (Scope(ScopeKind.CITY, city_code=row.city_code), row.city_name)
+                    lambda row: (row.city_code, row.city_name),
+                    lambda row: Scope(ScopeKind.CITY, city_code=row.city_code),
                 )
             case ScopeKind.CITY:
                 return self._grouped(
-                    lambda row: (Scope(ScopeKind.STATION, row_id=row.station_id), row.station_name)
+                    lambda row: (row.station_id, row.station_name),
+                    lambda row: Scope(ScopeKind.STATION, row_id=row.station_id),
                 )
             case _:
                 return self._grouped(
-                    lambda row: (Scope(ScopeKind.BLOCK, row_id=row.block_id), row.name)
+                    lambda row: (row.block_id, row.name),
+                    lambda row: Scope(ScopeKind.BLOCK, row_id=row.block_id),
                 )
 
-    def _grouped(self, name_of: Callable[[BlockRow], tuple[Scope, str]]) -> list[Part]:
-        groups: dict[tuple[Scope, str], list[BlockRow]] = {}
+    def _grouped(
+        self,
+        name_of: Callable[[BlockRow], tuple[object, str]],
+        scope_of: Callable[[BlockRow], Scope],
+    ) -> list[Part]:
+        groups: dict[tuple[object, str], list[BlockRow]] = {}
         for row in self.rows:
             groups.setdefault(name_of(row), []).append(row)
-        parts = [_part(scope, title, rows) for (scope, title), rows in groups.items()]
+        parts = [_part(scope_of(rows[0]), title, rows) for (_, title), rows in groups.items()]
         return sorted(parts, key=lambda part: (-part.at_risk, part.title, part.scope.text))
 
 
-def _holds(scope: Scope, row: BlockRow) -> bool:
+def _holds(scope: Scope, row: BlockRow | CashTaken) -> bool:
     if scope.within_station_id not in {None, row.station_id}:
         return False
     match scope.kind:
@@ -181,43 +196,89 @@ async def require_morning(session: AsyncSession, *, scope: Scope, day: date) -> 
 
 
 async def load_board(session: AsyncSession, *, scope: Scope, day: date, now: datetime) -> Board:
-    """The same for a scope that is known to exist: two statements, whatever its size."""
-    own = await targets.targets_on(session, on=day)
-    target = own.get(KpiKey.ON_TIME_RATE, DEFINITIONS[KpiKey.ON_TIME_RATE].target)
+    """The same for a scope that is known to exist: three statements, whatever its size."""
+    ahead = await _look(session, day, now)
     found = await mornings.list_blocks(session, scope=scope, day=day)
     if scope.kind is ScopeKind.DELIVERER and scope.row_id is not None:
         mine = set(await mornings.list_rounds_of(session, deliverer_id=scope.row_id, day=day))
         found = [row for row in found if row["block_id"] in mine]
-    limit_at = limit_of(day)
-    rows = []
-    for row in found:
-        counts = Counts(*(row[name] for name in _COUNTED))
+    return _board(scope, day, ahead, [ahead.read(row) for row in found])
+
+
+async def catch_up(session: AsyncSession, board: Board, *, now: datetime) -> Board:
+    """A board as it is now, of which only the blocks whose counts have changed are read anew.
+
+    Names and rounds of the others are those the board has. Three statements. Not for a deliverer's.
+    """
+    day = board.service_date
+    ahead = await _look(session, day, now)
+    rows = {row.block_id: ahead.look_again(row) for row in board.rows}
+    known = {row.block_id: row.version for row in board.rows}
+    for row in await mornings.list_blocks(session, scope=board.scope, day=day, known=known):
+        rows[row["block_id"]] = ahead.read(row)
+    return _board(board.scope, day, ahead, rows.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """What a board shows besides its blocks' counts, and their outlook depends on."""
+
+    limit_at: datetime
+    now: datetime
+    target: Decimal
+    cash: Sequence[CashTaken]
+
+    def look(self, counts: Counts, pulse: Pulse) -> Outlook:
+        return look_ahead(counts, pulse, limit_at=self.limit_at, now=self.now, target=self.target)
+
+    def look_again(self, row: BlockRow) -> BlockRow:
+        outlook = self.look(row.counts, row.pulse)
+        return row if outlook == row.outlook else replace(row, outlook=outlook)
+
+    def read(self, row: asyncpg.Record) -> BlockRow:
+        counts = Counts(*_COUNTED(row))
         pulse = Pulse(row["first_tap_at"], row["last_tap_at"], row["last_heard_at"])
-        rows.append(
-            BlockRow(
-                block_id=row["block_id"],
-                code=row["code"],
-                name=row["name"],
-                station_id=row["station_id"],
-                station_name=row["station_name"],
-                city_code=row["city_code"],
-                city_name=row["city_name"],
-                deliverer_id=row["deliverer_id"],
-                deliverer_name=row["deliverer_name"],
-                counts=counts,
-                pulse=pulse,
-                made_by_slot={int(slot): stops for slot, stops in row["made_by_slot"].items()},
-                outlook=look_ahead(counts, pulse, limit_at=limit_at, now=now, target=target),
-            )
+        return BlockRow(
+            block_id=row["block_id"],
+            code=row["code"],
+            name=row["name"],
+            station_id=row["station_id"],
+            station_name=row["station_name"],
+            city_code=row["city_code"],
+            city_name=row["city_name"],
+            deliverer_id=row["deliverer_id"],
+            deliverer_name=row["deliverer_name"],
+            counts=counts,
+            pulse=pulse,
+            made_by_slot={int(slot): stops for slot, stops in row["made_by_slot"].items()},
+            version=row["version"],
+            outlook=self.look(counts, pulse),
         )
+
+
+async def _look(session: AsyncSession, day: date, now: datetime) -> _Ahead:
+    own = await targets.targets_on(session, on=day)
+    return _Ahead(
+        limit_at=limit_of(day),
+        now=now,
+        target=own.get(KpiKey.ON_TIME_RATE, DEFINITIONS[KpiKey.ON_TIME_RATE].target),
+        cash=await list_taken(session, day),
+    )
+
+
+def _board(scope: Scope, day: date, ahead: _Ahead, found: Iterable[BlockRow]) -> Board:
+    rows = [
+        row for row in found if row.counts.due or row.counts.withdrawn or row.counts.schools_due
+    ]
     rows.sort(key=lambda row: (-row.outlook.at_risk, row.code))
     return Board(
         scope=scope,
         service_date=day,
-        as_of=now,
-        target=target,
-        marker=sum(row["version"] for row in found),
+        as_of=ahead.now,
+        target=ahead.target,
+        marker=sum(row.version for row in rows),
         rows=rows,
+        cash=[taken for taken in ahead.cash if _holds(scope, taken)],
     )
 
 

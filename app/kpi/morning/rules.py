@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 
 from app.core.clock import local_instant
 from app.delivery.rules import ON_TIME_LIMIT
@@ -68,14 +69,12 @@ class Counts:
         return percent(self.on_time, self.done)
 
 
+_NUMBERS = attrgetter(*(part.name for part in fields(Counts)))
+
+
 def total(parts: Iterable[Counts]) -> Counts:
     """Several blocks together."""
-    names = [part.name for part in fields(Counts)]
-    sums = dict.fromkeys(names, 0)
-    for part in parts:
-        for name in names:
-            sums[name] += getattr(part, name)
-    return Counts(**sums)
+    return Counts(*map(sum, zip(*map(_NUMBERS, parts), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,10 @@ SELECT d.day FROM (
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one place adds to a KPI of a day; a place without a station counts for its city."""
+    """What one place adds to a KPI of a day; a place without a station counts for its city.
+
+    Blocks are named only where they are kept: their stops stand in their mornings.
+    """
 
     key: KpiKey
     city_code: str | None
@@ -52,6 +55,7 @@ class Piece:
     numerator: int
     denominator: int
     longest: timedelta | None = None
+    block_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +139,14 @@ async def count_stops(session: AsyncSession, day: date) -> list[tuple[str, UUID,
 
 
 async def count_tickets(session: AsyncSession, day: date, *, now: datetime) -> list[Piece]:
-    """Answer times and complaints of a day by station."""
+    """Answer times and complaints of a day by block."""
     wait = tickets.waited(now)
     complaint = (tickets.COMPLAINT, tickets.HOUSEHOLD)
     rows = await session.execute(
         select(
             Ticket.city_code,
             Ticket.station_id,
+            Ticket.block_id,
             func.count(),
             func.count().filter(tickets.answered_in_time(now)),
             func.max(wait),
@@ -150,24 +155,26 @@ async def count_tickets(session: AsyncSession, day: date, *, now: datetime) -> l
             func.count().filter(*complaint, tickets.HANDLED),
         )
         .where(tickets.COUNTED, *tickets.received_in(Period(day, day), OPERATOR, now=now))
-        .group_by(Ticket.city_code, Ticket.station_id)
+        .group_by(Ticket.city_code, Ticket.station_id, Ticket.block_id)
     )
     pieces: list[Piece] = []
-    for city, station, count, in_time, longest, received, due, handled in rows:
-        pieces += [
-            Piece(KpiKey.RESPONSE_TIME, city, station, in_time, count, longest),
-            Piece(KpiKey.COMPLAINT_RATE, city, station, received, 0),
-            Piece(KpiKey.COMPLAINT_HANDLED_RATE, city, station, handled, due),
-        ]
+    for city, station, block, count, in_time, longest, received, due, handled in rows:
+        pieces.append(Piece(KpiKey.RESPONSE_TIME, city, station, in_time, count, longest, block))
+        if received:
+            pieces += [
+                Piece(KpiKey.COMPLAINT_RATE, city, station, received, 0, block_id=block),
+                Piece(KpiKey.COMPLAINT_HANDLED_RATE, city, station, handled, due, block_id=block),
+            ]
     return pieces
 
 
 async def count_answers(session: AsyncSession, day: date) -> list[Piece]:
-    """Household answers of a day by station."""
+    """Household answers of a day by block."""
     rows = await session.execute(
         select(
             SatisfactionAnswer.city_code,
             SatisfactionAnswer.station_id,
+            SatisfactionAnswer.block_id,
             func.count().filter(satisfaction.GOOD),
             func.count(),
         )
@@ -176,13 +183,20 @@ async def count_answers(session: AsyncSession, day: date) -> list[Piece]:
             SatisfactionAnswer.kind.in_(satisfaction.ASKED_KINDS),
             *satisfaction.given_in(Period(day, day), OPERATOR),
         )
-        .group_by(SatisfactionAnswer.city_code, SatisfactionAnswer.station_id)
+        .group_by(
+            SatisfactionAnswer.city_code,
+            SatisfactionAnswer.station_id,
+            SatisfactionAnswer.block_id,
+        )
     )
-    return [Piece(KpiKey.SATISFACTION, *row) for row in rows]
+    return [
+        Piece(KpiKey.SATISFACTION, city, station, good, count, block_id=block)
+        for city, station, block, good, count in rows
+    ]
 
 
 async def count_orders(session: AsyncSession, day: date) -> tuple[list[Piece], list[Piece]]:
-    """Household orders of a day: by the city of their address, and by the station that serves it."""
+    """Household orders of a day: by the city of their address, and by the block that serves it."""
     chosen = orders.confirmed_orders(OPERATOR, Period(day, day))
     internet = func.count().filter(Order.source.in_(sorted(INTERNET_SOURCES)))
     known = func.count().filter(Order.source.is_not(None))
@@ -200,18 +214,22 @@ async def count_orders(session: AsyncSession, day: date) -> tuple[list[Piece], l
         .group_by(AddressVersion.city_code)
     )
     placed = orders.placed_orders(chosen)
-    by_station = await session.execute(
+    by_block = await session.execute(
         select(
             Block.station_id,
+            Block.id,
             func.count().filter(orders.is_internet(placed.c.source)),
             func.count().filter(placed.c.source.is_not(None)),
         )
         .join(Block, Block.id == placed.c.block_id)
-        .group_by(Block.station_id)
+        .group_by(Block.id)
     )
     return (
         [Piece(KpiKey.INTERNET_RATE, city, None, good, count) for city, good, count in by_city],
-        [Piece(KpiKey.INTERNET_RATE, None, one, good, count) for one, good, count in by_station],
+        [
+            Piece(KpiKey.INTERNET_RATE, None, station, good, count, block_id=block)
+            for station, block, good, count in by_block
+        ],
     )
 
 
@@ -263,17 +281,42 @@ async def list_days(
 
 async def list_block_days(
     session: AsyncSession, *, block_id: UUID, period: Period
-) -> list[tuple[date, int, int]]:
-    """A block's mornings: (date, on time, due)."""
+) -> list[tuple[date, int, int, int]]:
+    """A block's mornings: (date, on time, due, served)."""
     rows = await session.execute(
-        select(BlockMorning.service_date, BlockMorning.on_time, BlockMorning.due)
+        select(
+            BlockMorning.service_date,
+            BlockMorning.on_time,
+            BlockMorning.due,
+            BlockMorning.made + BlockMorning.partly,
+        )
         .where(
             BlockMorning.block_id == block_id,
             BlockMorning.service_date.between(period.first, period.last),
         )
         .order_by(BlockMorning.service_date)
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+async def sum_block_days(
+    session: AsyncSession, *, period: Period, block_id: UUID | None = None
+) -> list[tuple[UUID, int, int, int]]:
+    """The mornings of one block or all, added up: (block, on time, due, served)."""
+    statement = (
+        select(
+            BlockMorning.block_id,
+            func.sum(BlockMorning.on_time),
+            func.sum(BlockMorning.due),
+            func.sum(BlockMorning.made + BlockMorning.partly),
+        )
+        .where(BlockMorning.service_date.between(period.first, period.last))
+        .group_by(BlockMorning.block_id)
+    )
+    if block_id is not None:
+        statement = statement.where(BlockMorning.block_id == block_id)
+    rows = await session.execute(statement)
+    return [(row[0], int(row[1]), int(row[2]), int(row[3])) for row in rows]
 
 
 async def oldest_mark(session: AsyncSession, period: Period) -> datetime | None:

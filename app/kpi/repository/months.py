@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,9 +15,15 @@ from app.kpi.rules import Period
 _KEEP = """
 INSERT INTO kpi_month_figures (month, scope, key, numerator, denominator, longest_ms, target)
 SELECT :month, d.scope, d.key, sum(d.numerator), sum(d.denominator), max(d.longest_ms), t.target
-FROM kpi_days d
+FROM (
+    SELECT k.scope, k.key, k.numerator, k.denominator, k.longest_ms FROM kpi_days k
+    WHERE k.service_date BETWEEN :first AND :last
+    UNION ALL
+    SELECT m.scope, m.key, m.numerator, m.denominator, NULL
+    FROM unnest(CAST(:scopes AS text[]), CAST(:of AS text[]), CAST(:numerators AS bigint[]),
+                CAST(:denominators AS bigint[])) AS m(scope, key, numerator, denominator)
+) d
 JOIN unnest(CAST(:keys AS text[]), CAST(:targets AS numeric[])) AS t(key, target) ON t.key = d.key
-WHERE d.service_date BETWEEN :first AND :last
 GROUP BY d.scope, d.key, t.target
 """
 
@@ -34,9 +40,17 @@ async def open_closing(session: AsyncSession, *, month: date, actor: str, now: d
 
 
 async def keep_figures(
-    session: AsyncSession, *, month: date, period: Period, targets: Mapping[KpiKey, Decimal]
+    session: AsyncSession,
+    *,
+    month: date,
+    period: Period,
+    targets: Mapping[KpiKey, Decimal],
+    of_mornings: Sequence[tuple[str, KpiKey, int, int]],
 ) -> None:
-    """Sum a month's days into its figures, for every scope at once."""
+    """Sum a month's days into its figures, for every scope at once.
+
+    `of_mornings`: (scope, KPI, numerator, denominator) of blocks, whose stops are not in the days.
+    """
     await session.execute(
         text(_KEEP),
         {
@@ -45,6 +59,10 @@ async def keep_figures(
             "last": period.last,
             "keys": [key.value for key in targets],
             "targets": list(targets.values()),
+            "scopes": [row[0] for row in of_mornings],
+            "of": [row[1].value for row in of_mornings],
+            "numerators": [row[2] for row in of_mornings],
+            "denominators": [row[3] for row in of_mornings],
         },
     )
 
@@ -60,9 +78,15 @@ async def list_counted(session: AsyncSession, period: Period) -> set[date]:
     )
 
 
-async def list_months(session: AsyncSession, *, limit: int, before: date | None) -> list[KpiMonth]:
-    """Closed months, the newest first."""
+async def list_months(
+    session: AsyncSession, *, limit: int, before: date | None, of_scope: str | None = None
+) -> list[KpiMonth]:
+    """Closed months, the newest first; those alone that have figures of a scope."""
     query = select(KpiMonth).order_by(KpiMonth.month.desc()).limit(limit)
+    if of_scope is not None:
+        query = query.where(
+            exists().where(KpiMonthFigure.month == KpiMonth.month, KpiMonthFigure.scope == of_scope)
+        )
     if before is not None:
         query = query.where(KpiMonth.month < before)
     return list(await session.scalars(query))

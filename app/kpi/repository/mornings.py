@@ -1,6 +1,6 @@
 """Reading the morning's counts with the names of their places."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -13,6 +13,7 @@ from app.core.db import fetch
 from app.customers.models import CustomerKind
 from app.delivery.models import BlockMorning, Stop, StopState
 from app.kpi.definitions import ScopeKind
+from app.kpi.repository.cash import taken_on
 from app.kpi.rules import Period, local_shift
 from app.kpi.scopes import Scope
 from app.workforce.models import Deliverer
@@ -34,7 +35,7 @@ WHERE m.service_date = $1
   AND ($2::uuid[] IS NULL OR m.station_id = ANY($2))
   AND ($3::text IS NULL OR m.city_code = $3)
   AND ($4::uuid IS NULL OR m.block_id = $4)
-  AND m.due + m.withdrawn + m.schools_due > 0
+  AND (m.block_id, m.version) NOT IN (SELECT * FROM unnest($5::uuid[], $6::bigint[]))
 """
 
 _ROUNDS_OF = """
@@ -54,19 +55,26 @@ GROUP BY h.block_id
 
 
 async def read_marker(session: AsyncSession, day: date) -> int:
-    """A number that differs after every change of the date's counts."""
+    """A number that grows with every change of the date's counts and every cash receipt."""
     marker = await session.scalar(
-        select(func.coalesce(func.sum(BlockMorning.version), 0)).where(
-            BlockMorning.service_date == day
+        select(
+            select(func.coalesce(func.sum(BlockMorning.version), 0))
+            .where(BlockMorning.service_date == day)
+            .scalar_subquery()
+            + taken_on(day).scalar_subquery()
         )
     )
     return int(marker or 0)
 
 
 async def list_blocks(
-    session: AsyncSession, *, scope: Scope, day: date
+    session: AsyncSession, *, scope: Scope, day: date, known: Mapping[UUID, int] | None = None
 ) -> Sequence[asyncpg.Record]:
-    """Counts of the scope's blocks on a date, with names; for a deliverer the blocks he goes round."""
+    """Counts of the scope's blocks on a date, with names; of all blocks for a deliverer.
+
+    Blocks that still have the version that is `known` of them are left out.
+    """
+    versions = known or {}
     station = scope.row_id if scope.kind is ScopeKind.STATION else None
     held = [one for one in {station, scope.within_station_id} if one is not None]
     if len(held) > 1:
@@ -78,6 +86,8 @@ async def list_blocks(
         held or None,
         scope.city_code,
         scope.row_id if scope.kind is ScopeKind.BLOCK else None,
+        list(versions),
+        list(versions.values()),
     )
 
 

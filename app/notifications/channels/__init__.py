@@ -1,7 +1,11 @@
-"""SMS providers: the protocol, its answers, and the provider this installation uses."""
+"""SMS providers: the protocol, its answers, and the accounts this installation uses."""
 
-from app.notifications.channels.breaker import Breaker
-from app.notifications.channels.choice import check_sms_settings, gateway, receipt_secret
+from app.notifications.channels.choice import (
+    check_sms_accounts,
+    gateways,
+    receipt_secrets,
+    signature,
+)
 from app.notifications.channels.protocol import (
     Accepted,
     Found,
@@ -13,13 +17,13 @@ from app.notifications.channels.protocol import (
 
 __all__ = [
     "Accepted",
-    "Breaker",
     "Found",
     "Refused",
     "SendAnswer",
     "SmsGateway",
     "Unreached",
-    "check_sms_settings",
-    "gateway",
-    "receipt_secret",
+    "check_sms_accounts",
+    "gateways",
+    "receipt_secrets",
+    "signature",
 ]

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import httpx
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.clock import local_date, wall_now
 from app.core.config import AliyunSmsSettings
@@ -26,7 +25,7 @@ from app.notifications.channels.protocol import (
     SendAnswer,
     Unreached,
 )
-from app.notifications.templates import Template
+from app.notifications.states import SmsAccount
 
 PROVIDER: Final = "aliyun"
 VERSION: Final = "2017-05-25"
@@ -38,7 +37,6 @@ CALL_SPAN: Final = timedelta(seconds=60)
 
 _LATER: Final = frozenset(
     {
-        "isv.BUSINESS_LIMIT_CONTROL",
         "isv.DAY_LIMIT_CONTROL",
         "isp.GATEWAY_ERROR",
         "isp.SYSTEM_ERROR",
@@ -46,7 +44,9 @@ _LATER: Final = frozenset(
         "SignatureNonceUsed",
     }
 )
-_OPERATOR: Final = frozenset(
+_NUMBER: Final = "isv.BUSINESS_LIMIT_CONTROL"
+_TEMPLATE: Final = frozenset({"isv.SMS_TEMPLATE_ILLEGAL", "isv.TEMPLATE_MISSING_PARAMETERS"})
+_ACCOUNT: Final = frozenset(
     {
         "isv.ACCOUNT_ABNORMAL",
         "isv.ACCOUNT_NOT_EXISTS",
@@ -58,33 +58,25 @@ _OPERATOR: Final = frozenset(
         "isv.SIGN_STATE_ILLEGAL",
         "isv.SMS_SIGNATURE_ILLEGAL",
         "isv.SMS_SIGN_ILLEGAL",
-        "isv.SMS_TEMPLATE_ILLEGAL",
         "isp.RAM_PERMISSION_DENY",
         "SignatureDoesNotMatch",
         "InvalidApi.NotFound",
     }
 )
-_OPERATOR_PREFIXES: Final = ("InvalidAccessKeyId", "Forbidden", "NoPermission")
+_ACCOUNT_PREFIXES: Final = ("InvalidAccessKeyId", "Forbidden", "NoPermission")
 _FATES: Final = {"1": Fate.WAITING, "2": Fate.FAILED, "3": Fate.RECEIVED}
-
-
-class TemplateSettings(BaseSettings):
-    """Codes the provider gave to our texts, where they are not our own in upper case.
-
-    ALIYUN_SMS_TEMPLATE_CODES='{"login_code": "SMS_123456789"}'
-    """
-
-    model_config = SettingsConfigDict(env_prefix="ALIYUN_SMS_", extra="ignore")
-
-    template_codes: dict[str, str] = {}
 
 
 def refusal(code: str) -> Refused:
     """What a refusal's code asks of us."""
+    if code == _NUMBER:
+        return Refused(code, RefusalKind.NUMBER)
     if code in _LATER or code.startswith("Throttling"):
         return Refused(code, RefusalKind.LATER)
-    if code in _OPERATOR or code.startswith(_OPERATOR_PREFIXES):
-        return Refused(code, RefusalKind.OPERATOR)
+    if code in _TEMPLATE:
+        return Refused(code, RefusalKind.TEMPLATE)
+    if code in _ACCOUNT or code.startswith(_ACCOUNT_PREFIXES):
+        return Refused(code, RefusalKind.ACCOUNT)
     return Refused(code, RefusalKind.FINAL)
 
 
@@ -93,13 +85,19 @@ class AliyunSms:
 
     provider = PROVIDER
 
-    def __init__(self, settings: AliyunSmsSettings, *, http: httpx.AsyncClient) -> None:
+    def __init__(
+        self,
+        settings: AliyunSmsSettings,
+        *,
+        http: httpx.AsyncClient,
+        account: SmsAccount = SmsAccount.PRIMARY,
+    ) -> None:
+        self.account = account
         self._settings = settings
         self._http = http
-        self._template_codes = TemplateSettings().template_codes
 
     async def send(
-        self, *, phone: str, template: Template, parameters: Mapping[str, str], out_id: str
+        self, *, phone: str, template_code: str, parameters: Mapping[str, str], out_id: str
     ) -> SendAnswer:
         """Hand one message over; raises OutcomeUnknown or httpx errors."""
         try:
@@ -108,7 +106,7 @@ class AliyunSms:
                 {
                     "PhoneNumbers": phone,
                     "SignName": self._settings.sign_name,
-                    "TemplateCode": self._template_codes.get(template.code, template.provider_code),
+                    "TemplateCode": template_code,
                     "TemplateParam": json.dumps(dict(parameters), ensure_ascii=False),
                     "OutId": out_id,
                 },

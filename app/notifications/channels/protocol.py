@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from app.notifications.templates import Template
+from app.notifications.states import SmsAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,13 @@ class RefusalKind(StrEnum):
     """What to do about a refusal."""
 
     LATER = "later"
-    """A limit or a passing fault: the same message may go through later."""
-    OPERATOR = "operator"
-    """Account, signature or template: nothing goes through until a person mends it."""
+    """The account is throttled or has a passing fault: another account, or the same later."""
+    NUMBER = "number"
+    """This number has had enough for now, whichever account."""
+    ACCOUNT = "account"
+    """The account sends nothing until a person mends it."""
+    TEMPLATE = "template"
+    """The account does not know this text, or has not approved it."""
     FINAL = "final"
     """This message never goes through."""
 
@@ -62,12 +66,13 @@ class Found:
 
 
 class SmsGateway(Protocol):
-    """One provider. Both calls raise OutcomeUnknown or httpx errors when nobody can tell."""
+    """One account. Both calls raise OutcomeUnknown or httpx errors when nobody can tell."""
 
     provider: str
+    account: SmsAccount
 
     async def send(
-        self, *, phone: str, template: Template, parameters: Mapping[str, str], out_id: str
+        self, *, phone: str, template_code: str, parameters: Mapping[str, str], out_id: str
     ) -> SendAnswer:
         """Hand one message over; `out_id` comes back in receipts and enquiries."""
         ...

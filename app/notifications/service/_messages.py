@@ -2,20 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.clock import wall_now
+from app.core.clock import local_date, local_instant, wall_now
 from app.core.ids import new_id
 from app.core.jobs import enqueue
 from app.identity.errors import PhoneInvalid
 from app.identity.rules import is_mobile, mask_phone, normalise_phone
 from app.notifications import repository
-from app.notifications.models import SmsMessage
+from app.notifications.models import SmsAttempt, SmsMessage
+from app.notifications.rules import useful_until
 from app.notifications.service._sealing import (
+    index_phone,
     open_parameters,
     open_phone,
     seal_parameters,
@@ -23,11 +25,18 @@ from app.notifications.service._sealing import (
 )
 from app.notifications.service._sweeping import SEND_JOB, payload_of
 from app.notifications.states import SmsStatus
-from app.notifications.templates import get_template
+from app.notifications.templates import get_kind
 
-KEEP_TRYING = timedelta(hours=24)
-"""News older than this are not sent any more."""
 _EXPORTED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """Who had a message sent once more, and why."""
+
+    message_id: UUID
+    actor: str
+    reason: str
 
 
 async def send_sms(
@@ -41,42 +50,79 @@ async def send_sms(
     now: datetime,
     send_before: datetime | None = None,
 ) -> None:
-    """Have one SMS sent for a cause, after this transaction; the same cause again does nothing.
+    """Have one SMS of a kind sent for a cause, after this transaction; said again it does nothing.
 
-    `send_before` is on the clock of `now`; without it the message is given up after 24 hours. A
-    landline is kept as failed. Raises ValueError for an unknown template or wrong parameters.
+    `send_before` is on the clock of `now` and may only shorten the time in which the kind is
+    useful. A landline is kept as failed. Promotions (kinds of marketing) go to customers who
+    consented, within the hours. Raises ValueError for an unknown kind or wrong parameters.
     """
-    values = get_template(template).fit(parameters)
+    values = get_kind(template).fit(parameters)
+    await write_message(
+        session,
+        customer_id=customer_id,
+        phone=phone,
+        template=template,
+        values=values,
+        cause=cause,
+        now=now,
+        send_before=send_before,
+    )
+
+
+async def write_message(
+    session: AsyncSession,
+    *,
+    customer_id: UUID,
+    phone: str,
+    template: str,
+    values: Mapping[str, str],
+    cause: str,
+    now: datetime,
+    send_before: datetime | None = None,
+    resend: Resend | None = None,
+) -> tuple[UUID, SmsStatus] | None:
+    """Add the row and its job; None when the event has its message already."""
     message_id, wall = new_id(), wall_now()
     try:
         number = normalise_phone(phone)
     except PhoneInvalid:
         number = phone
-    sendable = is_mobile(number)
-    patience = KEEP_TRYING if send_before is None else send_before - now
-    added = await repository.insert_message(
-        session,
-        {
-            "customer_id": customer_id,
-            "message_id": message_id,
-            "cause": cause,
-            "template": template,
-            "phone_sealed": seal_phone(message_id, number),
-            "parameters_sealed": seal_parameters(message_id, values),
-            "status": SmsStatus.QUEUED if sendable else SmsStatus.FAILED,
-            "failure": None if sendable else "not_a_mobile",
-            "due_at": wall,
-            "send_before_at": wall + patience,
-            "created_at": now,
-        },
-    )
-    if added and sendable:
+    text = await repository.find_template(session, kind=template, on=local_date(now))
+    useful = timedelta(minutes=text.useful_minutes)
+    end = useful_until(now=now, useful=useful, until=text.useful_until)
+    patience = min(end, send_before or end) - now
+    status, failure = SmsStatus.QUEUED, None
+    if not is_mobile(number):
+        status, failure = SmsStatus.FAILED, "not_a_mobile"
+    elif patience <= timedelta():
+        status = SmsStatus.EXPIRED
+    row: dict[str, Any] = {
+        "customer_id": customer_id,
+        "message_id": message_id,
+        "cause": cause,
+        "template": template,
+        "phone_sealed": seal_phone(message_id, number),
+        "phone_index": index_phone(number),
+        "parameters_sealed": seal_parameters(message_id, values),
+        "status": status,
+        "failure": failure,
+        "due_at": wall,
+        "send_before_at": wall + patience,
+        "created_at": now,
+    }
+    if resend is not None:
+        row |= {
+            "resend_of": resend.message_id,
+            "resent_by": resend.actor,
+            "resend_reason": resend.reason,
+        }
+    if not await repository.insert_message(session, row):
+        return None
+    if status is SmsStatus.QUEUED:
         await enqueue(
-            session,
-            SEND_JOB,
-            payload_of(customer_id, message_id),
-            dedupe_key=f"sms:{message_id}",
+            session, SEND_JOB, payload_of(customer_id, message_id), dedupe_key=f"sms:{message_id}"
         )
+    return message_id, status
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,36 +132,81 @@ class SmsShown:
     customer_id: UUID
     message_id: UUID
     template: str
+    cause: str
     phone: str = field(repr=False)
     status: SmsStatus
     attempts: int
     duplicate_possible: bool
     failure: str | None
     created_at: datetime
+    resend_of: UUID | None
+    resent_by: str | None
+    resend_reason: str | None
 
 
-def _shown(message: SmsMessage) -> SmsShown:
+def shown(message: SmsMessage) -> SmsShown:
+    """The row as staff see it."""
     return SmsShown(
         customer_id=message.customer_id,
         message_id=message.message_id,
         template=message.template,
+        cause=message.cause,
         phone=mask_phone(open_phone(message)),
         status=SmsStatus(message.status),
         attempts=message.attempts,
         duplicate_possible=message.duplicate_possible,
         failure=message.failure,
         created_at=message.created_at,
+        resend_of=message.resend_of,
+        resent_by=message.resent_by,
+        resend_reason=message.resend_reason,
     )
 
 
-async def list_messages(
-    session: AsyncSession, *, customer_id: UUID, before: UUID | None, limit: int
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What staff look for; what is None does not matter. Dates are the operator's, included."""
+
+    customer_id: UUID | None = None
+    phone: str | None = field(default=None, repr=False)
+    cause: str | None = None
+    template: str | None = None
+    status: SmsStatus | None = None
+    from_date: date | None = None
+    to_date: date | None = None
+
+
+async def search_messages(
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> list[SmsShown]:
-    """A customer's messages older than `before`, newest first."""
-    rows = await repository.list_messages(
-        session, customer_id=customer_id, before=before, limit=limit
+    """Messages older than `before`, newest first. Raises PhoneInvalid."""
+    number = None if wanted.phone is None else normalise_phone(wanted.phone)
+    chosen = repository.Filter(
+        customer_id=wanted.customer_id,
+        phone_index=None if number is None else index_phone(number),
+        cause=wanted.cause,
+        template=wanted.template,
+        status=wanted.status,
+        from_at=None if wanted.from_date is None else local_instant(wanted.from_date, time()),
+        to_at=None
+        if wanted.to_date is None
+        else local_instant(wanted.to_date + timedelta(days=1), time()),
     )
-    return [_shown(row) for row in rows]
+    rows = await repository.list_newest(session, chosen, before=before, limit=limit)
+    return [shown(row) for row in rows]
+
+
+async def show_message(
+    session: AsyncSession, *, customer_id: UUID, message_id: UUID
+) -> tuple[SmsShown, list[SmsAttempt]]:
+    """One message and every attempt to send it; raises NotFound."""
+    key = {"customer_id": customer_id, "message_id": message_id}
+    message = await repository.get_message(session, **key)
+    return shown(message), await repository.list_attempts(session, **key)
 
 
 async def list_own_messages(session: AsyncSession, *, customer_id: UUID) -> list[dict[str, Any]]:
@@ -131,3 +222,13 @@ async def list_own_messages(session: AsyncSession, *, customer_id: UUID) -> list
         }
         for row in rows
     ]
+
+
+async def find_parameters(
+    session: AsyncSession, *, customer_id: UUID, cause: str, template: str
+) -> dict[str, str] | None:
+    """What the message of a cause says, by variable; None without one. Never to be logged."""
+    message = await repository.find_by_cause(
+        session, customer_id=customer_id, cause=cause, template=template
+    )
+    return None if message is None else open_parameters(message)

@@ -1,4 +1,4 @@
-"""Phone and content of a message, sealed in its row."""
+"""Phone and content of a message or a reply, sealed in its row."""
 
 import json
 from collections.abc import Mapping
@@ -6,11 +6,22 @@ from uuid import UUID
 
 from app.core.crypto import Cell
 from app.core.runtime import keys
-from app.notifications.models import SmsMessage
+from app.notifications.models import SmsMessage, SmsReply
+
+_PHONE = "sms_phone"
 
 
 def _cell(column: str, message_id: UUID) -> Cell:
     return Cell("sms_messages", column, message_id)
+
+
+def _reply_cell(column: str, reply_id: UUID) -> Cell:
+    return Cell("sms_replies", column, reply_id)
+
+
+def index_phone(phone: str) -> bytes:
+    """What a phone is found by."""
+    return keys().blind_index(_PHONE, phone)
 
 
 def seal_phone(message_id: UUID, phone: str) -> bytes:
@@ -38,3 +49,21 @@ def open_parameters(message: SmsMessage) -> dict[str, str]:
     plain = keys().open(message.parameters_sealed, _cell("parameters", message.message_id))
     values: dict[str, str] = json.loads(plain)
     return values
+
+
+def seal_reply(reply_id: UUID, *, phone: str, content: str) -> dict[str, bytes]:
+    """Phone and content of a reply for its row."""
+    return {
+        "phone_sealed": keys().seal(phone, _reply_cell("phone", reply_id)),
+        "content_sealed": keys().seal(content, _reply_cell("content", reply_id)),
+    }
+
+
+def open_reply(reply: SmsReply) -> tuple[str, str]:
+    """Phone and content of a reply; empty after an erasure."""
+    if not reply.phone_sealed:
+        return "", ""
+    return (
+        keys().open(reply.phone_sealed, _reply_cell("phone", reply.reply_id)),
+        keys().open(reply.content_sealed, _reply_cell("content", reply.reply_id)),
+    )

@@ -25,7 +25,7 @@ async def sweep(session: AsyncSession, *, sending: bool = True) -> int:
     What was not sent in time is given up. Without a provider (`sending` false) nothing is woken.
     """
     wall = wall_now()
-    await repository.fail_expired(session, wall=wall)
+    await repository.expire_queued(session, wall=wall)
     if not sending:
         return 0
     due = await repository.list_due(session, wall=wall, limit=_BATCH)

@@ -25,8 +25,9 @@ from app.customers.service import (
     get_address,
 )
 from app.links import service as links
+from app.links.errors import LinkExpired, LinkUnknown
 from app.links.states import LinkPurpose
-from app.notifications.service import send_sms
+from app.notifications.service import find_parameters, send_sms
 from app.orders import repository
 from app.orders.errors import (
     AddressNotNamed,
@@ -41,6 +42,7 @@ from app.orders.service.paying import start_payment
 from app.orders.service.placing import Placed, WantedLine, require_agreement, write_placed
 from app.orders.states import AgreementChannel, OrderSource, OrderStatus
 
+TEMPLATE = "phone_order_link"
 MOST_LINKS = 5
 """How often the link of one order is sent."""
 
@@ -104,6 +106,10 @@ async def _building(
     return await get_address(session, customer_id=customer_id, address_id=address_id)
 
 
+def _cause(order_id: UUID, round_no: int) -> str:
+    return f"phone_order_link:{order_id}:{round_no}"
+
+
 async def _send_link(session: AsyncSession, order: Order, *, round_no: int, now: datetime) -> None:
     until = order.pay_before_at or now
     token = await links.make_link(
@@ -119,14 +125,14 @@ async def _send_link(session: AsyncSession, order: Order, *, round_no: int, now:
         session,
         customer_id=order.customer_id,
         phone=await contact_phone(session, customer_id=order.customer_id),
-        template="phone_order_link",
+        template=TEMPLATE,
         parameters={
             "order": order.order_no,
             "amount": yuan_text(order.price_fen),
             "until": f"{local.month}月{local.day}日{local:%H:%M}",
             **links.sms_parameters(token),
         },
-        cause=f"phone_order_link:{order.order_id}:{round_no}",
+        cause=_cause(order.order_id, round_no),
         now=now,
         send_before=until,
     )
@@ -162,6 +168,26 @@ async def count_sent(session: AsyncSession, *, customer_id: UUID, order_id: UUID
     return await links.count_links(
         session, purpose=LinkPurpose.PHONE_ORDER, customer_id=customer_id, subject_id=order_id
     )
+
+
+async def find_pay_address(
+    session: AsyncSession, *, customer_id: UUID, order_id: UUID
+) -> str | None:
+    """The address of an order's newest link, as its SMS carries it; None once that link has ended.
+
+    Whoever has it may accept the agreement and pay: never to be logged or kept.
+    """
+    sent = await count_sent(session, customer_id=customer_id, order_id=order_id)
+    said = await find_parameters(
+        session, customer_id=customer_id, cause=_cause(order_id, sent), template=TEMPLATE
+    )
+    if not said:
+        return None
+    try:
+        await links.read_link(session, said["token"], purpose=LinkPurpose.PHONE_ORDER)
+    except (LinkUnknown, LinkExpired):
+        return None
+    return f"{said['site']}/l/{said['token']}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the link of an SMS opens: a result to confirm, a phone order to accept and pay.
+"""What the link of an SMS opens: a result to confirm, a rating, a phone order to accept and pay.
 
 No login: who holds the link is asked. Opening it changes nothing, since scanners of messages open
 links too; every change is a form of ours, sent from our own origin.
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from app.aftersales import confirming
+from app.aftersales import confirming, rating_links
 from app.billing.service import ask_channel
 from app.core.db import Database
 from app.core.errors import AppError
@@ -33,6 +33,7 @@ router = APIRouter(prefix="/l", include_in_schema=False, dependencies=[OPEN])
 TEMPLATES = {
     LinkPurpose.TICKET_RESULT: "customer/result.html",
     LinkPurpose.PHONE_ORDER: "customer/order.html",
+    LinkPurpose.TICKET_RATING: "customer/rating.html",
 }
 Token = str
 """Any text: one that cannot be ours is an unknown link like all others."""
@@ -58,6 +59,13 @@ async def _shown(database: Database, token: str, *, now: datetime) -> tuple[str,
         about: object
         if link.purpose is LinkPurpose.TICKET_RESULT:
             about = await confirming.show_result(
+                session,
+                customer_id=link.customer_id,
+                ticket_id=link.subject_id,
+                round_no=link.round,
+            )
+        elif link.purpose is LinkPurpose.TICKET_RATING:
+            about = await rating_links.show_rating(
                 session,
                 customer_id=link.customer_id,
                 ticket_id=link.subject_id,
@@ -133,6 +141,24 @@ async def refuse(
             session, token=token, reason=reason, now=clock.now()
         ),
         flash="已重新处理，我们会尽快联系您",
+    )
+
+
+@router.post("/{token}/rating")
+async def rate(
+    request: Request,
+    clock: ClockDep,
+    token: Token,
+    score: Annotated[int, Form(ge=1, le=5)],
+) -> Response:
+    """How the ticket was handled."""
+    return await _act(
+        request,
+        token,
+        lambda session: rating_links.rate_by_link(
+            session, token=token, score=score, now=clock.now()
+        ),
+        flash="谢谢您的评价",
     )
 
 

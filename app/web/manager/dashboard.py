@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -34,7 +34,7 @@ from app.kpi.rules import KpiStatus, Period
 from app.kpi.scopes import Scope
 from app.kpi.service import KpiResult
 from app.kpi.sides import count_waiting
-from app.kpi.trends import read_trends
+from app.kpi.trends import kept_keys, read_trends
 from app.web.common.templating import is_htmx
 from app.web.manager import charts
 from app.web.manager.asking import HOME, Asked, AskedDep
@@ -117,7 +117,7 @@ async def tiles(
     results = await service.read_kpis(
         session, scope=asked.scope, period=asked.period, now=clock.now()
     )
-    trends = await _trends(session, asked)
+    trends = await _trends(session, asked, now=clock.now())
     reported = await _reported(session, asked)
     running = {
         KpiKey(one.key): one
@@ -136,19 +136,21 @@ async def tiles(
     return show(request, "kpis.html", asked=asked, tiles=found)
 
 
-async def _trends(session: AsyncSession, asked: Asked) -> dict[KpiKey, charts.Trendline | None]:
-    if asked.scope.kind is ScopeKind.DELIVERER:
+async def _trends(
+    session: AsyncSession, asked: Asked, *, now: datetime
+) -> dict[KpiKey, charts.Trendline | None]:
+    if not kept_keys(asked.scope):
         return {}
     last = asked.period.last
     first = max(last - timedelta(days=TREND_DAYS - 1), service.FIRST_DATE)
     found, _ = await read_trends(
-        session, scope=asked.scope, period=Period(first, last), keys=list(KpiKey)
+        session, scope=asked.scope, period=Period(first, last), keys=list(KpiKey), now=now
     )
     return {trend.definition.key: charts.line_of(trend) for trend in found}
 
 
 async def _reported(session: AsyncSession, asked: Asked) -> dict[KpiKey, months.MonthFigure]:
-    if not asked.is_whole_month or asked.scope.kind not in months.KEPT:
+    if not asked.is_whole_month or not kept_keys(asked.scope):
         return {}
     report = await months.find_report(session, month=asked.period.first, scope=asked.scope)
     return {} if report is None else {one.definition.key: one for one in report.figures}

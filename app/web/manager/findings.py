@@ -6,7 +6,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
-from pydantic import BeforeValidator
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import SessionDep
@@ -41,14 +40,6 @@ KINDS = {
     FindingState.CLOSED: "ok",
     FindingState.DROPPED: "idle",
 }
-
-
-def _plain_lines(said: object) -> object:
-    """Line breaks as browsers send them from a text field, as we keep them."""
-    return said.replace("\r\n", "\n") if isinstance(said, str) else said
-
-
-Paragraphs = Annotated[LongText, BeforeValidator(_plain_lines)]
 MOVES = {
     FindingState.ACTING: "开始整改",
     FindingState.DONE: "整改完成，待验证",
@@ -166,8 +157,8 @@ async def record(
     scope: Annotated[str, Form(max_length=60)],
     first: Annotated[date, Form(alias="from")],
     last: Annotated[date, Form(alias="to")],
-    cause: Annotated[Paragraphs, Form()],
-    action: Annotated[Paragraphs, Form()],
+    cause: Annotated[LongText, Form()],
+    action: Annotated[LongText, Form()],
     responsible: Annotated[ShortText, Form()],
     due_date: Annotated[date, Form()],
 ) -> Response:
@@ -235,8 +226,8 @@ async def change(
     clock: ClockDep,
     state: Annotated[FindingState | None, Form()] = None,
     note: Annotated[OptionalText, Form()] = "",
-    cause: Annotated[Paragraphs | None, Form()] = None,
-    action: Annotated[Paragraphs | None, Form()] = None,
+    cause: Annotated[LongText | None, Form()] = None,
+    action: Annotated[LongText | None, Form()] = None,
     responsible: Annotated[ShortText | None, Form()] = None,
     due_date: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:

@@ -1,6 +1,6 @@
 """Routes: one KPI down to its rows."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -12,12 +12,12 @@ from app.core.pagination import PageDep, cursor_of
 from app.identity.access import ClockDep
 from app.kpi import months, service
 from app.kpi.api.figures import read_row_cursor
-from app.kpi.definitions import Definition, KpiKey, ScopeKind
+from app.kpi.definitions import Definition, KpiKey
 from app.kpi.drilldown import list_kpi_rows
 from app.kpi.findings import list_running
 from app.kpi.paths import name_places, read_path
 from app.kpi.rules import KpiStatus, Period
-from app.kpi.trends import Trend, read_trends
+from app.kpi.trends import Trend, kept_keys, read_trends
 from app.web.common.templating import is_htmx
 from app.web.manager import charts
 from app.web.manager.asking import HOME, Asked, AskedDep
@@ -69,7 +69,7 @@ async def drill_down(
         session, scope=asked.scope, period=asked.period, now=now, keys=[definition.key]
     )
     running = await list_running(session, scope=asked.scope, period=asked.period)
-    trend = await _trend(session, asked, definition)
+    trend = await _trend(session, asked, definition, now=now)
     return show(
         request,
         "kpi.html",
@@ -88,13 +88,15 @@ def _cursor(place: tuple[int, list[str]] | None) -> str | None:
     return None if place is None else cursor_of(place[0], *place[1])
 
 
-async def _trend(session: AsyncSession, asked: Asked, definition: Definition) -> Trend | None:
-    if asked.scope.kind is ScopeKind.DELIVERER:
+async def _trend(
+    session: AsyncSession, asked: Asked, definition: Definition, *, now: datetime
+) -> Trend | None:
+    if definition.key not in kept_keys(asked.scope):
         return None
     last = asked.period.last
     first = max(last - timedelta(days=TREND_DAYS - 1), service.FIRST_DATE)
     found, _ = await read_trends(
-        session, scope=asked.scope, period=Period(first, last), keys=[definition.key]
+        session, scope=asked.scope, period=Period(first, last), keys=[definition.key], now=now
     )
     return found[0] if found else None
 
@@ -102,7 +104,7 @@ async def _trend(session: AsyncSession, asked: Asked, definition: Definition) ->
 async def _reported(
     session: AsyncSession, asked: Asked, definition: Definition
 ) -> months.MonthFigure | None:
-    if not asked.is_whole_month or asked.scope.kind not in months.KEPT:
+    if not asked.is_whole_month or definition.key not in kept_keys(asked.scope):
         return None
     report = await months.find_report(session, month=asked.period.first, scope=asked.scope)
     if report is None:

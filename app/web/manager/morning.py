@@ -1,6 +1,6 @@
 """The morning as a page shows it: gauge, curve, blocks at risk, the parts one level down."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +8,7 @@ from typing import Any
 
 from app.core.ids import public_single
 from app.kpi.definitions import ScopeKind
+from app.kpi.morning.cash import CashPart, cash_parts, total_fen
 from app.kpi.morning.reading import BlockRow, Board, Part
 from app.kpi.morning.rules import limit_of
 from app.kpi.scopes import Scope
@@ -23,6 +24,13 @@ _LEVELS = {
     ScopeKind.CITY: "奶站",
     ScopeKind.STATION: "区块",
     ScopeKind.BLOCK: "区块",
+    ScopeKind.DELIVERER: "区块",
+}
+_CASH_LEVELS = {
+    ScopeKind.OPERATOR: "城市",
+    ScopeKind.CITY: "奶站",
+    ScopeKind.STATION: "送奶员",
+    ScopeKind.BLOCK: "送奶员",
     ScopeKind.DELIVERER: "区块",
 }
 
@@ -73,10 +81,21 @@ def at_risk(row: BlockRow, *, limit_at: datetime, now: datetime) -> AtRisk:
 
 def parts_of(board: Board) -> tuple[str, list[Part]]:
     """One level down and what it is called; an operator with one city sees its stations at once."""
-    cities = {row.city_code for row in board.rows}
-    if board.scope.kind is ScopeKind.OPERATOR and len(cities) == 1:
-        board = board.narrowed(Scope(ScopeKind.CITY, city_code=cities.pop()))
-    return _LEVELS[board.scope.kind], board.parts()
+    shown = _level_of(board, {row.city_code for row in board.rows})
+    return _LEVELS[shown.kind], board.narrowed(shown).parts()
+
+
+def cash_of(board: Board) -> tuple[str, Sequence[CashPart]]:
+    """Who or where cash came from, and what that is called."""
+    shown = _level_of(board, {taken.city_code for taken in board.cash})
+    return _CASH_LEVELS[shown.kind], cash_parts(shown, board.cash)
+
+
+def _level_of(board: Board, cities: Collection[str | None]) -> Scope:
+    if board.scope.kind is not ScopeKind.OPERATOR or len(cities) != 1:
+        return board.scope
+    (city,) = cities
+    return board.scope if city is None else Scope(ScopeKind.CITY, city_code=city)
 
 
 def morning_values(board: Board, *, may_dispatch: bool, carried: str) -> dict[str, Any]:
@@ -84,6 +103,7 @@ def morning_values(board: Board, *, may_dispatch: bool, carried: str) -> dict[st
     limit_at, whole = limit_of(board.service_date), board.whole
     risky = [row for row in board.rows if row.outlook.risks]
     level, parts = parts_of(board)
+    cash_level, cash = cash_of(board)
     points = board.curve()
     projected = whole.projected_share if board.as_of < limit_at else None
     verdict, kind = outlook_text(whole, target=board.target, now=board.as_of, limit_at=limit_at)
@@ -109,6 +129,10 @@ def morning_values(board: Board, *, may_dispatch: bool, carried: str) -> dict[st
         "parts": parts[:PARTS_SHOWN],
         "parts_count": len(parts),
         "parts_level": level,
+        "cash_fen": total_fen(board.cash),
+        "cash": cash[:PARTS_SHOWN],
+        "cash_level": cash_level,
+        "cash_more": max(len(cash) - PARTS_SHOWN, 0),
         "may_dispatch": may_dispatch,
         "carried": carried,
     }

@@ -2,26 +2,21 @@
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from app.aftersales import compensation, handling, settling
+from app.aftersales.acting import Act
 from app.aftersales.compensation import MakeUp
 from app.aftersales.errors import TicketChanged
-from app.aftersales.handling import Classification, Words
+from app.aftersales.handling import Classification
 from app.aftersales.repository import get_ticket
-from app.aftersales.rights import Desk, TicketId, own_pair, ticket_key
+from app.aftersales.rights import Desk, TicketId, ticket_key
 from app.aftersales.settling import CallBack
 from app.aftersales.states import Handling, Team, TicketCategory, TicketClass
-from app.aftersales.thread import Author
 from app.core.db import SessionDep
-from app.core.errors import NotFound
-from app.core.ids import read_pair, read_single
 from app.core.money import MAX_FEN, fen_from_yuan
 from app.core.schemas import LongText, OptionalText, ShortText
 from app.customers import service as customers
@@ -46,17 +41,12 @@ Score = Annotated[int | None, Form(ge=1, le=5)]
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """One act on one ticket: who, on which version, and how its outcome is told."""
+class Sent:
+    """One act sent from a ticket's page, and how its outcome is told."""
 
     request: Request
-    caller: Principal
-    session: AsyncSession
-    now: datetime
     ticket_id: str
-    version: int
-    customer_id: UUID
-    row_id: UUID
+    act: Act
 
     @classmethod
     def read(
@@ -67,38 +57,33 @@ class Act:
         clock: ClockDep,
         ticket_id: TicketId,
         version: Version,
-    ) -> "Act":
+    ) -> "Sent":
         """From the form and the address; raises NotFound for a malformed id."""
-        customer_id, row_id = ticket_key(caller, ticket_id)
-        now = clock.now()
-        return cls(request, caller, session, now, ticket_id, version, customer_id, row_id)
-
-    @property
-    def author(self) -> Author:
-        """The agent."""
-        return Author.of(self.caller)
+        act = Act.on(session, caller, ticket_id, seen=version, now=clock.now())
+        return cls(request, ticket_id, act)
 
     async def finish(self, doing: Awaitable[object], done: str) -> Response:
         """Do it and show the ticket as it is now, or who was faster; other errors are raised."""
+        act = self.act
         try:
             await doing
         except TicketChanged as error:
-            key = self.customer_id, self.row_id
-            return await conflict(self.request, self.session, key, error)
+            key = act.customer_id, act.ticket_id
+            return await conflict(self.request, act.session, key, error)
         if not is_htmx(self.request):
             return see_other(f"/service/tickets/{self.ticket_id}", flash=done)
-        values = await ticket_values(self.session, self.caller, self.ticket_id, now=self.now)
+        values = await ticket_values(act.session, act.caller, self.ticket_id, now=act.now)
         return render(self.request, "servicedesk/ticket_part.html", done=done, **values)
 
 
 Opener = Annotated[Principal, Depends(Allow(Role.SERVICE_AGENT, Role.MANAGER))]
 """Who of the desk may see a customer in full."""
-ActDep = Annotated[Act, Depends(Act.read)]
+SentDep = Annotated[Sent, Depends(Sent.read)]
 
 
 @router.post("/reply")
 async def reply(
-    act: ActDep,
+    sent: SentDep,
     audience: Annotated[Literal["public", "internal"], Form()] = "public",
     body: Annotated[LongText | None, Form()] = None,
     template_id: OptionalId = None,
@@ -109,20 +94,8 @@ async def reply(
         raise WordsMissing
     if body is None and template_id is None:
         raise NothingSaid
-    doing = handling.reply(
-        act.session,
-        customer_id=act.customer_id,
-        ticket_id=act.row_id,
-        author=act.author,
-        words=Words(
-            body=body,
-            template_id=None if template_id is None else read_single("tpl", template_id),
-            internal=internal,
-        ),
-        seen=act.version,
-        now=act.now,
-    )
-    return await act.finish(doing, "内部备注已保存" if internal else "答复已发给顾客")
+    doing = sent.act.reply(body=body, template_id=template_id, internal=internal)
+    return await sent.finish(doing, "内部备注已保存" if internal else "答复已发给顾客")
 
 
 @router.post("/reveal")
@@ -147,27 +120,18 @@ async def reveal(
 
 @router.post("/assign")
 async def assign(
-    act: ActDep,
+    sent: SentDep,
     login: Annotated[ShortText | None, Form()] = None,
     team: Annotated[Team | None, Form()] = None,
 ) -> Response:
     """Hand it to a team or a person, or take it oneself."""
-    doing = handling.assign(
-        act.session,
-        customer_id=act.customer_id,
-        ticket_id=act.row_id,
-        author=act.author,
-        login=login,
-        team=team,
-        seen=act.version,
-        now=act.now,
-    )
-    return await act.finish(doing, "已接单" if login is None and team is None else "已分派")
+    doing = sent.act.assign(login=login, team=team)
+    return await sent.finish(doing, "已接单" if login is None and team is None else "已分派")
 
 
 @router.post("/classify")
 async def classify(
-    act: ActDep,
+    sent: SentDep,
     reason: Annotated[ShortText, Form()],
     severity: Annotated[TicketClass | None, Form()] = None,
     mode: Annotated[Handling | None, Form(alias="handling")] = None,
@@ -176,45 +140,25 @@ async def classify(
 ) -> Response:
     """Grade it anew, with the reason. Urgent is always handled as an emergency."""
     is_urgent = severity is TicketClass.URGENT
-    doing = handling.classify(
-        act.session,
-        customer_id=act.customer_id,
-        ticket_id=act.row_id,
-        author=act.author,
-        wanted=Classification(
-            severity=severity,
-            handling=None if is_urgent else mode,
-            category=category,
-            is_food_safety=food_safety,
-        ),
-        reason=reason,
-        seen=act.version,
-        now=act.now,
+    wanted = Classification(
+        severity=severity,
+        handling=None if is_urgent else mode,
+        category=category,
+        is_food_safety=food_safety,
     )
-    return await act.finish(doing, "分类已调整，时限随之更新")
+    doing = sent.act.classify(wanted, reason=reason)
+    return await sent.finish(doing, "分类已调整，时限随之更新")
 
 
 @router.post("/merge")
-async def merge(act: ActDep, into: PublicId) -> Response:
+async def merge(sent: SentDep, into: PublicId) -> Response:
     """Mark it as a duplicate of an older one."""
-    owner, into_id = read_pair("tkt", into)
-    if owner != act.customer_id:
-        raise NotFound
-    doing = handling.merge(
-        act.session,
-        customer_id=act.customer_id,
-        ticket_id=act.row_id,
-        into_id=into_id,
-        author=act.author,
-        seen=act.version,
-        now=act.now,
-    )
-    return await act.finish(doing, "已并单")
+    return await sent.finish(sent.act.merge(into), "已并单")
 
 
 @router.post("/compensate")
 async def compensate(
-    act: ActDep,
+    sent: SentDep,
     kind: Annotated[Literal["make_up", "credit"], Form()],
     service_date: Annotated[date | None, Form()] = None,
     bottles: Annotated[int | None, Form(ge=1, le=20)] = None,
@@ -222,33 +166,16 @@ async def compensate(
     amount: Annotated[str | None, Form(max_length=20)] = None,
 ) -> Response:
     """Bring bottles again, or credit the balance; above an agent's limit a manager must."""
-    named = {"customer_id": act.customer_id, "ticket_id": act.row_id}
-    if kind == "make_up":
-        if service_date is None or bottles is None:
-            raise GrantUnclear
-        doing = compensation.grant_make_up(
-            act.session,
-            **named,
-            make_up=MakeUp(
-                service_date=service_date,
-                bottles=bottles,
-                order_line_id=own_pair("lin", order_line_id, act.customer_id),
-            ),
-            author=act.author,
-            seen=act.version,
-            now=act.now,
-        )
-        return await act.finish(doing, f"已安排补送 {bottles} 瓶")
-    doing = compensation.grant_credit(
-        act.session,
-        **named,
-        amount_fen=_fen(amount),
-        author=act.author,
-        above_limit=act.caller.has(Role.MANAGER),
-        seen=act.version,
-        now=act.now,
+    if kind == "credit":
+        return await sent.finish(sent.act.grant_credit(_fen(amount)), "补偿已记入顾客余额")
+    if service_date is None or bottles is None:
+        raise GrantUnclear
+    make_up = MakeUp(
+        service_date=service_date,
+        bottles=bottles,
+        order_line_id=sent.act.own_line(order_line_id),
     )
-    return await act.finish(doing, "补偿已记入顾客余额")
+    return await sent.finish(sent.act.grant_make_up(make_up), f"已安排补送 {bottles} 瓶")
 
 
 def _fen(amount: str | None) -> int:
@@ -265,44 +192,29 @@ def _fen(amount: str | None) -> int:
 
 @router.post("/resolve")
 async def resolve(
-    act: ActDep,
+    sent: SentDep,
     result: Annotated[LongText, Form()],
     late_reason: Annotated[OptionalText | None, Form()] = None,
     is_unfounded: Annotated[bool, Form()] = False,
 ) -> Response:
     """Tell the customer the result; past the promise or 24 hours with the reason."""
-    doing = settling.resolve(
-        act.session,
-        customer_id=act.customer_id,
-        ticket_id=act.row_id,
-        author=act.author,
+    doing = sent.act.resolve(
         result=result,
-        late_reason=late_reason or None,
+        late_reason=late_reason,
         is_unfounded=True if is_unfounded else None,
-        seen=act.version,
-        now=act.now,
     )
-    return await act.finish(doing, "处理结果已告知顾客，等待回访")
+    return await sent.finish(doing, "处理结果已告知顾客，等待回访")
 
 
 @router.post("/reopen")
-async def reopen(act: ActDep, reason: Annotated[LongText, Form()]) -> Response:
+async def reopen(sent: SentDep, reason: Annotated[LongText, Form()]) -> Response:
     """Take it up again, with a clock anew."""
-    doing = settling.reopen(
-        act.session,
-        customer_id=act.customer_id,
-        ticket_id=act.row_id,
-        author=act.author,
-        reason=reason,
-        seen=act.version,
-        now=act.now,
-    )
-    return await act.finish(doing, "已重新打开，时限重新计算")
+    return await sent.finish(sent.act.reopen(reason), "已重新打开，时限重新计算")
 
 
 @router.post("/return-visit")
 async def visit(
-    act: ActDep,
+    sent: SentDep,
     reached: Annotated[bool, Form()],
     score: Score = None,
     manner_score: Score = None,
@@ -311,17 +223,10 @@ async def visit(
     """Write down a call-back; a score closes the ticket (S1 4.5.3.1, manners 4.5.2.3)."""
     if (reached and score is None) or (not reached and remarks is None):
         raise ScoreOrTries
-    doing = settling.record_visit(
-        act.session,
-        customer_id=act.customer_id,
-        ticket_id=act.row_id,
-        author=act.author,
-        call=CallBack(
-            score=score if reached else None,
-            remarks=remarks,
-            manner_score=manner_score if reached else None,
-        ),
-        seen=act.version,
-        now=act.now,
+    call = CallBack(
+        score=score if reached else None,
+        remarks=remarks,
+        manner_score=manner_score if reached else None,
     )
-    return await act.finish(doing, "回访已记录，售后单关闭" if reached else "已记录未接通")
+    done = "回访已记录，售后单关闭" if reached else "已记录未接通"
+    return await sent.finish(sent.act.visit(call), done)

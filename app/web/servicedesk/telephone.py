@@ -25,6 +25,7 @@ from app.orders.phone_schemas import PhoneOrderIn
 from app.orders.schemas import BuildingIn, LineIn
 from app.orders.service import telephone
 from app.orders.service.placing import WantedLine
+from app.web.common.qr import qr_svg
 from app.web.common.templating import render
 from app.web.servicedesk.filing import PhoneText, caller_values
 from app.web.servicedesk.forms import Made, MadeBefore, as_shape, go_to, once, once_key
@@ -233,9 +234,11 @@ async def show_order(
     clock: ClockDep,
     order_id: Annotated[str, Path(max_length=80)],
 ) -> Response:
-    """The placed order: what the SMS is about, until when it is to be paid."""
+    """The placed order: what the SMS is about, until when it is to be paid, and the same as a code."""
     values = await _order_values(session, order_id, clock)
-    return render(request, "servicedesk/ordered.html", **values)
+    answer = render(request, "servicedesk/ordered.html", **values)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 async def _order_values(session: AsyncSession, order_id: str, clock: ClockDep) -> dict[str, Any]:
@@ -246,9 +249,15 @@ async def _order_values(session: AsyncSession, order_id: str, clock: ClockDep) -
     shown = await orders.view_order(
         session, customer_id=customer_id, order_id=row_id, today=clock.today()
     )
+    address = None
+    if view.can_pay:
+        address = await telephone.find_pay_address(
+            session, customer_id=customer_id, order_id=row_id
+        )
     return {
         "id": order_id,
         "view": view,
+        "pay_code": None if address is None else qr_svg(address),
         "label": shown.label,
         "pattern_of": presenting.pattern_out,
         "sent": await telephone.count_sent(session, customer_id=customer_id, order_id=row_id),

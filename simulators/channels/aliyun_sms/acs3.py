@@ -79,19 +79,26 @@ def signature(canonical: str, *, secret: str) -> str:
 class Acs3Gate:
     """Checks who sent a request, and that it is fresh and whole."""
 
-    def __init__(self, *, account: SmsAccount, clock: SimClock) -> None:
-        self._account = account
+    def __init__(self, *, accounts: Mapping[str, SmsAccount], clock: SimClock) -> None:
+        self._names = {account.access_key_id: name for name, account in accounts.items()}
+        self._accounts = accounts
         self._clock = clock
         self._nonces = NonceMemory(keep=2 * MAX_AGE)
 
-    def check(self, request: SignedRequest) -> None:
-        """Pass a genuine request; raises GatewayError with the gateway's own codes."""
+    def claimed(self, authorization: str) -> str | None:
+        """The account a request says it comes from, unproved; None for no known one."""
+        match = _AUTHORIZATION.fullmatch(authorization)
+        return None if match is None else self._names.get(match[1])
+
+    def check(self, request: SignedRequest) -> str:
+        """The account of a genuine request; raises GatewayError with the gateway's own codes."""
         headers = request.headers
         match = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
         if match is None:
             raise not_signed("Authorization is missing or malformed.")
         key_id, names, sent = match.groups()
-        if key_id != self._account.access_key_id:
+        name = self._names.get(key_id)
+        if name is None:
             text = "Specified access key is not found."
             raise GatewayError(404, "InvalidAccessKeyId.NotFound", text)
         signed = names.split(";")
@@ -104,11 +111,12 @@ class Acs3Gate:
             raise not_signed("x-acs-content-sha256 is not the hash of the body.")
         expected = signature(
             canonical_request(request, signed_headers=signed),
-            secret=self._account.access_key_secret,
+            secret=self._accounts[name].access_key_secret,
         )
         if not hmac.compare_digest(expected, sent):
             raise not_signed("Check the key and the canonical request.")
         self._check_fresh(headers)
+        return name
 
     def _check_fresh(self, headers: Mapping[str, str]) -> None:
         now = self._clock.wall()

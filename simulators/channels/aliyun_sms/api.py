@@ -1,5 +1,6 @@
 """The HTTP face of Dysms: one address, the action named in a header."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -27,7 +28,7 @@ class SmsApi:
         self._gate = gate
         self._faults = faults
         self._stall_seconds = stall_seconds
-        self._actions: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
+        self._actions: dict[str, Callable[[dict[str, str], str], dict[str, Any]]] = {
             "SendSms": self._send,
             "QuerySendDetails": service.details,
         }
@@ -37,12 +38,19 @@ class SmsApi:
         body = await request.body()
         action = request.headers.get("x-acs-action", "")
         params = _parameters(request, body)
-        strikes = partial(self._faults.take, endpoint=action, reference=params.get("PhoneNumbers"))
+        strikes = partial(
+            self._faults.take,
+            endpoint=action,
+            reference=params.get("PhoneNumbers"),
+            account=self._gate.claimed(request.headers.get("authorization", "")),
+        )
         try:
             if strikes(FaultKind.SMS_DOWN):
                 return _down()
-            self._gate.check(_signed_request(request, body))
-            answer = self._run(action, request, params)
+            account = self._gate.check(_signed_request(request, body))
+            if refused := strikes(FaultKind.SMS_REFUSED):
+                return _answer({"Code": refused.code, "Message": "模拟的拒绝"})
+            answer = self._run(action, request, params, account)
         except GatewayError as refusal:
             return _answer(
                 {
@@ -55,21 +63,25 @@ class SmsApi:
             )
         except SmsRefused as refusal:
             return _answer({"Code": refusal.code, "Message": refusal.message})
+        if slow := strikes(FaultKind.SMS_SLOW):
+            await asyncio.sleep(slow.seconds)
         if strikes(FaultKind.SMS_STALL):
             return StalledAnswer(seconds=self._stall_seconds)
         if strikes(FaultKind.SMS_RESET):
             return ResetConnection()
         return _answer({"Code": "OK", "Message": "OK"} | answer)
 
-    def _run(self, action: str, request: Request, params: dict[str, str]) -> dict[str, Any]:
+    def _run(
+        self, action: str, request: Request, params: dict[str, str], account: str
+    ) -> dict[str, Any]:
         run = self._actions.get(action)
         if run is None or request.headers.get("x-acs-version") != VERSION:
             text = "Specified api is not found, please check your url and method."
             raise GatewayError(404, "InvalidApi.NotFound", text)
-        return run(params)
+        return run(params, account)
 
-    def _send(self, params: dict[str, str]) -> dict[str, Any]:
-        return {"BizId": self._service.send(params)}
+    def _send(self, params: dict[str, str], account: str) -> dict[str, Any]:
+        return {"BizId": self._service.send(params, account)}
 
 
 def _down() -> Response:

@@ -23,6 +23,7 @@ class SendStatus(IntEnum):
 class Sms:
     """One text to one number; `text` is what the phone shows, the signature included."""
 
+    account: str
     biz_id: str
     phone: str
     sign_name: str
@@ -71,10 +72,12 @@ class Outbox:
                     break
         return found
 
-    def on_day(self, phone: str, day: date, *, biz_id: str | None) -> list[Sms]:
-        """Messages of one number on a Beijing day, newest first, of one batch when given."""
+    def on_day(self, phone: str, day: date, *, account: str, biz_id: str | None) -> list[Sms]:
+        """An account's messages to a number on a Beijing day, newest first, of one batch or all."""
         return [
             sms
             for sms in self.newest(phone=phone, limit=KEPT)
-            if sms.sent_at.astimezone(CHINA).date() == day and biz_id in {None, sms.biz_id}
+            if sms.account == account
+            and sms.sent_at.astimezone(CHINA).date() == day
+            and biz_id in {None, sms.biz_id}
         ]

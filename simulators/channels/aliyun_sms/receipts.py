@@ -95,7 +95,7 @@ class Receipts:
             answer = type(error).__name__
         else:
             status, answer = response.status_code, response.text[:300]
-            accepted = _is_accepted(response)
+            accepted = is_accepted(response)
         self.attempts.append(
             ReceiptAttempt(
                 biz_id=reports[0]["biz_id"],
@@ -110,7 +110,8 @@ class Receipts:
             self._scheduler.at(due, lambda: self._post(reports, number=number + 1))
 
 
-def _is_accepted(response: httpx.Response) -> bool:
+def is_accepted(response: httpx.Response) -> bool:
+    """Whether a receiver took what was posted: HTTP 200 and code 0."""
     if response.status_code != 200:
         return False
     try:

@@ -22,40 +22,41 @@ _PHONE: Final = re.compile(r"(?:\+?86|0086)?(1[3-9]\d{9})", re.ASCII)
 
 
 class SmsService:
-    """One account's sending and its records."""
+    """Sending and records of the accounts; both have the same texts."""
 
     def __init__(
         self,
         *,
-        account: SmsAccount,
+        accounts: Mapping[str, SmsAccount],
         clock: SimClock,
         templates: Templates,
         limits: NumberLimits,
         outbox: Outbox,
         receipts: Receipts,
     ) -> None:
-        self._account = account
+        self._accounts = accounts
         self._clock = clock
         self._limits = limits
         self._receipts = receipts
         self.templates = templates
         self.outbox = outbox
 
-    def send(self, params: Mapping[str, str]) -> str:
+    def send(self, params: Mapping[str, str], account: str) -> str:
         """Accept one text for up to 1000 numbers and return its BizId.
 
         A batch with one refused number is refused whole. Raises SmsRefused.
         """
         phones = _read_phones(params.get("PhoneNumbers", ""))
-        if params.get("SignName") != self._account.sign_name:
+        sign_name = self._accounts[account].sign_name
+        if params.get("SignName") != sign_name:
             raise SmsRefused("isv.SMS_SIGNATURE_ILLEGAL", "该账号下找不到对应签名")
         template = self.templates.get(params.get("TemplateCode", ""))
-        text = f"【{self._account.sign_name}】{template.fill(params.get('TemplateParam'))}"
+        text = f"【{sign_name}】{template.fill(params.get('TemplateParam'))}"
         now = self._clock.now()
         for phone in phones:
             self._limits.check(
                 kind=template.kind,
-                sign_name=self._account.sign_name,
+                sign_name=f"{account}:{sign_name}",
                 template=template.code,
                 phone=phone,
                 now=now,
@@ -65,15 +66,16 @@ class SmsService:
         for phone in phones:
             self._limits.count(
                 kind=template.kind,
-                sign_name=self._account.sign_name,
+                sign_name=f"{account}:{sign_name}",
                 template=template.code,
                 phone=phone,
                 now=now,
             )
             sms = Sms(
+                account=account,
                 biz_id=biz_id,
                 phone=phone,
-                sign_name=self._account.sign_name,
+                sign_name=sign_name,
                 template_code=template.code,
                 text=text,
                 out_id=params.get("OutId", ""),
@@ -84,13 +86,15 @@ class SmsService:
         self._receipts.expect(batch)
         return biz_id
 
-    def details(self, params: Mapping[str, str]) -> dict[str, Any]:
+    def details(self, params: Mapping[str, str], account: str) -> dict[str, Any]:
         """Answer of QuerySendDetails: one number on one Beijing day, paged; raises SmsRefused."""
         phones = _read_phones(params.get("PhoneNumber", ""))
         day = self._day(params.get("SendDate", ""))
         size = _read_number(params, "PageSize", most=50)
         page = _read_number(params, "CurrentPage", most=10**6)
-        found = self.outbox.on_day(phones[0], day.date(), biz_id=params.get("BizId"))
+        found = self.outbox.on_day(
+            phones[0], day.date(), account=account, biz_id=params.get("BizId")
+        )
         shown = found[(page - 1) * size : page * size]
         return {
             "TotalCount": str(len(found)),

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import httpx
 import pytest
 from playwright.async_api import expect
 from sqlalchemy import text
@@ -11,9 +12,11 @@ from app.core.clock import local_instant
 from app.core.ids import public_single
 from app.identity.models import Role
 from app.kpi.trends import refresh_days
+from bench.weight import DASHBOARD, in_kb
 from tests.factories.history import SEVEN
 from tests.factories.world import TODAY
-from tests.fixtures.site import PHONE, Site, check_axe, shot
+from tests.fixtures.site import PHONE, Site, check_axe, shot, weight_of
+from tests.orders.test_door_orders import door_order, send
 from tests.web.manager.conftest import Door, Morning, write_past
 
 PAYLOAD = '<img src=x onerror="document.title=1">=1+2'
@@ -34,6 +37,32 @@ async def test_a_door_confirmed_on_a_phone_shows_by_itself(morning: Morning) -> 
     await morning.report(morning.milk, outcome="not_delivered", reason="locked_gate")
     await expect(page.locator("#risks")).to_contain_text("1 户未送达")
     await expect(page.locator("#curve-rows")).to_be_visible()
+
+
+async def test_the_dashboard_is_light(morning: Morning) -> None:
+    await morning.report(morning.neighbour)
+    weights = await weight_of(morning.site, "/manager", Role.MANAGER)
+    assert 5 < in_kb(weights) <= DASHBOARD.most_kb, weights
+    assert "/manager/kpis" in weights
+
+
+async def test_cash_taken_at_a_door_shows_by_itself(morning: Morning) -> None:
+    site = morning.site
+    page = await site.page("/manager", Role.MANAGER)
+    await expect(page.locator("#live")).to_have_text("实时")
+    total = page.locator("#morning .counts div", has_text="现金收款").locator("dd")
+    await expect(total).to_have_text("¥0.00")
+    await expect(page.locator("#cash")).to_contain_text("还没有上门现金收款")
+    said = door_order(site.world, taken_at=site.clock.now().isoformat())
+    async with httpx.AsyncClient(base_url=f"{site.url}/api/v1") as client:
+        answer = await send(client, site.world, said)
+    assert answer.status_code == 201, answer.text
+    await expect(total).to_have_text("¥105.00")
+    await page.locator("#cash").get_by_role("link", name="徐汇奶站").click()
+    for told in ("送奶员1", "1 笔", "¥105.00"):
+        await expect(page.locator("#cash li")).to_contain_text(told)
+    await check_axe(page)
+    await shot(page, "manager-station")
 
 
 async def test_a_dropped_stream_says_until_when_and_comes_back(
@@ -193,6 +222,7 @@ async def test_three_thousand_blocks_are_read_by_page(site: Site) -> None:
     await expect(rows).to_have_count(1)
     await expect(page).to_have_url(re.compile("q="))
     await check_axe(page)
+    await shot(page, "manager-blocks")
     await page.get_by_label("搜索").fill("没有这样的区块")
     await expect(page.get_by_text("没有符合条件的区块")).to_be_visible()
     await page.get_by_label("搜索").fill("")

@@ -10,6 +10,7 @@ from app.billing.models import Payment
 from app.core.jobs import JobContext
 from app.identity.models import Role
 from app.orders.models import Order
+from app.web.common.qr import qr_svg
 from tests.factories.aftersales import Desk
 from tests.factories.links import tokens_of
 from tests.fixtures.jobs import drain
@@ -47,6 +48,13 @@ async def token_of(site: Site, template: str, customer_id: object) -> str:
         return (await tokens_of(session, customer_id, template))[-1]  # type: ignore[arg-type]  # a UUID
 
 
+async def code_shown(page: Page) -> str:
+    """The modules of the code on the page."""
+    code = page.get_by_role("img", name=re.compile("付款二维码"))
+    await expect(code).to_be_visible()
+    return await code.locator("path").get_attribute("d") or ""
+
+
 async def test_from_the_call_to_the_payment(site: Site) -> None:
     page = await enter_order(site)
     await check_axe(page)
@@ -59,10 +67,12 @@ async def test_from_the_call_to_the_payment(site: Site) -> None:
     await shot(page, "service-ordered")
     order = await the_order(site)
     first = await token_of(site, "phone_order_link", order.customer_id)
+    assert f' d="{await code_shown(page)}"' in qr_svg(f"{site.url}/l/{first}")
     await page.get_by_role("button", name="再发一次链接").click()
     await page.get_by_role("button", name="确定").click()
     await expect(page.get_by_text("已发送 2 次（最多 5 次）")).to_be_visible()
     token = await token_of(site, "phone_order_link", order.customer_id)
+    assert f' d="{await code_shown(page)}"' in qr_svg(f"{site.url}/l/{token}")
 
     async with open_payments(site.runtime, parallel=True) as payments:
         site.expected = ["404"]
@@ -94,6 +104,9 @@ async def test_from_the_call_to_the_payment(site: Site) -> None:
         await phone.get_by_role("link", name="我已付款").click()
         await expect(phone.get_by_text("已付款，配送中")).to_be_visible()
         await check_axe(phone)
+        await page.reload()
+        await expect(page.get_by_text("不再需要付款链接")).to_be_visible()
+        await expect(page.locator(".qr")).to_have_count(0)
 
 
 async def test_what_is_missing_is_named_and_nothing_is_placed(site: Site) -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 from sqlalchemy import select
 
 from app.aftersales.models import Ticket
@@ -14,15 +14,15 @@ from app.delivery.models import DeliveryStatus
 from app.identity.models import Role
 from app.network.models import CoverageKind, CoverageRule, HouseParity
 from app.orders.models import Order
+from bench.weight import QUEUE, TICKET, in_kb
 from tests.factories import orders
 from tests.factories.aftersales import HOUR, Desk, add_delivery
 from tests.factories.delivery import add_line
 from tests.factories.world import ALWAYS, MORNING, TODAY, once
 from tests.fixtures.jobs import drain
 from tests.fixtures.payments import open_payments
-from tests.fixtures.site import SCREENSHOTS, Site, check_axe, shot
+from tests.fixtures.site import SCREENSHOTS, Site, check_axe, shot, weight_of
 
-BUDGET_BYTES = 60 * 1024
 DAY = timedelta(days=1)
 
 
@@ -120,31 +120,15 @@ async def test_bottles_are_brought_again(site: Site, desk: Desk) -> None:
     await expect(page.locator(".history")).to_contain_text(f"补送 2 瓶，{TODAY + 3 * DAY}")
 
 
-async def weight(page: Page, path: str) -> int:
-    """Bytes of everything a browser loads for a page the first time, as they travel."""
-    sizes: list[int] = []
-
-    async def add(request: Any) -> None:
-        measured = await request.sizes()
-        sizes.append(measured["responseBodySize"] + measured["responseHeadersSize"])
-
-    tasks: list[Any] = []
-    page.on("requestfinished", lambda request: tasks.append(add(request)))
-    await page.goto(path)
-    await page.wait_for_load_state("networkidle")
-    for task in tasks:
-        await task
-    return sum(sizes)
-
-
 async def test_pages_are_light(site: Site, desk: Desk) -> None:
     ticket = await busy_ticket(site, desk)
-    for path in ("/service", f"/service/tickets/{ticket['id']}", "/service/orders/new"):
-        context = await site.context(Role.SERVICE_AGENT)
-        page = await context.new_page()
-        site.watch(page)
-        weighed = await weight(page, path)
-        assert 5_000 < weighed <= BUDGET_BYTES
+    for path, budget in (
+        ("/service", QUEUE),
+        (f"/service/tickets/{ticket['id']}", TICKET),
+        ("/service/orders/new", TICKET),
+    ):
+        weights = await weight_of(site, path, Role.SERVICE_AGENT)
+        assert 5 < in_kb(weights) <= budget.most_kb, weights
 
 
 async def test_a_station_manager_sees_his_station(site: Site, desk: Desk) -> None:
