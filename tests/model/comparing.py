@@ -53,7 +53,7 @@ FROM (
     SELECT e.*, CASE WHEN kind IN ('swapped_out', 'transferred_out', 'credited', 'refunded',
                                    'forfeited') THEN -1 ELSE 1 END AS sign
     FROM entitlement_entries e
-    WHERE kind <> 'restored' OR value_fen > 0
+    WHERE kind <> 'gift' OR cause_id IS NULL
 ) entries GROUP BY order_line_id
 """
 SET_ASIDE = "SELECT order_line_id, service_date FROM plan_exceptions"

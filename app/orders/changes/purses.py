@@ -64,9 +64,6 @@ class Purse:
             self._replay(move)
 
     def _replay(self, move: Move) -> None:
-        if move.kind == "restored" and not move.value_fen:
-            # A make-up is brought beside the line: it neither adds to it nor is worth anything.
-            return
         if move.kind not in TAKEN:
             if move.value_fen or move.kind not in _GIFTS:
                 lot = _Lot(move.bottles, move.value_fen, move.bottles)
