@@ -1,14 +1,14 @@
 """messages that were not sent are found by their status
 
-Revision: 0007b
-Revises: 0007
+Revision: 0007
+Revises: 0006
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007b"
-down_revision = "0007"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """every change: statuses, phases of a line, days asked for one by one, value by product
 
-Revision: 0006
+Revision: 0008
 Revises: 0007
 """
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0006"
+revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
