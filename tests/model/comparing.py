@@ -124,7 +124,7 @@ async def _conserved(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
     for one in dairy.deliveries:
         back[one.order.line_id] += one.restored
     had = {
-        str(one.line_id): len(one.worth) + back[one.line_id]
+        str(one.line_id): len(one.worth) - one.corrected[0] + back[one.line_id]
         for one in dairy.orders
         if one.begun and one.status != "cancelled"
     }
