@@ -9,7 +9,7 @@ from app.billing.service.approving import (
 )
 from app.billing.service.asking import ask_channel, query_payment
 from app.billing.service.door import record_door_payment
-from app.billing.service.ledger import list_clearing, pay_credit, post
+from app.billing.service.ledger import list_clearing, pay_credit, post, transfer_id
 from app.billing.service.notices import accept_notification
 from app.billing.service.payments import close_open_payments, open_payment, wake_due_payments
 from app.billing.service.reading import (
@@ -57,6 +57,7 @@ __all__ = [
     "return_surplus",
     "set_refund_limit",
     "submit_refund",
+    "transfer_id",
     "wake_due_payments",
     "wake_due_refunds",
 ]

@@ -16,7 +16,6 @@ from app.orders.errors import OrderUnknown
 from app.orders.models import (
     EntitlementEntry,
     Order,
-    OrderChange,
     OrderHistory,
     OrderLine,
     OrderReview,
@@ -169,18 +168,6 @@ async def list_history(
         select(OrderHistory)
         .where(OrderHistory.customer_id == customer_id, OrderHistory.order_id == order_id)
         .order_by(OrderHistory.entry_id)
-    )
-    return list(found)
-
-
-async def list_changes(
-    session: AsyncSession, customer_id: UUID, order_id: UUID
-) -> list[OrderChange]:
-    """Accepted changes of an order, oldest first."""
-    found = await session.scalars(
-        select(OrderChange)
-        .where(OrderChange.customer_id == customer_id, OrderChange.order_id == order_id)
-        .order_by(OrderChange.change_id)
     )
     return list(found)
 

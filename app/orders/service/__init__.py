@@ -1,6 +1,8 @@
 """The use cases of orders, cut by noun; other packages import from here."""
 
-from app.orders.service.changing import apply_change, preview_change
+from app.orders.changes.frame import apply_change, preview_change
+from app.orders.changes.paying import start_change_payment
+from app.orders.changes.undoing import undo_change
 from app.orders.service.doorstep import DoorOrder, PlacedDoorOrder, place_door_order
 from app.orders.service.ending import complete_ended_orders, expire_unpaid
 from app.orders.service.paying import receive_payment, start_payment
@@ -39,6 +41,8 @@ __all__ = [
     "restore_failed",
     "review_by_coverage",
     "roll_withdrawn_day",
+    "start_change_payment",
     "start_payment",
+    "undo_change",
     "view_order",
 ]
