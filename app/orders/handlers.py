@@ -20,7 +20,7 @@ from app.links.states import LinkPurpose
 from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.changes.paying import receive_change_payment
-from app.orders.errors import OrdersRunning
+from app.orders.errors import OrdersRunning, OrderUnknown
 from app.orders.phone_schemas import OrderAsked
 from app.orders.service import receive_payment
 from app.orders.service.telephone import view_by_link

@@ -79,6 +79,8 @@ function tellOf(form: HTMLFormElement): void {
 
 function forget(form: HTMLFormElement): void {
   sessionStorage.removeItem(keyOf(form));
+  // What was typed before logging in on the same page.
+  sessionStorage.removeItem(`draft::${form.dataset["draft"] ?? ""}`);
   form.querySelector(".draft-note")?.remove();
 }
 
