@@ -34,9 +34,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_announcements")),
     )
-    op.create_index(
-        "ix_announcements_valid", "announcements", ["valid"], postgresql_using="gist"
-    )
+    op.create_index("ix_announcements_valid", "announcements", ["valid"], postgresql_using="gist")
 
 
 def downgrade() -> None:

@@ -100,7 +100,7 @@ async def ask_paid(
     """Whether the order's payment has arrived: on to its page once it has, and again otherwise."""
     view = await find_order(session, caller, order_id, clock)
     if view.order.status is not OrderStatus.PENDING_PAYMENT:
-        return go_to(request, f"/my/orders/{order_id}", f"订单{view.label}")
+        return go_to(request, f"/my/orders/{order_id}", "付款已到账")
     return render(request, "customer/waiting_part.html")
 
 

@@ -2,21 +2,19 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 import httpx
 import pytest
 from playwright.async_api import Page
 
 from app.core.jobs import JobContext
-from app.delivery.models import DeliveryStatus
-from app.delivery.service import plan_day
 from app.orders.models import Order
 from tests.factories.delivery import RunningLine, add_line
 from tests.factories.world import TODAY, Household
 from tests.fixtures.application import app_over
 from tests.fixtures.jobs import drain
-from tests.fixtures.site import DESK, PHONE, Site
+from tests.fixtures.site import PHONE, Site
 
 TOMORROW = TODAY + timedelta(days=1)
 

@@ -76,6 +76,7 @@ async def test_anyone_sees_products_news_and_whether_it_comes(site: Site) -> Non
     await page.get_by_role("button", name="查一查").click()
     await expect(page.locator("#covered")).to_contain_text("暂时送不到这里")
     await page.get_by_label("小区", exact=True).fill("")
+    await page.get_by_text("没有小区？填路名和门牌号").click()
     await page.get_by_label("路名").fill("漕溪北路")
     await page.get_by_role("button", name="查一查").click()
     await expect(page.locator("#covered")).to_contain_text("要人工核对")
@@ -146,7 +147,14 @@ async def test_what_fails_is_told_in_the_households_own_page(site: Site) -> None
 async def test_no_page_weighs_more_than_a_phone_should_carry(site: Site) -> None:
     cookies = {cookie_name(site.runtime.installation): site.world.household.token}
     async with httpx.AsyncClient(base_url=site.url, cookies=cookies) as client:
-        for path in ("/", "/order", "/my", "/my/calendar", "/my/orders", "/my/money", "/my/tickets"):
+        for path in (
+            "/",
+            "/order",
+            "/my",
+            "/my/calendar",
+            "/my/orders",
+            "/my/money",
+            "/my/tickets",
+        ):
             weights = await weigh(client, path)
             assert 5 < in_kb(weights) <= 60, (path, weights)
-            print(path, in_kb(weights))

@@ -14,6 +14,8 @@ function keyOf(form: HTMLFormElement): string {
 
 function isKept(field: Element): field is Field {
   const type = (field as HTMLInputElement).type;
+  // What is agreed to is agreed to anew each time: `data-undrafted`.
+  if (field.hasAttribute("data-undrafted")) return false;
   return Boolean((field as Field).name) && !["hidden", "password", "file", "submit"].includes(type);
 }
 
