@@ -10,7 +10,10 @@ from app.orders.service.paying import receive_payment, start_payment
 from app.orders.service.placing import Placed, QuoteResult, place_order, publish_agreement, quote
 from app.orders.service.reading import (
     OrderView,
+    find_agreement,
     find_order_by_number,
+    list_changes_of,
+    list_moves_of,
     list_order_views,
     list_running_views,
     view_order,
@@ -30,7 +33,10 @@ __all__ = [
     "correct_given_up",
     "decide_review",
     "expire_unpaid",
+    "find_agreement",
     "find_order_by_number",
+    "list_changes_of",
+    "list_moves_of",
     "list_order_views",
     "list_running_views",
     "list_waiting",

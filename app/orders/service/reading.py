@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders import repository
-from app.orders.models import Order, OrderLine
+from app.orders.models import Order, OrderAgreement, OrderChange, OrderHistory, OrderLine
 from app.orders.rules import Placement, Term, bottles_from, end_date
 from app.orders.states import LABELS, OrderStatus
 
@@ -62,6 +62,29 @@ async def list_running_views(
     """A customer's orders that are not over, newest first."""
     running = await repository.list_running(session, customer_id)
     return await _views(session, customer_id, running, today=today) if running else []
+
+
+async def list_changes_of(
+    session: AsyncSession, *, customer_id: UUID, order_id: UUID
+) -> list[OrderChange]:
+    """Every change of an order, the operator's too, oldest first."""
+    return await repository.list_changes(session, customer_id, order_id)
+
+
+async def list_moves_of(
+    session: AsyncSession, *, customer_id: UUID, order_id: UUID
+) -> list[OrderHistory]:
+    """Every move of an order's status, oldest first."""
+    return list(await repository.list_history(session, customer_id, order_id))
+
+
+async def find_agreement(
+    session: AsyncSession, *, on: date, version: str | None = None
+) -> OrderAgreement | None:
+    """The agreement of this version, or the one in force on a day."""
+    if version is not None:
+        return await session.get(OrderAgreement, version)
+    return await repository.current_agreement(session, on=on)
 
 
 async def find_order_by_number(session: AsyncSession, *, number: str) -> tuple[UUID, UUID] | None:
