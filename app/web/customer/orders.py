@@ -1,6 +1,7 @@
 """The household's orders: the list, and one with its lines, what can be changed and what was."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from app.orders import changes_presenting, presenting
 from app.orders import service as orders
 from app.orders.changes.wanted import pattern_as_json
 from app.orders.service import OrderView
+from app.orders.service.reading import LineView
 from app.orders.states import LABELS, OrderStatus
 from app.web.common.forms import once_key
 from app.web.common.templating import render
@@ -26,6 +28,7 @@ from app.web.customer.owned import PublicId, own_id
 from app.web.customer.words import (
     CHANGE_KINDS,
     ORDER_KINDS,
+    ProductName,
     pattern_words,
     place_words,
     product_names,
@@ -51,53 +54,84 @@ async def line_choices(
     session: AsyncSession, view: OrderView, *, on: date, plain: bool = False
 ) -> list[tuple[Any, str]]:
     """`(public id, product)` of an order's lines; the plain id where asked."""
-    names = await product_names(session, _products(view), on=on)
+    names = await product_names(session, _products(view, today=on), on=on)
     return [
         (
             shown.line.order_line_id
             if plain
             else public_pair("lin", shown.line.customer_id, shown.line.order_line_id),
-            names[_product(shown)].full,
+            names[ways_of(shown, today=on)[0].product_id].full,
         )
         for shown in view.lines
     ]
 
 
-def _product(shown: Any) -> UUID:
-    product_id: UUID = (
-        shown.line.product_id if shown.placement is None else shown.placement.product_id
-    )
-    return product_id
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a line brings from a day on; `since` is None for what holds already."""
+
+    product_id: UUID
+    pattern: dict[str, Any]
+    since: date | None = None
 
 
-def _products(*views: OrderView) -> set[UUID]:
-    return {_product(shown) for view in views for shown in view.lines}
+def ways_of(shown: LineView, *, today: date) -> list[Way]:
+    """How a line goes on, as its terms to come say; single days and leftovers are left out."""
+    found: list[Way] = []
+    lasting = [term for term in shown.terms if term.until > today and term.change_id is None]
+    for term in lasting:
+        way = Way(
+            term.product_id,
+            pattern_as_json(term.pattern),
+            term.first if found else None,
+        )
+        is_leftover = term is lasting[-1] and sum(1 for _ in term.deliveries()) == 1
+        if not found or (
+            not is_leftover
+            and (way.product_id, way.pattern) != (found[-1].product_id, found[-1].pattern)
+        ):
+            found.append(way)
+    if found:
+        return found
+    if shown.placement is not None:
+        return [Way(shown.placement.product_id, pattern_as_json(shown.placement.pattern))]
+    return [Way(shown.line.product_id, presenting.pattern_out(shown.line))]
+
+
+def _products(*views: OrderView, today: date) -> set[UUID]:
+    return {
+        way.product_id
+        for view in views
+        for shown in view.lines
+        for way in ways_of(shown, today=today)
+    }
+
+
+def _line(shown: LineView, names: dict[UUID, ProductName], *, today: date) -> dict[str, Any]:
+    first, *later = ways_of(shown, today=today)
+    return {
+        "line": shown.line,
+        "product": names[first.product_id],
+        "pattern": pattern_words(first.pattern),
+        "later": [
+            (way.since, names[way.product_id].name, pattern_words(way.pattern)) for way in later
+        ],
+        "left": shown.bottles_left,
+        "end_date": shown.end_date,
+    }
 
 
 async def _rows(
     session: AsyncSession, views: Sequence[OrderView], *, on: date
 ) -> list[dict[str, Any]]:
-    names = await product_names(session, _products(*views), on=on)
+    names = await product_names(session, _products(*views, today=on), on=on)
     return [
         {
             "id": public_pair("ord", view.order.customer_id, view.order.order_id),
             "order": view.order,
             "label": view.label,
             "kind": ORDER_KINDS.get(view.shown_status, "idle"),
-            "lines": [
-                {
-                    "line": shown.line,
-                    "product": names[_product(shown)],
-                    "pattern": pattern_words(
-                        presenting.pattern_out(shown.line)
-                        if shown.placement is None
-                        else pattern_as_json(shown.placement.pattern)
-                    ),
-                    "left": shown.bottles_left,
-                    "end_date": shown.end_date,
-                }
-                for shown in view.lines
-            ],
+            "lines": [_line(shown, names, today=on) for shown in view.lines],
         }
         for view in views
     ]

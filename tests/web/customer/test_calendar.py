@@ -64,9 +64,7 @@ async def test_a_day_is_skipped_seen_and_taken_back(home: Home) -> None:
     await write_past(home)
     page = await home.page("/my/calendar")
     await expect(page.get_by_role("heading", name="2026年3月")).to_be_visible()
-    await expect(page.locator(".cutoff")).to_contain_text(
-        "2026-03-15 16:00 前，可修改 3月16日 周一"
-    )
+    await expect(page.locator(".cutoff")).to_contain_text("今天 16:00 前，可修改 3月16日 周一")
     await expect(page.locator(".day.planned")).to_have_count(16)
     await expect(page.locator(".day.delivered")).to_have_count(1)
     await expect(page.locator(".day.failed")).to_contain_text("未送")
