@@ -225,3 +225,26 @@ def refund_of_rest(*, paid_fen: int, bottles_bought: int, bottles_used: int) -> 
     """
     used = min(bottles_used, bottles_bought)
     return paid_fen - value_of_first(used, paid_fen=paid_fen, bottles_bought=bottles_bought)
+
+
+def bottles_worth(
+    refund_fen: int, *, paid_fen: int, bottles_bought: int, used: int, kept: int
+) -> tuple[int, int]:
+    """How many of the last bottles a refund pays for, and what they are worth in fen.
+
+    `kept` of the bought ones are not given up yet, `used` of them brought or due: those between
+    may go. Bottles of value 0 go only with the last of them.
+    """
+    rest = value_of_first(kept, paid_fen=paid_fen, bottles_bought=bottles_bought)
+
+    def worth(bottles: int) -> int:
+        first = kept - bottles
+        return rest - value_of_first(first, paid_fen=paid_fen, bottles_bought=bottles_bought)
+
+    most = kept - used
+    if most <= 0 or refund_fen <= 0:
+        return 0, 0
+    if refund_fen >= worth(most):
+        return most, worth(most)
+    bottles = next(count for count in range(most, -1, -1) if worth(count) <= refund_fen)
+    return bottles, worth(bottles)

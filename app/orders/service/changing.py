@@ -50,6 +50,7 @@ from app.orders.rules import (
     refund_of_rest,
 )
 from app.orders.service.confirming import entitle
+from app.orders.service.outside import require_paid_here
 from app.orders.service.previews import Effect, LineEffect, WantedChange, make_token, read_token
 from app.orders.service.rolling import placement_of
 from app.orders.states import OrderStatus
@@ -246,13 +247,15 @@ async def _give_back(
 async def _compute(
     session: AsyncSession, order: Order, wanted: WantedChange, *, now: datetime
 ) -> _Computed:
+    if wanted.kind == "cancel":
+        require_paid_here(order)
     if order.status in {OrderStatus.PENDING_PAYMENT, OrderStatus.UNDER_REVIEW}:
         if wanted.kind == "cancel":
             return await _cancel_before_delivery(session, order, wanted, now=now)
         raise OrderNotChangeable(status=order.status.value)
     if order.status is not OrderStatus.DELIVERING:
         raise OrderNotChangeable(status=order.status.value)
-    serving = await _serving(session, order, now=now)
+    serving = await find_order_serving(session, order, now=now)
     first_possible = await first_open_date(
         session, station_id=serving.station_id, now=now, lead_days=0
     )
@@ -284,8 +287,8 @@ async def _compute(
     return _Computed(effect, lines, rebuilt, serving.station_id)
 
 
-async def _serving(session: AsyncSession, order: Order, *, now: datetime) -> Serving:
-    """Who serves the order now or, for one that has not begun, will."""
+async def find_order_serving(session: AsyncSession, order: Order, *, now: datetime) -> Serving:
+    """Who serves an order now or, for one that has not begun, will; raises OrderNotChangeable."""
     today = local_date(now)
     for on in (today, today + timedelta(days=MAX_PAUSE_DAYS)):
         serving = await find_serving(
