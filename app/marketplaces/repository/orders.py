@@ -187,6 +187,18 @@ async def list_refunds(
     return (await session.scalars(query.with_for_update() if lock else query)).all()
 
 
+async def sum_refunds(
+    session: AsyncSession, source: Marketplace, numbers: Collection[str]
+) -> dict[tuple[str, str | None], int]:
+    """What is known to be given back, by number and position."""
+    found = await session.execute(
+        select(ExternalRefund.number, ExternalRefund.line_no, func.sum(ExternalRefund.amount_fen))
+        .where(ExternalRefund.source == source, ExternalRefund.number.in_(numbers))
+        .group_by(ExternalRefund.number, ExternalRefund.line_no)
+    )
+    return {(number, line_no): int(amount) for number, line_no, amount in found}
+
+
 async def end_refunds(session: AsyncSession, key: Key, *, outcome: RefundOutcome) -> None:
     """Nothing remains to be done about the refunds of an order that is none of ours."""
     await session.execute(

@@ -1,7 +1,7 @@
 """Taking in what a marketplace says: once by number, the newest word counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -72,12 +72,36 @@ async def receive(
             intake.updated += 1
             await _update(session, row, said, canvassers.get(said.number), now=now)
             changed.add((row.source, row.number))
+    if way is IntakeWay.FILE:
+        refunds = await _beyond_known(session, shop, refunds)
     touched = await rows.insert_refunds(
         session, [_refund_row(shop.source, refund, now=now) for refund in refunds]
     )
     intake.refunds = len(touched)
     await enqueue_processing(session, sorted(changed | set(touched)))
     return intake
+
+
+async def _beyond_known(
+    session: AsyncSession, shop: Shop, refunds: Sequence[OutsideRefund]
+) -> list[OutsideRefund]:
+    """What a file shows as given back beyond what is known; a file says totals and no numbers.
+
+    A shop that is pulled or pushes tells its refunds that way: its files tell none.
+    """
+    if shop.credentials_sealed is not None or shop.push_secret_sealed is not None:
+        return []
+    known = await rows.sum_refunds(session, shop.source, {refund.number for refund in refunds})
+    fresh = []
+    for refund in refunds:
+        before = sum(
+            amount
+            for (number, line_no), amount in known.items()
+            if number == refund.number and refund.line_no in {None, line_no}
+        )
+        if refund.amount_fen > before:
+            fresh.append(replace(refund, amount_fen=refund.amount_fen - before))
+    return fresh
 
 
 async def enqueue_processing(session: AsyncSession, keys: Sequence[Key]) -> None:

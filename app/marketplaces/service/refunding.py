@@ -90,12 +90,14 @@ async def _apply(session: AsyncSession, key: Key, refund_no: str, *, now: dateti
         session, refund, order.customer_id, order.order_id, now=now
     ):
         return
+    refunded = [one for one in await rows.list_refunds(session, key) if one.mirrored_at]
+    is_whole = sum(one.amount_fen for one in refunded) >= order.paid_fen
     cut = await cut_order(
         session,
         customer_id=order.customer_id,
         order_id=order.order_id,
-        refund_fen=refund.amount_fen,
-        line_ids=await _line_ids(session, key, refund.line_no),
+        refund_fen=order.paid_fen if is_whole else refund.amount_fen,
+        line_ids=None if is_whole else await _line_ids(session, key, refund.line_no),
         cause_id=refund.refund_id,
         actor="system",
         now=now,
@@ -132,6 +134,7 @@ async def _mirror(
         await session.flush()
         return False
     refund.mirrored_at = now
+    await session.flush()
     return True
 
 
