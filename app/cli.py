@@ -31,6 +31,7 @@ from app.core.runtime import Runtime, leave_start_uncollected, set_runtime
 from app.identity.models import Role
 from app.identity.service import create_staff
 from app.main import create_app, make_runtime, openapi_document
+from app.marketplaces.channels.accounts import top_address
 from app.notifications.channels import check_sms_accounts
 from app.web.common.assets import manifest
 from app.worker import run_worker
@@ -90,6 +91,8 @@ def _check_channels() -> None:
     installed = InstallationSettings()
     check_payment_settings(installed)
     check_sms_accounts(installed)
+    if not installed.demo:
+        top_address(installed)
 
 
 async def _checked_runtime(application: str, *, bulk: bool = False) -> Runtime:

@@ -111,7 +111,7 @@ class Market:
 
     async def get(self, path: str, role: Role = Role.MANAGER, **query: Any) -> Any:
         """A GET of staff."""
-        answer = await self.client.get(path, params=query, headers=self.headers(role))
+        answer = await self.client.get(path, params=query or None, headers=self.headers(role))
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -61,7 +61,7 @@ async def test_a_whole_order_is_placed_paid_and_reviewed(
     raw = open_raw(await outside(session, "T1"))
     assert raw["gift_wrap"] == {"colour": "红"}, "fields nobody knows are kept"
     await assert_invariants(session, clock.now())
-    rate = await market.get("/kpi", **{"from": "2026-03-15", "to": "2026-03-15"})
+    rate = await market.get("/kpi?from=2026-03-15&to=2026-03-15")
     internet = next(one for one in rate["items"] if one["key"] == "internet_rate")
     assert (internet["numerator"], internet["denominator"]) == (1, 1)
     assert internet["beside"]["by_source"] == {"tmall": 1}

@@ -245,8 +245,9 @@ async def test_canvassers_are_known_by_code_or_number(
         pushed("T3", remark="请早点送"),
     )
     await drain_jobs()
-    period = {"from_date": "2026-03-15", "to_date": "2026-03-15"}
-    rows = (await market.get("/marketplaces/canvassers", **period))["items"]
+    rows = (await market.get("/marketplaces/canvassers?from_date=2026-03-15&to_date=2026-03-15"))[
+        "items"
+    ]
     assert [
         (row["employee_no"], row["orders"], row["bottles"], row["paid_fen"]) for row in rows
     ] == [

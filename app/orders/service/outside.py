@@ -77,23 +77,13 @@ async def place_paid_order(
     quoted = await quote(
         session, building=building, lines=[line for line, _ in bought.lines], now=now
     )
-    order = Order(
+    order = _order(
+        bought,
+        building,
         customer_id=customer_id,
         order_id=order_id,
         order_no=await take_order_no(session, customer_id=customer_id, order_id=order_id),
-        status=OrderStatus.UNDER_REVIEW,
-        confirmation=ConfirmationKind.ONLINE,
-        source=bought.source,
-        address_id=building.address_id,
-        price_fen=sum(paid for _, paid in bought.lines),
-        agreement_version=bought.agreement_version,
-        agreed_at=now,
-        agreed_through=bought.agreed_through,
-        deliverer_id=bought.canvasser_id,
-        outside_number=bought.number,
-        placed_at=now,
-        paid_at=now,
-        version=1,
+        now=now,
     )
     rows = [
         line_row(order, replace(line, price_fen=paid))
@@ -117,3 +107,32 @@ async def place_paid_order(
         dedupe_key=f"{REVIEW_JOB}:{order_id}",
     )
     return Placed(order=order, lines=rows)
+
+
+def _order(
+    bought: PaidOutside,
+    building: Building,
+    *,
+    customer_id: UUID,
+    order_id: UUID,
+    order_no: str,
+    now: datetime,
+) -> Order:
+    return Order(
+        customer_id=customer_id,
+        order_id=order_id,
+        order_no=order_no,
+        status=OrderStatus.UNDER_REVIEW,
+        confirmation=ConfirmationKind.ONLINE,
+        source=bought.source,
+        address_id=building.address_id,
+        price_fen=sum(paid for _, paid in bought.lines),
+        agreement_version=bought.agreement_version,
+        agreed_at=now,
+        agreed_through=bought.agreed_through,
+        deliverer_id=bought.canvasser_id,
+        outside_number=bought.number,
+        placed_at=now,
+        paid_at=now,
+        version=1,
+    )
