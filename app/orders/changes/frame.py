@@ -21,7 +21,7 @@ from app.orders.changes.loading import read_situation
 from app.orders.changes.previews import Effect, LineEffect, make_token, read_token
 from app.orders.changes.situation import LineOutcome, Outcome
 from app.orders.changes.wanted import WantedChange
-from app.orders.changes.writing import write_change
+from app.orders.changes.writing import require_refund_here, write_change
 from app.orders.errors import (
     ChangeTooEarly,
     NothingToChange,
@@ -117,7 +117,18 @@ async def apply_change(
 async def compute(
     session: AsyncSession, order: Order, wanted: WantedChange, *, now: datetime
 ) -> Computed:
-    """The change worked out on the order as it stands; raises what its kind raises."""
+    """The change worked out on the order as it stands.
+
+    Raises what its kind raises, and RefundOnMarketplace for a refund that is not ours to make.
+    """
+    computed = await _compute(session, order, wanted, now=now)
+    await require_refund_here(session, order, computed.effect.refund_fen)
+    return computed
+
+
+async def _compute(
+    session: AsyncSession, order: Order, wanted: WantedChange, *, now: datetime
+) -> Computed:
     if order.status in {OrderStatus.PENDING_PAYMENT, OrderStatus.UNDER_REVIEW}:
         if wanted.kind == "cancel":
             return await _cancel_before_delivery(session, order, wanted, now=now)

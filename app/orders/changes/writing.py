@@ -20,6 +20,7 @@ from app.orders.changes.previews import Effect
 from app.orders.changes.purses import Move
 from app.orders.changes.single_days import THIS_CHANGE
 from app.orders.changes.situation import LineOutcome, NewLine, Outcome
+from app.orders.errors import RefundOnMarketplace
 from app.orders.events import OrderCancelled
 from app.orders.models import Order, OrderChange, OrderLine
 from app.orders.rules import Rebuilt
@@ -90,7 +91,8 @@ async def let_happen(
     if outcome.new_line is not None:
         await _add_line(session, change, outcome.new_line, now=now)
     if effect.wanted.kind == "cancel":
-        await _end_order(session, order, effect, change_id=change.change_id, actor=actor, now=now)
+        await _give_back(session, order, effect.refund_fen, change_id=change.change_id, now=now)
+        await end_order(session, order, reason=effect.wanted.reason, actor=actor, now=now)
     else:
         order.version += 1
     if effect.credit_fen:
@@ -219,31 +221,37 @@ async def tell_change(
     )
 
 
-async def _end_order(
-    session: AsyncSession,
-    order: Order,
-    effect: Effect,
-    *,
-    change_id: UUID,
-    actor: str,
-    now: datetime,
+async def end_order(
+    session: AsyncSession, order: Order, *, reason: str | None, actor: str, now: datetime
 ) -> None:
+    """Cancel a locked order: nothing more is asked to be paid for it; no money moves."""
     order.ended_at = now
     await close_open_payments(
         session, customer_id=order.customer_id, reference_id=order.order_id, now=now
     )
     await repository.change_status(
-        session,
-        order,
-        OrderStatus.CANCELLED,
-        at=now,
-        actor=actor,
-        reason=effect.wanted.reason,
+        session, order, OrderStatus.CANCELLED, at=now, actor=actor, reason=reason
     )
-    await _give_back(session, order, effect.refund_fen, change_id=change_id, now=now)
     await publish(
         session, OrderCancelled(customer_id=order.customer_id, order_id=order.order_id, at=now)
     )
+
+
+async def require_refund_here(session: AsyncSession, order: Order, amount_fen: int) -> None:
+    """Raise RefundOnMarketplace where giving that back would ask a marketplace for money.
+
+    What changes cost was paid here, and what the marketplace has given back is not asked of it.
+    """
+    if order.outside_number is None:
+        return
+    for reference_id in await repository.list_paid_into(session, order.customer_id, order.order_id):
+        amount_fen -= await find_refundable_fen(
+            session, customer_id=order.customer_id, reference_id=reference_id
+        )
+    if amount_fen > 0 and await find_refundable_fen(
+        session, customer_id=order.customer_id, reference_id=order.order_id
+    ):
+        raise RefundOnMarketplace(source=order.source, outside_number=order.outside_number)
 
 
 async def _give_back(
