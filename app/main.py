@@ -24,7 +24,7 @@ from app.operations import router as operations_router
 from app.web.common.assets import StaticAssets
 from app.web.common.headers import BrowserHeaders
 from app.web.common.problems import problem_page
-from app.web.common.templating import use_navigation
+from app.web.common.templating import use_pages
 
 OLDEST_DUE_JOB = Gauge("jobs_oldest_due_seconds", "Age of the oldest due job")
 HELD_JOBS = Gauge("jobs_held", "Jobs that failed for good and wait for a person")
@@ -119,7 +119,7 @@ def build_app() -> FastAPI:
     app.include_router(operations_router, prefix="/api/v1")
     for pages in registry.PAGES:
         app.include_router(pages.router)
-    use_navigation([entry for pages in registry.PAGES for entry in pages.entries])
+    use_pages(registry.PAGES)
     app.mount("/static", StaticAssets(), name="static")
     app.add_middleware(BrowserHeaders)
     app.add_middleware(Edge)

@@ -29,6 +29,8 @@ ENTRIES = {
     "desk.js": "app/web/servicedesk/assets/desk.ts",
     "desk.css": "app/web/servicedesk/assets/desk.css",
     "link.css": "app/web/customer/assets/link.css",
+    "household.js": "app/web/customer/assets/household.ts",
+    "household.css": "app/web/customer/assets/household.css",
     "manager.js": "app/web/manager/assets/manager.ts",
     "manager.css": "app/web/manager/assets/manager.css",
     "deliverer.js": "app/web/deliverer/assets/deliverer.ts",

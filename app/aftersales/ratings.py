@@ -1,5 +1,6 @@
 """One-tap ratings of a stop by its customer (S1 4.4.7); no KPI of the standard counts them."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from uuid import UUID, uuid5
 
@@ -16,6 +17,15 @@ from app.delivery.models import DeliveryStatus
 def stop_id(*, address_id: UUID, service_date: date) -> UUID:
     """Id of a stop as the source of a rating: the same for every line brought there that day."""
     return uuid5(address_id, service_date.isoformat())
+
+
+async def list_scores(
+    session: AsyncSession, *, customer_id: UUID, stops: Collection[tuple[UUID, date]]
+) -> dict[tuple[UUID, date], int]:
+    """Scores a customer gave to these (address, date), where given."""
+    ids = {stop_id(address_id=address, service_date=day): (address, day) for address, day in stops}
+    given = await repository.list_ratings(session, customer_id=customer_id, source_ids=ids.keys())
+    return {ids[source_id]: score for source_id, score in given.items()}
 
 
 async def rate_delivery(

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Depends, Query, Response
 from sqlalchemy.dialects.postgresql import Range
 
-from app.catalog import service
+from app.catalog import announcement_api, service
 from app.catalog.models import ProductPrice, ProductVatRate, StorageClass
 from app.catalog.repository import PricedProduct
 from app.catalog.schemas import (
@@ -34,6 +34,7 @@ from app.identity.access import OPEN, Allow, ClockDep, Principal
 from app.identity.models import Role
 
 router = APIRouter(tags=["catalog"])
+router.include_router(announcement_api.router)
 
 Keeper = Annotated[Principal, Depends(Allow(Role.ADMIN))]
 Reader = Annotated[

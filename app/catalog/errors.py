@@ -59,6 +59,13 @@ class PriceOverlap(Conflict):
     title = "该时段已有价格，价格有效期不能重叠"
 
 
+class AnnouncementUnknown(NotFound):
+    """No such announcement."""
+
+    code = "announcement_not_found"
+    title = "没有找到该公告"
+
+
 class VatRateOverlap(Conflict):
     """Another VAT rate of the product is valid on some of these days."""
 

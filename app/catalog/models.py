@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Numeric, Text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Numeric, Text
 from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -57,6 +57,33 @@ class ProductPrice(Shared):
     product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id"))
     valid: Mapped[Range[date]] = mapped_column(DATERANGE)
     price_fen: Mapped[int]
+
+
+class AnnouncementKind(StrEnum):
+    """What a household is told (S1 4.1.2)."""
+
+    PROMOTION = "promotion"
+    NEW_PRODUCT = "new_product"
+    CHANGE_NOTICE = "change_notice"
+
+
+class Announcement(Shared):
+    """News that stands on the household's page over a period."""
+
+    __tablename__ = "announcements"
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({values_of(AnnouncementKind)})", name="kind"),
+        CheckConstraint("NOT isempty(valid)", name="valid"),
+        CheckConstraint("length(title) > 0 AND length(body) > 0", name="texts"),
+        Index("ix_announcements_valid", "valid", postgresql_using="gist"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[AnnouncementKind] = mapped_column(EnumText(AnnouncementKind))
+    title: Mapped[str]
+    body: Mapped[str]
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+    created_at: Mapped[datetime]
 
 
 class ProductVatRate(Shared):

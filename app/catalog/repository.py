@@ -6,13 +6,19 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.catalog.errors import PriceOverlap, PriceUnknown, ProductUnknown, VatRateOverlap
-from app.catalog.models import Product, ProductPrice, ProductVatRate, StorageClass
+from app.catalog.errors import (
+    AnnouncementUnknown,
+    PriceOverlap,
+    PriceUnknown,
+    ProductUnknown,
+    VatRateOverlap,
+)
+from app.catalog.models import Announcement, Product, ProductPrice, ProductVatRate, StorageClass
 from app.core.db import fetch
 
 EXCLUSION_VIOLATION = "23P01"
@@ -218,3 +224,24 @@ async def list_vat_on(
         )
     )
     return dict.fromkeys(product_ids, 0) | {row.product_id: row.permille for row in rows}
+
+
+async def list_announcements(
+    session: AsyncSession, *, on: date | None, limit: int, before: tuple[date, UUID] | None
+) -> list[Announcement]:
+    """News of a day or all of it, the latest first day first."""
+    first = func.lower(Announcement.valid)
+    asked = select(Announcement).order_by(first.desc(), Announcement.id.desc()).limit(limit)
+    if on is not None:
+        asked = asked.where(Announcement.valid.contains(on))
+    if before is not None:
+        asked = asked.where(tuple_(first, Announcement.id) < tuple_(*before))
+    return list(await session.scalars(asked))
+
+
+async def lock_announcement(session: AsyncSession, announcement_id: UUID) -> Announcement:
+    """One announcement, locked; raises AnnouncementUnknown."""
+    found = await session.get(Announcement, announcement_id, with_for_update=True)
+    if found is None:
+        raise AnnouncementUnknown
+    return found

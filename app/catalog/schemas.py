@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from app.catalog.models import StorageClass
+from app.catalog.models import AnnouncementKind, StorageClass
 from app.core.money import PositiveFen
-from app.core.schemas import Answer, OptionalText, Request, ShortText
+from app.core.schemas import Answer, LongText, OptionalText, Request, ShortText
 
 CalendarDate = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
@@ -76,6 +76,35 @@ class VatRateIn(Request):
     permille: Permille
     from_date: CalendarDate
     to_date: CalendarDate | None = None
+
+
+class AnnouncementIn(Request):
+    """News from a day on, to a day or until it is ended; the day may lie ahead."""
+
+    kind: AnnouncementKind
+    title: ShortText
+    body: LongText
+    from_date: CalendarDate
+    to_date: CalendarDate | None = None
+
+
+class AnnouncementChange(Request):
+    """What may change on news; what is absent stays."""
+
+    title: ShortText | None = None
+    body: LongText | None = None
+    to_date: CalendarDate | None = None
+
+
+class AnnouncementOut(Answer):
+    """News and its first and last day."""
+
+    id: str
+    kind: AnnouncementKind
+    title: str
+    body: str
+    from_date: date | None
+    to_date: date | None
 
 
 class OfferOut(Answer):

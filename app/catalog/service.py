@@ -166,6 +166,14 @@ async def list_managed(
     )
 
 
+async def list_products(
+    session: AsyncSession, *, product_ids: Collection[UUID], on: date
+) -> dict[UUID, PricedProduct]:
+    """These products with the day's price, if any, on sale or not, by product id."""
+    found = await repository.list_priced(session, product_ids=product_ids, on=on)
+    return {row.product.id: row for row in found}
+
+
 async def view_product(session: AsyncSession, *, product_id: UUID, on: date) -> PricedProduct:
     """One product with the day's price, if any; raises ProductUnknown."""
     found = await repository.list_priced(session, product_ids=[product_id], on=on)
@@ -240,7 +248,8 @@ async def set_aliases(
     return product
 
 
-def _period(from_date: date, to_date: date | None) -> Range[date]:
+def period_of(from_date: date, to_date: date | None) -> Range[date]:
+    """Days as a range, the last one included; raises PeriodInvalid."""
     if to_date is not None and to_date < from_date:
         raise PeriodInvalid
     return Range(from_date, None if to_date is None else to_date + ONE_DAY, bounds="[)")
@@ -262,7 +271,7 @@ async def add_price(
     price = ProductPrice(
         id=new_id(),
         product_id=product_id,
-        valid=_period(from_date, to_date),
+        valid=period_of(from_date, to_date),
         price_fen=price_fen,
     )
     await repository.add_price(session, price)
@@ -316,7 +325,7 @@ async def add_vat_rate(
     """VAT rate over days, the last one included; raises as `add_price`, VatRateOverlap."""
     await repository.get_product(session, product_id)
     rate = ProductVatRate(
-        id=new_id(), product_id=product_id, valid=_period(from_date, to_date), permille=permille
+        id=new_id(), product_id=product_id, valid=period_of(from_date, to_date), permille=permille
     )
     await repository.add_vat_rate(session, rate)
     return rate

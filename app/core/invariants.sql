@@ -201,6 +201,21 @@ LEFT JOIN (
 ) m ON m.customer_id = d.customer_id AND m.order_line_id = d.order_line_id
 WHERE d.bottles > coalesce(e.bottles, 0) + coalesce(m.bottles, 0)
 
+-- name: I5 no line gives up more than it had
+SELECT n.customer_id, n.order_line_id, n.bottles, n.fen
+FROM (
+    SELECT e.customer_id, e.order_line_id, sum(e.bottles * e.sign) AS bottles,
+           sum(e.value_fen * e.sign) AS fen
+    FROM (
+        SELECT c.customer_id, c.order_line_id, c.bottles, c.value_fen,
+               CASE WHEN c.kind IN ('swapped_out', 'transferred_out', 'credited', 'refunded',
+                                    'forfeited') THEN -1 ELSE 1 END AS sign
+        FROM entitlement_entries c
+    ) e
+    GROUP BY e.customer_id, e.order_line_id
+) n
+WHERE n.bottles < 0 OR n.fen < 0
+
 -- name: I6 no SMS was submitted twice without saying so
 SELECT s.customer_id, s.message_id, s.status, s.attempts, count(r.message_id) AS submits
 FROM sms_messages s
@@ -277,6 +292,12 @@ UNION ALL
 SELECT w.customer_id, w.order_id, 'review without decision', w.opened_at
 FROM order_reviews w
 WHERE w.decision IS NULL AND w.opened_at < CAST(:now AS timestamptz) - interval '3 days'
+
+-- name: I9 no change is stuck
+SELECT c.customer_id, c.change_id AS id, 'change ' || c.status AS what, c.at AS since
+FROM order_changes c
+WHERE c.status IN ('awaiting_payment', 'paid')
+  AND c.pay_before_at < CAST(:now AS timestamptz) - interval '30 minutes'
 
 -- name: I9 no SMS is stuck
 SELECT s.customer_id, s.message_id AS id, 'sms ' || s.status AS what, s.created_at AS since

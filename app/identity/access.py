@@ -121,7 +121,9 @@ async def find_visitor(request: Request) -> Principal | None:
     visitor = await find_principal(database, token)
     if visitor is None or visitor.access_ends_at is None:
         return None
-    idle = idle_limit(is_deliverer=visitor.has(Role.DELIVERER))
+    idle = idle_limit(
+        is_deliverer=visitor.has(Role.DELIVERER), is_household=visitor.has(Role.CUSTOMER)
+    )
     later = prolonged(visitor.access_ends_at, wall=wall_now(), idle=idle)
     if later is not None:
         await database.fetch_row(_PROLONG, token_hash(token), later)

@@ -19,6 +19,8 @@ STAFF_SESSION = timedelta(hours=12)
 """Absolute: using a session does not prolong it."""
 BROWSER_IDLE = timedelta(hours=2)
 """A browser nobody uses for so long is logged out: desks and their computers are shared."""
+HOUSEHOLD_IDLE = timedelta(days=7)
+"""A household's phone is its own, and the milk is looked at once a week."""
 _IDLE_STEP = timedelta(minutes=5)
 MIN_PASSWORD = 12
 _MIN_DISTINCT = 5
@@ -31,15 +33,17 @@ _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
 _LONGEST_PHONE = 40
 
 
-def idle_limit(*, is_deliverer: bool) -> timedelta:
+def idle_limit(*, is_deliverer: bool, is_household: bool = False) -> timedelta:
     """How long a browser may rest. A deliverer's own phone is out of reach for hours."""
+    if is_household:
+        return HOUSEHOLD_IDLE
     return STAFF_SESSION if is_deliverer else BROWSER_IDLE
 
 
 def prolonged(ends_at: datetime, *, wall: datetime, idle: timedelta) -> datetime | None:
     """New end of a browser's session that is used now; None while moving it gains little."""
     later = wall + idle
-    return later if idle < STAFF_SESSION and later - ends_at >= _IDLE_STEP else None
+    return later if idle != STAFF_SESSION and later - ends_at >= _IDLE_STEP else None
 
 
 def normalise_phone(text: str) -> str:

@@ -161,6 +161,11 @@ KINDS: Mapping[str, Kind] = _listed(
         "您的订单${order}已变更：${what}，自${date}起生效。",
         _ORDER | {"what": "停奶", "date": "2026-03-20"},
     ),
+    Kind(
+        "change_refused",
+        "很抱歉，您的订单${order}的变更（${what}）未能生效，已付${amount}元将原路退回。",
+        _ORDER | {"what": "换产品", "amount": "21.00"},
+    ),
     Kind("milk_resumed", "您的订单${order}将于${date}恢复送奶。", _ORDER | {"date": "2026-03-25"}),
     Kind(
         "renewal_reminder",

@@ -1,7 +1,6 @@
 """JSON endpoints of orders."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -12,12 +11,11 @@ from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
 from app.core.ids import named_id, read_pair, read_single
 from app.core.pagination import Page, PageDep, cursor_of
-from app.core.runtime import keys
 from app.customers.service import get_address
 from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, DelivererCaller, Principal
 from app.identity.models import Role
-from app.orders import phone_api, presenting, repository, service
-from app.orders.change_schemas import ChangeApplyIn, ChangeIn, ChangeOut, PreviewOut
+from app.orders import changes_api, phone_api, presenting, repository, service
+from app.orders.callers import OrderReader, own_order
 from app.orders.schemas import (
     AgreementIn,
     AgreementOut,
@@ -39,20 +37,10 @@ from app.orders.states import OrderSource
 
 router = APIRouter(tags=["orders"])
 router.include_router(phone_api.router)
+router.include_router(changes_api.router)
 
-SEES_ORDERS = (Role.CUSTOMER, Role.SERVICE_AGENT, Role.REVIEWER, Role.FINANCE, Role.MANAGER)
-OrderReader = Annotated[Principal, Depends(Allow(*SEES_ORDERS))]
-OrderChanger = Annotated[Principal, Depends(Allow(Role.CUSTOMER, Role.SERVICE_AGENT))]
 Publisher = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.ADMIN))]
 Reviewer = Annotated[Principal, Depends(Allow(Role.REVIEWER, Role.MANAGER))]
-
-
-def own_order(caller: Principal, order_id: str) -> tuple[UUID, UUID]:
-    """`(customer_id, order_id)` of a public id; a customer's own only, else NotFound."""
-    customer_id, row_id = read_pair("ord", order_id)
-    if caller.has(Role.CUSTOMER) and customer_id != caller.account_id:
-        raise NotFound
-    return customer_id, row_id
 
 
 def _wanted(lines: list[LineIn]) -> list[WantedLine]:
@@ -191,46 +179,6 @@ async def pay_order(
         database, customer_id=customer_id, payment_id=payment.payment_id, now=clock.now()
     )
     return await call.remember_alone(database, 201, presenting.payment_out(asked))
-
-
-@router.post("/orders/{order_id}/changes/preview")
-async def preview_change(
-    order_id: str, body: ChangeIn, caller: OrderChanger, session: SessionDep, clock: ClockDep
-) -> PreviewOut:
-    """What a change would do; nothing happens yet."""
-    customer_id, row_id = own_order(caller, order_id)
-    effect, token = await service.preview_change(
-        session,
-        keys(),
-        customer_id=customer_id,
-        order_id=row_id,
-        wanted=presenting.wanted_change(body),
-        now=clock.now(),
-    )
-    return presenting.preview_out(customer_id, effect, token)
-
-
-@router.post("/orders/{order_id}/changes", status_code=201, response_model=ChangeOut)
-async def apply_change(
-    order_id: str,
-    body: ChangeApplyIn,
-    caller: OrderChanger,
-    call: IdempotentDep,
-    session: SessionDep,
-    clock: ClockDep,
-) -> Response:
-    """Do exactly what the preview showed, or refuse."""
-    customer_id, row_id = own_order(caller, order_id)
-    change, effect = await service.apply_change(
-        session,
-        keys(),
-        customer_id=customer_id,
-        order_id=row_id,
-        token=body.token,
-        actor=caller.actor,
-        now=clock.now(),
-    )
-    return await call.remember(session, 201, presenting.change_out(change, effect))
 
 
 @router.get("/reviews")

@@ -1,34 +1,129 @@
 """JSON shapes of changes to an order. Amounts are integer fen, dates service dates."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.core.money import Fen
-from app.core.schemas import Answer, OptionalText, Request
+from app.core.schemas import Answer, OptionalText, Request, ShortText
+from app.orders.schemas import Bottles, EveryDays, PatternIn, Weekdays
+from app.orders.states import ChangeStatus
+
+LineId = ShortText
+Settle = Literal["period", "money"]
+WholeNumber = Annotated[int, Field(ge=-9999, le=9999, strict=True)]
+"""The domain says which quantities are possible, with a code of its own."""
 
 
-class SkipIn(Request):
-    """No milk on one day; it rolls to the end."""
+class OnLine(Request):
+    """A change that may name one line of the order; needed when there are several."""
+
+    line_id: LineId | None = None
+
+
+class SkipIn(OnLine):
+    """No milk on one day; it rolls to the end, or becomes balance (`settle: money`)."""
 
     kind: Literal["skip"]
     date: date
+    settle: Settle = "period"
 
 
-class PauseIn(Request):
-    """No milk from a day to a day (both included); it rolls to the end."""
+class PauseIn(OnLine):
+    """No milk from a day to a day (both included), or until a resume when no last day is named.
+
+    What was not brought rolls to the end, or becomes balance (`settle: money`).
+    """
 
     kind: Literal["pause"]
     from_date: date
-    until_date: date
+    until_date: date | None = None
+    settle: Settle = "period"
 
 
-class ResumeIn(Request):
+class ResumeIn(OnLine):
     """Milk again from a day on (恢复出奶); later pauses and skips fall away."""
 
     kind: Literal["resume"]
     from_date: date
+
+
+class OneDayQuantityIn(OnLine):
+    """Another quantity on one day."""
+
+    kind: Literal["one_day_quantity"]
+    date: date
+    quantity: WholeNumber
+
+
+class OneDayProductIn(OnLine):
+    """Another product on one day, bottle for bottle; the difference is credited or paid."""
+
+    kind: Literal["one_day_product"]
+    date: date
+    product_id: ShortText
+
+
+class ChangeQuantityIn(OnLine):
+    """Another quantity on every delivery day, from a day on or as soon as possible."""
+
+    kind: Literal["change_quantity"]
+    from_date: date | None = None
+    quantity: WholeNumber
+
+
+class DatedQuantityIn(Request):
+    """Bottles of one date."""
+
+    date: date
+    quantity: WholeNumber
+
+
+class Dates(Request):
+    """Milk on these dates only until the last of them, and then as before."""
+
+    kind: Literal["dates"]
+    dates: Annotated[list[DatedQuantityIn], Field(min_length=1, max_length=62)]
+
+
+class ChangePatternIn(OnLine):
+    """Other delivery days, from a day on or as soon as possible."""
+
+    kind: Literal["change_pattern"]
+    from_date: date | None = None
+    pattern: Annotated[EveryDays | Weekdays | Dates, Field(discriminator="kind")]
+
+
+class SwapIn(OnLine):
+    """Another product for all that is still to come (随心换).
+
+    `settle: money` keeps the bottles (a dearer product is paid, a cheaper one credited), `period`
+    keeps the value (fewer bottles of a dearer product, more of a cheaper one).
+    """
+
+    kind: Literal["swap"]
+    from_date: date | None = None
+    product_id: ShortText
+    settle: Settle = "period"
+
+
+class AddProductIn(Request):
+    """One more product on the order, paid by itself; either `bottles` or `cycle_days`."""
+
+    kind: Literal["add_product"]
+    from_date: date | None = None
+    product_id: ShortText
+    pattern: PatternIn
+    bottles: Bottles | None = None
+    cycle_days: Annotated[int, Field(ge=1, le=730, strict=True)] | None = None
+
+    @model_validator(mode="after")
+    def one_length(self) -> Self:
+        """Exactly one of the two says how long."""
+        if (self.bottles is None) == (self.cycle_days is None):
+            raise ValueError("give either bottles or cycle_days")
+        return self
 
 
 class CancelIn(Request):
@@ -38,7 +133,19 @@ class CancelIn(Request):
     reason: OptionalText | None = None
 
 
-ChangeIn = Annotated[SkipIn | PauseIn | ResumeIn | CancelIn, Field(discriminator="kind")]
+ChangeIn = Annotated[
+    SkipIn
+    | PauseIn
+    | ResumeIn
+    | OneDayQuantityIn
+    | OneDayProductIn
+    | ChangeQuantityIn
+    | ChangePatternIn
+    | SwapIn
+    | AddProductIn
+    | CancelIn,
+    Field(discriminator="kind"),
+]
 
 
 class ChangedDayOut(Answer):
@@ -49,14 +156,25 @@ class ChangedDayOut(Answer):
     bottles_after: int
 
 
+class ChangedProductOut(Answer):
+    """A day that brings another product than before."""
+
+    date: date
+    product_before: str
+    product_after: str
+
+
 class LineEffectOut(Answer):
     """What a change does to one line."""
 
-    line_id: str
+    line_id: str | None
+    """None: the line the change adds."""
     days: list[ChangedDayOut]
+    products: list[ChangedProductOut]
     end_date_before: date | None
     end_date_after: date | None
     refund_fen: Fen
+    credit_fen: Fen
 
 
 class PreviewOut(Answer):
@@ -66,6 +184,9 @@ class PreviewOut(Answer):
     effective_date: date
     first_possible_date: date
     refund_fen: Fen
+    credit_fen: Fen
+    pay_fen: Fen
+    resumes_date: date | None
     lines: list[LineEffectOut]
     token: str
 
@@ -77,11 +198,28 @@ class ChangeApplyIn(Request):
 
 
 class ChangeOut(Answer):
-    """The receipt of a change."""
+    """The receipt of a change; one that costs money waits for its payment."""
 
     id: str
     kind: str
+    label: str
+    status: ChangeStatus
+    status_label: str
     effective_date: date
     refund_fen: Fen
+    credit_fen: Fen
+    pay_fen: Fen
+    pay_before_at: datetime | None
+    rule: str | None
+    resumes_date: date | None
+    undoable: bool
+    """Whether its kind can be undone; whether it still can, undoing says."""
     lines: list[LineEffectOut]
+    actor: str
     at: datetime
+
+
+class ChangesOut(Answer):
+    """Changes of an order, oldest first."""
+
+    items: list[ChangeOut]

@@ -162,3 +162,80 @@ class WindowChangedMeanwhile(Conflict):
 
     code = "window_changed"
     title = "付款时限刚被他人修改，请刷新后再试"
+
+
+class ChangeUnknown(NotFound):
+    """No such change of this order."""
+
+    code = "change_not_found"
+    title = "没有找到该变更"
+
+
+class LineNotNamed(InvalidInput):
+    """The order has several lines: the change must say which one."""
+
+    code = "line_not_named"
+    title = "该订单有多个产品，请选择要修改的产品"
+
+
+class LineUnknown(NotFound):
+    """The order has no such line."""
+
+    code = "line_not_found"
+    title = "该订单没有这个产品明细"
+
+
+class PauseOverlaps(Conflict):
+    """A pause already holds on some of the days; facts: first_date, last_date of that pause."""
+
+    code = "pause_overlaps"
+    title = "所选日期与已有的停奶重叠"
+
+
+class PauseNeedsEnd(InvalidInput):
+    """What a pause credits is known only when its last day is."""
+
+    code = "pause_needs_end"
+    title = "不限期停奶只能顺延，不能折算到余额"
+
+
+class SameProduct(Conflict):
+    """The line brings this product already."""
+
+    code = "same_product"
+    title = "所选产品与当前产品相同"
+
+
+class QuantityOutOfRange(InvalidInput):
+    """Not between 1 and what is left, 99 at most; facts: least, most."""
+
+    code = "quantity_out_of_range"
+    title = "数量超出可修改的范围"
+
+
+class ChangeNotUndoable(Conflict):
+    """The change has not happened, was undone already, or is of a kind that is final."""
+
+    code = "change_not_undoable"
+    title = "该变更不能撤销"
+
+
+class ChangeBuiltUpon(Conflict):
+    """Something later stands on the change: that must be undone first."""
+
+    code = "change_built_upon"
+    title = "该变更之后订单又有变化，不能撤销"
+
+
+class UndoTooLate(Conflict):
+    """The change has begun: its first day is frozen or its cut-off has passed."""
+
+    code = "undo_too_late"
+    title = "该变更已生效或已截单，不能撤销"
+
+
+class ChangeNotPayable(Conflict):
+    """The change does not wait for a payment (any more)."""
+
+    code = "change_not_payable"
+    title = "该变更当前不需要付款"

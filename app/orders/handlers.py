@@ -19,6 +19,7 @@ from app.links.events import LinkShown
 from app.links.states import LinkPurpose
 from app.notifications.service import send_sms
 from app.orders import repository
+from app.orders.changes.paying import receive_change_payment
 from app.orders.errors import OrdersRunning, OrderUnknown
 from app.orders.phone_schemas import OrderAsked
 from app.orders.service import receive_payment
@@ -28,9 +29,8 @@ from app.orders.states import ConfirmationKind
 
 async def tell_refund(session: AsyncSession, event: RefundSucceeded) -> None:
     """Tell the customer that the channel has given the money back."""
-    try:
-        order = await repository.get_order(session, event.customer_id, event.reference_id)
-    except OrderUnknown:
+    order = await repository.find_order_of(session, event.customer_id, event.reference_id)
+    if order is None:
         return
     await send_sms(
         session,
@@ -113,6 +113,7 @@ async def show_phone_order(session: AsyncSession, event: LinkShown) -> None:
 
 REACTIONS: list[Reaction] = [
     (PaymentCaptured, receive_payment),
+    (PaymentCaptured, receive_change_payment),
     (PaymentCaptured, tell_paid),
     (RefundSucceeded, tell_refund),
     (CustomerErasureAsked, refuse_erasure),

@@ -6,16 +6,7 @@ from uuid import UUID
 
 from app.billing.models import Payment, PaymentChannel
 from app.core.ids import public_pair, public_single, read_single
-from app.orders.change_schemas import (
-    CancelIn,
-    ChangedDayOut,
-    ChangeIn,
-    ChangeOut,
-    LineEffectOut,
-    PauseIn,
-    PreviewOut,
-    ResumeIn,
-)
+from app.orders.changes.wanted import pattern_as_json
 from app.orders.models import Order, OrderChange, OrderHistory, OrderLine
 from app.orders.repository import pattern_of
 from app.orders.rules import end_date
@@ -36,7 +27,6 @@ from app.orders.schemas import (
 )
 from app.orders.service.doorstep import DoorOrder
 from app.orders.service.placing import Placed, QuotedLine, QuoteResult, terms_for
-from app.orders.service.previews import Effect, WantedChange
 from app.orders.service.reading import OrderView
 from app.orders.service.reviewing import REASON_LABELS, WaitingReview
 from app.orders.states import LABELS
@@ -95,7 +85,14 @@ def placed_out(placed: Placed) -> OrderOut:
 def order_out(view: OrderView) -> OrderOut:
     """An order as it stands."""
     lines = [
-        _line(item.line, pattern_out(item.line), end=item.end_date, left=item.bottles_left)
+        _line(
+            item.line,
+            pattern_out(item.line)
+            if item.placement is None
+            else pattern_as_json(item.placement.pattern),
+            end=item.end_date,
+            left=item.bottles_left,
+        )
         for item in view.lines
     ]
     return _order(view.order, lines, shown=view.shown_status, label=view.label)
@@ -141,13 +138,7 @@ def _line(line: OrderLine, pattern: dict[str, Any], *, end: Any, left: int) -> L
 
 def pattern_out(line: OrderLine) -> dict[str, Any]:
     """The pattern of a line as it was ordered."""
-    if line.weekday_quantities is not None:
-        return {"kind": "weekdays", "quantities": list(line.weekday_quantities)}
-    return {
-        "kind": "every_days",
-        "interval_days": line.interval_days,
-        "quantity": line.quantity,
-    }
+    return pattern_as_json(pattern_of(line))
 
 
 def history_out(moves: Sequence[OrderHistory], changes: Sequence[OrderChange]) -> OrderHistoryOut:
@@ -177,57 +168,6 @@ def payment_out(payment: Payment) -> PaymentStarted:
         expires_at=payment.expires_at,
         handle=payment.handle,
     )
-
-
-def wanted_change(body: ChangeIn) -> WantedChange:
-    """The domain's value of a change."""
-    if isinstance(body, CancelIn):
-        return WantedChange(kind="cancel", reason=body.reason)
-    if isinstance(body, PauseIn):
-        return WantedChange(kind="pause", first_date=body.from_date, last_date=body.until_date)
-    if isinstance(body, ResumeIn):
-        return WantedChange(kind="resume", first_date=body.from_date)
-    return WantedChange(kind="skip", first_date=body.date, last_date=body.date)
-
-
-def preview_out(customer_id: UUID, effect: Effect, token: str) -> PreviewOut:
-    """What would happen."""
-    return PreviewOut(
-        kind=effect.wanted.kind,
-        effective_date=effect.effective_date,
-        first_possible_date=effect.first_possible_date,
-        refund_fen=effect.refund_fen,
-        lines=_effects(customer_id, effect),
-        token=token,
-    )
-
-
-def change_out(change: OrderChange, effect: Effect) -> ChangeOut:
-    """The receipt."""
-    return ChangeOut(
-        id=public_pair("chg", change.customer_id, change.change_id),
-        kind=change.kind,
-        effective_date=change.effective_date,
-        refund_fen=effect.refund_fen,
-        lines=_effects(change.customer_id, effect),
-        at=change.at,
-    )
-
-
-def _effects(customer_id: UUID, effect: Effect) -> list[LineEffectOut]:
-    return [
-        LineEffectOut(
-            line_id=public_pair("lin", customer_id, line.order_line_id),
-            days=[
-                ChangedDayOut(date=day, bottles_before=old, bottles_after=new)
-                for day, old, new in line.days
-            ],
-            end_date_before=line.end_before,
-            end_date_after=line.end_after,
-            refund_fen=line.refund_fen,
-        )
-        for line in effect.lines
-    ]
 
 
 def review_out(waiting: WaitingReview) -> ReviewOut:

@@ -3,12 +3,10 @@
 Nothing here knows a database. Dates are service dates; `until` is exclusive.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
-
-from app.core.money import value_of_first
 
 MAX_QUANTITY = 99
 MAX_INTERVAL_DAYS = 90
@@ -73,6 +71,8 @@ class Term:
     product_id: UUID
     address_id: UUID
     address_version_id: UUID
+    change_id: UUID | None = None
+    """The change that asked for exactly this day; it stays there when the line is laid out anew."""
 
     def on(self, day: date) -> int:
         """Bottles on a day; 0 outside of the term."""
@@ -117,36 +117,101 @@ def bottles_between(pattern: Pattern, *, start: date, days: int, anchor: date) -
     return sum(pattern.on(start + ONE_DAY * offset, anchor=anchor) for offset in range(days))
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a line brings when nothing stands against it: placements, each from a day on."""
+
+    phases: tuple[tuple[date, Placement], ...]
+    """In order of days; the first one also holds before its day."""
+
+    @classmethod
+    def of(cls, placement: Placement) -> "Course":
+        """The same for ever."""
+        return cls(((date.min, placement),))
+
+    def at(self, day: date) -> Placement:
+        """The placement of a day."""
+        found = self.phases[0][1]
+        for first, placement in self.phases[1:]:
+            if first > day:
+                break
+            found = placement
+        return found
+
+
+Stock = Mapping[UUID, int]
+"""Bottles by product."""
+
+
+class BeyondHorizon(ValueError):
+    """The pattern would not bring the bottles within the years that are planned for."""
+
+
 def lay_out(
     placement: Placement, *, start: date, bottles: int, blocked: Collection[date] = ()
 ) -> list[Term]:
-    """Terms that bring exactly `bottles` from `start` on, none on a blocked day.
+    """Terms that bring exactly `bottles` of one placement from `start` on; as `lay_out_course`."""
+    stock = {placement.product_id: bottles}
+    return lay_out_course(Course.of(placement), start=start, stock=stock, blocked=blocked)
 
-    A blocked day rolls its bottles to the end. When the last day has fewer bottles left than the
-    pattern asks for, it becomes a term of its own. Raises ValueError beyond the horizon.
+
+def lay_out_course(
+    course: Course,
+    *,
+    start: date,
+    stock: Stock,
+    blocked: Collection[date] = (),
+    fixed: Mapping[date, Term] | None = None,
+) -> list[Term]:
+    """Terms that bring exactly `stock` from `start` on, none on a blocked day.
+
+    A blocked day rolls its bottles to the end; a `fixed` day keeps what was asked for. A day whose
+    product has run out brings another that is left. When fewer bottles are left than a day asks
+    for, it becomes a term of its own. Raises BeyondHorizon.
     """
+    left = {product: count for product, count in stock.items() if count}
     terms: list[Term] = []
-    run_first: date | None = None
-    left, day = bottles, start
-    while left > 0:
+    run: tuple[date, Placement] | None = None
+    day = start
+    while left:
         if (day - start).days > MAX_HORIZON_DAYS:
-            raise ValueError("the bottles do not fit into the horizon")
-        wanted = placement.pattern.on(day, anchor=placement.anchor)
-        cut = bool(wanted) and (day in blocked or wanted > left)
-        if cut and run_first is not None:
-            terms.append(placement.term(run_first, day))
-            run_first = None
-        if wanted and day not in blocked:
-            if wanted > left:
-                terms.append(placement.term(day, day + ONE_DAY, Pattern.every(1, left)))
-                left = 0
-            else:
-                run_first = run_first or day
-                left -= wanted
+            raise BeyondHorizon("the bottles do not fit into the horizon")
+        placement, wanted, alone = _wanted(course.at(day), fixed, day, left)
+        brings = wanted > 0 and day not in blocked
+        if run is not None and (run[1] != placement or (wanted > 0 and (alone or not brings))):
+            terms.append(run[1].term(run[0], day))
+            run = None
+        if brings:
+            if alone is not None:
+                terms.append(alone)
+            elif run is None:
+                run = (day, placement)
+            left[placement.product_id] -= wanted
+            if not left[placement.product_id]:
+                del left[placement.product_id]
         day += ONE_DAY
-    if run_first is not None:
-        terms.append(placement.term(run_first, day))
+    if run is not None:
+        terms.append(run[1].term(run[0], day))
     return terms
+
+
+def _wanted(
+    placement: Placement, fixed: Mapping[date, Term] | None, day: date, left: Stock
+) -> tuple[Placement, int, Term | None]:
+    """What a day brings of what is left; a term when it stands alone."""
+    asked = fixed.get(day) if fixed else None
+    if asked is not None and left.get(asked.product_id):
+        count = min(asked.on(day), left[asked.product_id])
+        if count:
+            alone = replace(asked, pattern=Pattern.every(1, count), anchor=day)
+            return replace(placement, product_id=asked.product_id), count, alone
+    if placement.product_id not in left:
+        placement = replace(placement, product_id=next(iter(left)))
+    wanted = placement.pattern.on(day, anchor=placement.anchor)
+    if wanted <= left[placement.product_id]:
+        return placement, wanted, None
+    count = left[placement.product_id]
+    return placement, count, placement.term(day, day + ONE_DAY, Pattern.every(1, count))
 
 
 def bottles_from(terms: Iterable[Term], day: date) -> int:
@@ -160,16 +225,32 @@ def end_date(terms: Collection[Term]) -> date | None:
     return max(last, default=None)
 
 
-def gaps_from(terms: Collection[Term], placement: Placement, day: date) -> frozenset[date]:
-    """Days from `day` to the end on which the pattern would bring milk and the terms do not."""
+def stock_from(terms: Iterable[Term], day: date) -> dict[UUID, int]:
+    """Bottles the terms bring on `day` and later, by product."""
+    stock: dict[UUID, int] = {}
+    for term in terms:
+        if count := sum(count for at, count in term.deliveries() if at >= day):
+            stock[term.product_id] = stock.get(term.product_id, 0) + count
+    return stock
+
+
+def gaps_from(terms: Collection[Term], course: Course, day: date) -> frozenset[date]:
+    """Days from `day` to the end on which the course would bring milk and the terms do not."""
     last = end_date(terms)
     if last is None or last < day:
         return frozenset()
     brought = {at for term in terms for at, _ in term.deliveries()}
-    span = (day + ONE_DAY * offset for offset in range((last - day).days + 1))
-    return frozenset(
-        at for at in span if at not in brought and placement.pattern.on(at, anchor=placement.anchor)
-    )
+    found = set()
+    for at in (day + ONE_DAY * offset for offset in range((last - day).days + 1)):
+        placement = course.at(at)
+        if at not in brought and placement.pattern.on(at, anchor=placement.anchor):
+            found.add(at)
+    return frozenset(found)
+
+
+def fixed_from(terms: Iterable[Term], day: date) -> dict[date, Term]:
+    """Days from `day` on that were asked for one by one."""
+    return {term.first: term for term in terms if term.change_id is not None and term.first >= day}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,21 +268,35 @@ class Rebuilt:
 
 def rebuild(
     terms: Sequence[Term],
-    placement: Placement,
+    course: Course,
     *,
     from_date: date,
-    bottles: int,
+    stock: Stock,
     blocked: Collection[date] = (),
+    before: Course | None = None,
+    keeps_gaps: bool = True,
+    asked: Mapping[date, Term] | None = None,
 ) -> Rebuilt:
-    """Keep what is before `from_date`, lay out `bottles` from there on, keeping earlier gaps."""
+    """Keep what is before `from_date`, lay out `stock` from there on.
+
+    Earlier gaps stay (those of the course `before`, when it changes) unless `keeps_gaps` is false,
+    and so do days asked for one by one; `asked` adds such days, gaps or not.
+    """
     kept = []
     for term in terms:
         if term.until <= from_date:
             kept.append(term)
         elif term.first < from_date:
             kept.append(replace(term, until=from_date))
-    gaps = gaps_from(terms, placement, from_date)
-    fresh = lay_out(placement, start=from_date, bottles=bottles, blocked={*gaps, *blocked})
+    gaps = gaps_from(terms, before or course, from_date) if keeps_gaps else frozenset()
+    wished = asked or {}
+    fresh = lay_out_course(
+        course,
+        start=from_date,
+        stock=stock,
+        blocked={*gaps, *blocked} - wished.keys(),
+        fixed={**fixed_from(terms, from_date), **wished},
+    )
     return Rebuilt(tuple(kept), tuple(fresh))
 
 
@@ -218,33 +313,14 @@ def affected_days(
     ]
 
 
-def refund_of_rest(*, paid_fen: int, bottles_bought: int, bottles_used: int) -> int:
-    """Fen to give back when `bottles_used` were brought: the delivered part keeps its price.
-
-    Gifts come last and are worth nothing, so use beyond what was bought refunds 0.
-    """
-    used = min(bottles_used, bottles_bought)
-    return paid_fen - value_of_first(used, paid_fen=paid_fen, bottles_bought=bottles_bought)
-
-
-def bottles_worth(
-    refund_fen: int, *, paid_fen: int, bottles_bought: int, used: int, kept: int
-) -> tuple[int, int]:
-    """How many of the last bottles a refund pays for, and what they are worth in fen.
-
-    `kept` of the bought ones are not given up yet, `used` of them brought or due: those between
-    may go. Bottles of value 0 go only with the last of them.
-    """
-    rest = value_of_first(kept, paid_fen=paid_fen, bottles_bought=bottles_bought)
-
-    def worth(bottles: int) -> int:
-        first = kept - bottles
-        return rest - value_of_first(first, paid_fen=paid_fen, bottles_bought=bottles_bought)
-
-    most = kept - used
-    if most <= 0 or refund_fen <= 0:
-        return 0, 0
-    if refund_fen >= worth(most):
-        return most, worth(most)
-    bottles = next(count for count in range(most, -1, -1) if worth(count) <= refund_fen)
-    return bottles, worth(bottles)
+def changed_products(
+    before: Iterable[Term], after: Iterable[Term], *, from_date: date
+) -> list[tuple[date, UUID, UUID]]:
+    """Days with milk before and after whose product is another: (day, before, after)."""
+    old = {at: term.product_id for term in before for at, _ in term.deliveries()}
+    new = {at: term.product_id for term in after for at, _ in term.deliveries()}
+    return [
+        (at, old[at], new[at])
+        for at in sorted(old.keys() & new.keys())
+        if at >= from_date and old[at] != new[at]
+    ]

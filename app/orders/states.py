@@ -40,6 +40,35 @@ ORDER_MOVES: StateTable[OrderStatus] = StateTable(
 )
 
 
+class ChangeStatus(StrEnum):
+    """How far a change is; one that costs money waits for its own payment."""
+
+    AWAITING_PAYMENT = "awaiting_payment"
+    PAID = "paid"
+    APPLIED = "applied"
+    UNDONE = "undone"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+
+
+CHANGE_LABELS = {
+    ChangeStatus.AWAITING_PAYMENT: "待付款",
+    ChangeStatus.PAID: "已付款，正在生效",
+    ChangeStatus.APPLIED: "已生效",
+    ChangeStatus.UNDONE: "已撤销",
+    ChangeStatus.EXPIRED: "已过期",
+    ChangeStatus.REFUSED: "未能生效",
+}
+
+CHANGE_MOVES: StateTable[ChangeStatus] = StateTable(
+    {
+        ChangeStatus.AWAITING_PAYMENT: frozenset({ChangeStatus.PAID, ChangeStatus.EXPIRED}),
+        ChangeStatus.PAID: frozenset({ChangeStatus.APPLIED, ChangeStatus.REFUSED}),
+        ChangeStatus.APPLIED: frozenset({ChangeStatus.UNDONE}),
+    }
+)
+
+
 class OrderSource(StrEnum):
     """Where an order came from; `internet` ones count for the internet rate (S1 5.2.1)."""
 

@@ -1,6 +1,6 @@
 """SMS in full: texts, approvals and limits as rows, two accounts, attempts, replies, rating links
 
-Revision: 0007
+Revision: 0006
 Revises: 0005
 """
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0007"
+revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None

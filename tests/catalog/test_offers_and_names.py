@@ -146,6 +146,6 @@ def test_another_measure_never_fits(own: int, written: int) -> None:
 
 
 def test_prices_end_with_their_last_day() -> None:
-    period = service._period(TODAY, TODAY + timedelta(days=1))
+    period = service.period_of(TODAY, TODAY + timedelta(days=1))
     assert TODAY + timedelta(days=1) in period
     assert TODAY + timedelta(days=2) not in period

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -46,6 +47,15 @@ GIVEN_UP = """
 SELECT order_line_id, sum(bottles) AS bottles FROM entitlement_entries
 WHERE kind = 'refunded' GROUP BY order_line_id
 """
+VALUES = """
+SELECT order_line_id, sum(sign * bottles) AS bottles, sum(sign * value_fen) AS fen
+FROM (
+    SELECT e.*, CASE WHEN kind IN ('swapped_out', 'transferred_out', 'credited', 'refunded',
+                                   'forfeited') THEN -1 ELSE 1 END AS sign
+    FROM entitlement_entries e
+    WHERE kind <> 'gift' OR cause_id IS NULL
+) entries GROUP BY order_line_id
+"""
 SET_ASIDE = "SELECT order_line_id, service_date FROM plan_exceptions"
 PAYMENTS = "SELECT out_trade_no, status FROM payments WHERE channel = 'wechat'"
 
@@ -86,6 +96,41 @@ async def _calendars(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
     }
     expected = {str(order.line_id): order.days for order in dairy.orders}
     return {k: v for k, v in stored.items() if v}, {k: v for k, v in expected.items() if v}
+
+
+async def _waiting(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
+    stored = {
+        str(row.order_line_id): row.unscheduled_bottles
+        for row in await _rows(session, ORDERS)
+        if row.unscheduled_bottles
+    }
+    return stored, {str(one.line_id): one.waiting for one in dairy.orders if one.waiting}
+
+
+async def _values(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
+    """What every line still has: bottles and fen."""
+    stored = {
+        str(row.order_line_id): (int(row.bottles), int(row.fen))
+        for row in await _rows(session, VALUES)
+    }
+    return stored, {
+        str(one.line_id): (len(one.worth), sum(one.worth)) for one in dairy.orders if one.begun
+    }
+
+
+async def _conserved(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
+    """Bottles had and given back by our fault are in the calendar, waiting, or given up."""
+    back: Counter[UUID] = Counter()
+    for one in dairy.deliveries:
+        back[one.order.line_id] += one.restored
+    had = {
+        str(one.line_id): len(one.worth) - one.corrected[0] + back[one.line_id]
+        for one in dairy.orders
+        if one.begun and one.status != "cancelled"
+    }
+    calendars, _ = await _calendars(session, dairy)
+    waiting, _ = await _waiting(session, dairy)
+    return {line: sum(calendars.get(line, {}).values()) + waiting.get(line, 0) for line in had}, had
 
 
 async def _deliveries(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
@@ -167,6 +212,9 @@ LOOKS: dict[str, Callable[..., Any]] = {
     "payments": _payments,
     "orders": _orders,
     "calendars": _calendars,
+    "waiting": _waiting,
+    "values": _values,
+    "conserved": _conserved,
     "deliveries": _deliveries,
     "stops": _stops,
     "set aside": _set_aside,

@@ -12,19 +12,31 @@ from tests.model.days import (
     Calendar,
     cutoff_of,
     day_of,
+    gaps,
     is_over,
     lay,
     left_from,
     midnight,
-    relaid,
 )
-from tests.model.things import Brought, Home, Money, Order, Refund, Ticket
+from tests.model.things import Brought, Done, Home, Money, Order, Refund, Ticket
 
 OURS = frozenset({"milk_damaged", "milk_short", "vehicle_late"})
 TIME_TO_PAY = timedelta(minutes=30)
 GRACE = timedelta(minutes=15)
 SETTLED = 3
 """Days after its last one on which an order is called complete."""
+
+
+def worth_of(bottles: int, fen: int) -> list[int]:
+    """Fen of each bottle of a lot, rounded down cumulatively."""
+    return [fen * (k + 1) // bottles - fen * k // bottles for k in range(bottles)]
+
+
+def take(worth: list[int], bottles: int) -> int:
+    """Take bottles from the back; answers their fen."""
+    taken = sum(worth[len(worth) - bottles :])
+    del worth[len(worth) - bottles :]
+    return taken
 
 
 class Dairy:
@@ -88,13 +100,9 @@ class Dairy:
         """It is brought from the day wished for, or the first one still possible."""
         order.status = "delivering"
         order.begun = self.first_open(order.wished)
+        order.worth = worth_of(order.bottles, order.price)
         order.days = lay(
-            order.rhythm,
-            order.begun,
-            start=order.begun,
-            bottles=order.bottles,
-            shut=self.shut,
-            now=self.now,
+            order.course, start=order.begun, bottles=order.bottles, shut=self.shut, now=self.now
         )
 
     def reject(self, order: Order) -> None:
@@ -132,9 +140,9 @@ class Dairy:
 
     # Changes
 
-    def change(self, order: Order, kind: str, first: date, last: date) -> str | None:
-        """Skip, pause, resume, cancel."""
-        if order.status in {"pending_payment", "under_review"} and kind == "cancel":
+    def cancel(self, order: Order) -> str | None:
+        """The customer ends an order."""
+        if order.status in {"pending_payment", "under_review"}:
             paid = order.status == "under_review"
             order.status = "cancelled"
             self.hear_of(order)
@@ -143,28 +151,7 @@ class Dairy:
             return None
         if order.status != "delivering" or order.begun is None:
             return "order_not_changeable"
-        if kind == "cancel":
-            self._cancel(order)
-            return None
-        if first < self.first_open():
-            return "change_too_early"
-        if kind == "resume":
-            kept = {day: count for day, count in order.days.items() if day < first}
-            fresh = lay(
-                order.rhythm,
-                order.begun,
-                start=first,
-                bottles=left_from(order.days, first),
-                shut=self.shut,
-                now=self.now,
-            )
-            after = kept | fresh
-        else:
-            wished = {first + DAY * ahead for ahead in range((last - first).days + 1)}
-            after = self._relaid(order, first, left_from(order.days, first), wished)
-        if after == order.days:
-            return "nothing_to_change"
-        order.days = after
+        self._cancel(order)
         return None
 
     def hear_of(self, order: Order) -> None:
@@ -174,25 +161,66 @@ class Dairy:
             if money.state == "pending":
                 money.state = "closed"
 
-    def _relaid(self, order: Order, start: date, bottles: int, shut: set[date]) -> Calendar:
-        assert order.begun is not None
-        return relaid(
-            order.days,
-            order.rhythm,
-            order.begun,
+    def relay(self, order: Order, start: date, bottles: int, shut: set[date]) -> None:
+        """What is before `start` stays; the bottles come from there on, earlier gaps are kept."""
+        kept = {day: count for day, count in order.days.items() if day < start}
+        avoided = {*shut, *self.shut, *gaps(order.days, order.course, start=start)}
+        self.lay_again(order, kept, start, bottles, avoided | order.unwanted())
+
+    def lay_again(
+        self, order: Order, kept: Calendar, start: date, bottles: int, avoided: set[date]
+    ) -> None:
+        """Lay bottles out after what is kept; days asked for stay where they can."""
+        order.days = kept | lay(
+            order.course,
             start=start,
             bottles=bottles,
-            shut=shut | self.shut,
+            shut=avoided,
             now=self.now,
+            asked=order.asked,
         )
+        order.asked = {day: order.days[day] for day in order.asked if day in order.days}
+
+    def spare(self, order: Order) -> int:
+        """Bottles a line is entitled to and has not had."""
+        return len(order.worth) - sum(
+            (one.due if one.no == 0 else 0) - min(one.restored, one.due - one.brought)
+            for one in self.deliveries
+            if one.order is order and one.status != "cancelled"
+        )
+
+    def give_up(self, order: Order, bottles: int) -> int:
+        """Take bottles from the back; answers their fen."""
+        fen = take(order.worth, bottles)
+        order.gone = (order.gone[0] + bottles, order.gone[1] + fen)
+        return fen
+
+    def _correct(self, order: Order) -> None:
+        """What was given up and brought all the same is the line's again, at our cost."""
+        stands, value = order.corrected
+        wanted = max(0, stands - self.spare(order))
+        if wanted > stands:
+            bottles = wanted - stands
+            fen = order.gone[1] * bottles // order.gone[0]
+            order.worth += worth_of(bottles, fen)
+        elif wanted < stands:
+            bottles = wanted - stands
+            fen = value * wanted // stands - value
+            take(order.worth, -bottles)
+        else:
+            return
+        order.gone = (order.gone[0] - bottles, order.gone[1] - fen)
+        order.corrected = (wanted, value + fen)
+        self.book("compensation", "prepaid", fen)
 
     def _cancel(self, order: Order) -> None:
         first = self.first_open()
-        order.given_up = left_from(order.days, first)
+        left = left_from(order.days, first) + order.waiting
+        order.given_up = max(0, min(left, len(order.worth), self.spare(order)))
         order.days = {day: count for day, count in order.days.items() if day < first}
+        order.waiting = 0
         order.status = "cancelled"
-        used = order.bottles - order.given_up
-        rest = order.price - order.price * min(used, order.bottles) // order.bottles
+        rest = self.give_up(order, order.given_up)
         self.hear_of(order)
         self.give_back(order, rest, "order_cancelled")
 
@@ -201,7 +229,9 @@ class Dairy:
         self.shut.add(day)
         for order in self.orders:
             if order.status == "delivering" and day in order.days:
-                order.days = self._relaid(order, day, left_from(order.days, day), {day})
+                before = order.standing()
+                self.relay(order, day, left_from(order.days, day), {day})
+                order.changes.append(Done("", "day_withdrawn", day, before, order.standing()))
         for made in [one for one in self.deliveries if one.day == day and one.status == "planned"]:
             made.status = "cancelled"
             self.add_make_up(made.order, self.first_open(day), made.due)
@@ -289,9 +319,13 @@ class Dairy:
                 orders[one.order.line_id] = one.order
                 one.restored = one.owed
         for line_id, order in orders.items():
+            if order.waiting:
+                order.waiting += owed[line_id]
+                continue
             start = self.first_open() + DAY
-            bottles = left_from(order.days, start) + owed[line_id]
-            order.days = self._relaid(order, start, bottles, set())
+            self.relay(order, start, left_from(order.days, start) + owed[line_id], set())
+        for order in {one.order.line_id: one.order for one in changed if one.restored}.values():
+            self._correct(order)
 
     def add_make_up(self, order: Order, day: date, bottles: int) -> None:
         """Bottles once more, free of charge."""
@@ -315,7 +349,8 @@ class Dairy:
                 order.status = "expired"
                 self.hear_of(order)
             ended = self.today - DAY * (SETTLED + 1)
-            if order.status == "delivering" and order.days and max(order.days) <= ended:
+            over = order.days and max(order.days) <= ended and not order.waiting
+            if order.status == "delivering" and over:
                 order.status = "completed"
         for ticket in self.tickets:
             if ticket.status in {"open", "answered"} and ticket.due_at < now:

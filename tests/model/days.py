@@ -3,7 +3,7 @@
 A calendar is a dict: service date -> bottles.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
@@ -54,14 +54,24 @@ def is_over(day: date, now: datetime) -> bool:
     return cutoff_of(day) <= now
 
 
+Course = Callable[[date], int]
+"""Bottles a line brings on a day when nothing stands against it."""
+
+
 def lay(
-    rhythm: Rhythm, begun: date, *, start: date, bottles: int, shut: Collection[date], now: datetime
+    course: Course,
+    *,
+    start: date,
+    bottles: int,
+    shut: Collection[date],
+    now: datetime,
+    asked: Calendar | None = None,
 ) -> Calendar:
     """Bring `bottles` from `start` on, none on a day that is shut or past its cut-off."""
     days: Calendar = {}
     day = start
     while bottles:
-        wanted = min(rhythm.on(day, begun), bottles)
+        wanted = min((asked or {}).get(day) or course(day), bottles)
         if wanted and day not in shut and not is_over(day, now):
             days[day] = wanted
             bottles -= wanted
@@ -74,24 +84,8 @@ def left_from(days: Calendar, day: date) -> int:
     return sum(count for at, count in days.items() if at >= day)
 
 
-def gaps(days: Calendar, rhythm: Rhythm, begun: date, *, start: date) -> set[date]:
-    """Days of the rhythm without milk, from `start` to the last day with milk: pauses and skips."""
+def gaps(days: Calendar, course: Course, *, start: date) -> set[date]:
+    """Days of the course without milk, from `start` to the last day with milk: pauses and skips."""
     last = max(days, default=start)
     span = (start + DAY * ahead for ahead in range((last - start).days + 1))
-    return {day for day in span if rhythm.on(day, begun) and day not in days}
-
-
-def relaid(
-    days: Calendar,
-    rhythm: Rhythm,
-    begun: date,
-    *,
-    start: date,
-    bottles: int,
-    shut: Collection[date],
-    now: datetime,
-) -> Calendar:
-    """What is before `start` stays; the bottles come from there on, earlier gaps are kept."""
-    kept = {day: count for day, count in days.items() if day < start}
-    avoided = {*shut, *gaps(days, rhythm, begun, start=start)}
-    return kept | lay(rhythm, begun, start=start, bottles=bottles, shut=avoided, now=now)
+    return {day for day in span if course(day) and day not in days}

@@ -22,7 +22,7 @@ from tests.factories.world import Household, bearer, once
 from tests.fixtures.jobs import drain
 from tests.model.days import Rhythm
 from tests.model.stand import Run, refunds_end
-from tests.model.things import Brought, Home, Order, Ticket
+from tests.model.things import Brought, Done, Home, Order, Ticket
 from tests.orders.test_door_orders import SLIP, door_order
 
 Json = dict[str, Any]
@@ -140,19 +140,24 @@ class Hands:
         answer = await self.post(f"/orders/{order.id}/review", body, self.staff(Role.REVIEWER))
         return code_of(answer)
 
-    async def change(self, order: Order, wanted: Json, *, twice: bool) -> str | None:
+    async def change(self, order: Order, wanted: Json, *, twice: bool) -> tuple[str | None, str]:
         """Preview a change and do it; a second click with the same preview does nothing."""
         path, who = f"/orders/{order.id}/changes", self.who(order.home)
         shown = await self.run.client.post(f"{path}/preview", json=wanted, headers=who)
         if code := code_of(shown):
-            return code
+            return code, ""
         token = {"token": shown.json()["token"]}
         done = await self.post(path, token, who)
         assert done.status_code == 201, done.text
         if twice:
             again = code_of(await self.post(path, token, who))
             assert again in {"preview_outdated", "order_not_changeable"}, again
-        return None
+        return None, done.json()["id"]
+
+    async def undo(self, order: Order, done: Done) -> str | None:
+        """Take a change back."""
+        path = f"/orders/{order.id}/changes/{done.id}/undo"
+        return code_of(await self.post(path, None, self.who(order.home)))
 
     async def withdraw(self, day: date) -> str | None:
         """The operator takes a day out."""

@@ -8,6 +8,7 @@ from hypothesis.stateful import precondition, rule
 from sqlalchemy import text
 
 from app.core.ids import read_pair
+from tests.model.changes import DO, Wish, change, undo
 from tests.model.days import DAY, Rhythm
 from tests.model.machine import Machine, one_of
 from tests.model.things import Home, Money, Order
@@ -147,32 +148,54 @@ class Households(Machine):
 
     @precondition(lambda self: self.dairy.orders)
     @rule(
-        order=one_of(lambda machine: machine.dairy.orders),
-        kind=st.sampled_from(["skip", "pause", "resume"]),
+        order=one_of(lambda machine: machine.running()),
+        kind=st.sampled_from(sorted(DO)),
         ahead=st.integers(0, 6),
-        length=st.integers(0, 4),
+        length=st.one_of(st.none(), st.integers(-1, 4)),
+        money=st.booleans(),
+        quantity=st.integers(0, 4),
+        rhythm=rhythms,
         twice=st.booleans(),
     )
-    def change(self, order: Order, kind: str, ahead: int, length: int, twice: bool) -> None:
-        """Skip, pause or resume from some day on."""
+    def change(
+        self,
+        order: Order,
+        kind: str,
+        ahead: int,
+        length: int | None,
+        money: bool,
+        quantity: int,
+        rhythm: Rhythm,
+        twice: bool,
+    ) -> None:
+        """Any change that needs no payment, from some day on."""
         first = self.dairy.today + DAY * ahead
-        last = first if kind == "skip" else first + DAY * length
-        wanted = {
-            "skip": {"kind": kind, "date": first.isoformat()},
-            "pause": {
-                "kind": kind,
-                "from_date": first.isoformat(),
-                "until_date": last.isoformat(),
-            },
-            "resume": {"kind": kind, "from_date": first.isoformat()},
-        }[kind]
-        code = self.stand.do(self.hands.change(order, wanted, twice=twice))
-        assert code == self.dairy.change(order, kind, first, last), code
+        last = None if length is None else first + DAY * length
+        wish = Wish(
+            kind=kind,
+            first=first,
+            last=first if kind == "skip" else last,
+            money=money,
+            quantity=quantity,
+            rhythm=rhythm,
+        )
+        code, change_id = self.stand.do(self.hands.change(order, wish.as_json(), twice=twice))
+        assert code == change(self.dairy, order, wish), code
+        if code is None:
+            order.changes[-1].id = change_id
+
+    @precondition(lambda self: self.undoable())
+    @rule(order=one_of(lambda machine: machine.undoable()), back=st.integers(1, 3))
+    def undo(self, order: Order, back: int) -> None:
+        """He takes one of his last changes back."""
+        own = [done for done in order.changes if done.id]
+        done = own[-min(back, len(own))]
+        code = self.stand.do(self.hands.undo(order, done))
+        assert code == undo(self.dairy, order, done), code
 
     @precondition(lambda self: self.dairy.orders)
     @rule(order=one_of(lambda machine: machine.dairy.orders), twice=st.booleans())
     def cancel(self, order: Order, twice: bool) -> None:
         """He has had enough."""
-        code = self.stand.do(self.hands.change(order, {"kind": "cancel"}, twice=twice))
-        today = self.dairy.today
-        assert code == self.dairy.change(order, "cancel", today, today), code
+        code, _ = self.stand.do(self.hands.change(order, {"kind": "cancel"}, twice=twice))
+        assert code == self.dairy.cancel(order), code

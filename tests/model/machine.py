@@ -77,6 +77,14 @@ class Machine(RuleBasedStateMachine):
         waiting = [order for order in self.dairy.orders if order.status == "under_review"]
         return waiting or self.dairy.orders
 
+    def running(self) -> list[Order]:
+        """Orders a household may try to change; mostly those that are brought."""
+        return [one for one in self.dairy.orders if one.status == "delivering"] or self.dairy.orders
+
+    def undoable(self) -> list[Order]:
+        """Orders with a change of their household."""
+        return [order for order in self.dairy.orders if any(done.id for done in order.changes)]
+
     def waiting(self) -> list[Money]:
         """Payments whose word is on its way."""
         return [

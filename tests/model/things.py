@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core.ids import read_pair
-from tests.model.days import Calendar, Rhythm
+from tests.model.days import DAY, Calendar, Rhythm
 
 
 class Named:
@@ -39,6 +39,39 @@ class Money:
 
 
 @dataclass(eq=False)
+class Done(Named):
+    """A change that was accepted: what it replaced and wrote."""
+
+    id: str
+    kind: str
+    first: date
+    before: "Standing"
+    after: "Standing"
+    credit: int = 0
+    bottles: int = 0
+    stands: bool = True
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} from {self.first}>"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a line stands: its days, days asked for, patterns in turn, spells without milk."""
+
+    days: Calendar
+    asked: Calendar
+    turns: tuple[tuple[date, Rhythm, date], ...]
+    spells: tuple[tuple[date, date | None, bool], ...]
+    waiting: int
+
+    def from_day(self, day: date) -> tuple[Any, int]:
+        """What an undo looks at."""
+        coming = {at: (count, at in self.asked) for at, count in self.days.items() if at >= day}
+        return coming, self.waiting
+
+
+@dataclass(eq=False)
 class Order(Named):
     """An order with one line."""
 
@@ -56,6 +89,49 @@ class Order(Named):
     days: Calendar = field(default_factory=dict)
     payments: list[Money] = field(default_factory=list)
     given_up: int = 0
+    asked: Calendar = field(default_factory=dict)
+    """Days asked for one by one."""
+    turns: list[tuple[date, Rhythm, date]] = field(default_factory=list)
+    """From which day on which pattern, and a day it delivers on."""
+    spells: list[tuple[date, date | None, bool]] = field(default_factory=list)
+    """Skips and pauses (true), both days included."""
+    waiting: int = 0
+    """Bottles that wait for a resume."""
+    worth: list[int] = field(default_factory=list)
+    """Fen of every bottle not given up."""
+    gone: tuple[int, int] = (0, 0)
+    """Bottles and fen given up for money and not come back."""
+    corrected: tuple[int, int] = (0, 0)
+    """Bottles and fen of those that were brought all the same."""
+    changes: list[Done] = field(default_factory=list)
+
+    def course(self, day: date) -> int:
+        """Bottles on a day when nothing stands against it."""
+        rhythm, anchor = self.rhythm, self.begun or self.wished
+        for first, turned, since in self.turns:
+            if first <= day:
+                rhythm, anchor = turned, since
+        return rhythm.on(day, anchor)
+
+    def unwanted(self) -> set[date]:
+        """Days taken out by skips and pauses with an end, and not asked for after."""
+        found = set()
+        for first, last, _ in self.spells:
+            if last is not None:
+                found |= {first + DAY * step for step in range((last - first).days + 1)}
+        return found - self.asked.keys()
+
+    def standing(self) -> Standing:
+        """How it stands now."""
+        return Standing(
+            dict(self.days), dict(self.asked), tuple(self.turns), tuple(self.spells), self.waiting
+        )
+
+    def stand(self, standing: Standing) -> None:
+        """Let it stand otherwise."""
+        self.days, self.asked = dict(standing.days), dict(standing.asked)
+        self.turns, self.spells = list(standing.turns), list(standing.spells)
+        self.waiting = standing.waiting
 
     @property
     def row_id(self) -> UUID:

@@ -18,6 +18,7 @@ PROMISED = {
     "refund_sent": ("order", "amount"),
     "refund_done": ("order", "amount"),
     "order_change": ("order", "what", "date"),
+    "change_refused": ("order", "what", "amount"),
     "milk_resumed": ("order", "date"),
     "renewal_reminder": ("order", "date"),
     "day_withdrawn": ("date", "reason", "new_end"),

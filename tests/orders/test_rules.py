@@ -1,6 +1,7 @@
 """Laying bottles out over days: by table and by Hypothesis."""
 
 import itertools
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -9,16 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.orders.rules import (
+    ONE_DAY,
+    Course,
     Pattern,
     Placement,
+    Term,
     affected_days,
     bottles_between,
-    bottles_from,
     end_date,
     gaps_from,
     lay_out,
+    lay_out_course,
     rebuild,
-    refund_of_rest,
+    stock_from,
 )
 
 MONDAY = date(2026, 3, 16)
@@ -98,12 +102,13 @@ def test_changes_keep_every_bottle_and_every_earlier_gap(
     pattern: Pattern, bottles: int, changes: list[tuple[date, set[date]]]
 ) -> None:
     placement = placed(pattern)
+    course = Course.of(placement)
     terms = lay_out(placement, start=MONDAY, bottles=bottles)
     for from_date, blocked in changes:
         before = {day: count for term in terms for day, count in term.deliveries()}
-        gaps = gaps_from(terms, placement, from_date)
-        left = bottles_from(terms, from_date)
-        rebuilt = rebuild(terms, placement, from_date=from_date, bottles=left, blocked=blocked)
+        gaps = gaps_from(terms, course, from_date)
+        left = stock_from(terms, from_date)
+        rebuilt = rebuild(terms, course, from_date=from_date, stock=left, blocked=blocked)
         after = {day: count for term in rebuilt.terms for day, count in term.deliveries()}
         assert sum(after.values()) == bottles
         assert {d: c for d, c in after.items() if d < from_date} == {
@@ -126,8 +131,56 @@ def test_end_and_cycle() -> None:
     assert bottles_between(placement.pattern, start=MONDAY, days=30, anchor=MONDAY) == 15
 
 
-@pytest.mark.parametrize(
-    ("used", "expected"), [(0, 29900), (1, 29568), (45, 14950), (90, 0), (95, 0)]
+OTHER = UUID(int=1)
+
+
+@given(
+    first=patterns,
+    second=patterns,
+    turn=days,
+    stock=st.tuples(st.integers(0, 30), st.integers(0, 30)),
+    blocked=st.sets(days, max_size=12),
+    asked=st.dictionaries(days, st.tuples(st.sampled_from([NIL, OTHER]), st.integers(1, 4))),
 )
-def test_refund_of_a_ninety_bottle_card(used: int, expected: int) -> None:
-    assert refund_of_rest(paid_fen=29900, bottles_bought=90, bottles_used=used) == expected
+def test_a_course_with_two_products_and_days_asked_for_loses_no_bottle(
+    first: Pattern,
+    second: Pattern,
+    turn: date,
+    stock: tuple[int, int],
+    blocked: set[date],
+    asked: dict[date, tuple[UUID, int]],
+) -> None:
+    before, after = placed(first), replace(placed(second), product_id=OTHER)
+    course = Course(((date.min, before), (turn, after)))
+    fixed = {
+        day: Term(day, day + ONE_DAY, Pattern.every(1, count), day, product, NIL, NIL, OTHER)
+        for day, (product, count) in asked.items()
+    }
+    bottles = {NIL: stock[0], OTHER: stock[1]}
+    terms = lay_out_course(course, start=MONDAY, stock=bottles, blocked=blocked, fixed=fixed)
+    assert stock_from(terms, MONDAY) == {key: count for key, count in bottles.items() if count}
+    assert all(one.until <= two.first for one, two in itertools.pairwise(terms))
+    brought = {day: (term, count) for term in terms for day, count in term.deliveries()}
+    assert not blocked & brought.keys()
+    for day, (term, count) in brought.items():
+        wanted = course.at(day)
+        if term.change_id is not None:
+            assert (term.product_id, day) == (asked[day][0], day)
+            assert count <= asked[day][1]
+        else:
+            assert count <= wanted.pattern.on(day, anchor=wanted.anchor)
+            gone = {at for at, (other, _) in brought.items() if other.product_id != term.product_id}
+            run_out = max(gone, default=MONDAY) < day
+            assert (
+                term.product_id == wanted.product_id
+                or run_out
+                or _used_up(brought, wanted.product_id, day)
+            )
+
+
+def _used_up(brought: dict[date, tuple[Term, int]], product: UUID, day: date) -> bool:
+    """Whether nothing of a product comes after a day."""
+    return not any(
+        at > day and term.product_id == product and term.change_id is None
+        for at, (term, _) in brought.items()
+    )

@@ -43,6 +43,7 @@ from app.aftersales.repository.tickets import (
     list_compensations,
     list_events,
     list_messages,
+    list_ratings,
     list_visits,
     lock_ticket,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "list_events",
     "list_messages",
     "list_newest",
+    "list_ratings",
     "list_tickets",
     "list_visits",
     "lock_running",

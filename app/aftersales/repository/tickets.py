@@ -1,6 +1,6 @@
 """A ticket and what hangs on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import and_, select
@@ -16,6 +16,7 @@ from app.aftersales.models import (
     TicketMessage,
     TicketNumber,
 )
+from app.aftersales.states import AnswerKind
 from app.core.errors import NotFound
 from app.core.ids import new_id, speakable_number
 
@@ -113,6 +114,20 @@ async def list_visits(
         .order_by(ReturnVisit.at, ReturnVisit.visit_id)
     )
     return [(row[0], row[1]) for row in rows]
+
+
+async def list_ratings(
+    session: AsyncSession, *, customer_id: UUID, source_ids: Collection[UUID]
+) -> dict[UUID, int]:
+    """Scores given to these stops, by the stop's id."""
+    rows = await session.execute(
+        select(SatisfactionAnswer.source_id, SatisfactionAnswer.score).where(
+            SatisfactionAnswer.customer_id == customer_id,
+            SatisfactionAnswer.kind == AnswerKind.RATING,
+            SatisfactionAnswer.source_id.in_(source_ids),
+        )
+    )
+    return {row.source_id: row.score for row in rows}
 
 
 async def add_answer_once(session: AsyncSession, *, answer: Mapping[str, object]) -> bool:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -85,6 +85,35 @@ async def list_balances(session: AsyncSession) -> list[AccountBalance]:
     return [
         AccountBalance(row.account, row.debit, row.credit, row.credit - row.debit) for row in rows
     ]
+
+
+async def find_balance(session: AsyncSession, *, customer_id: UUID, account: str) -> int:
+    """What stands to a customer's credit in one account, in fen."""
+    found: int = await session.scalar(
+        text(
+            "SELECT coalesce(sum(CASE credit_account WHEN :account THEN amount_fen"
+            " ELSE -amount_fen END), 0)::bigint FROM ledger_transfers"
+            " WHERE customer_id = :customer_id AND :account IN (debit_account, credit_account)"
+        ),
+        {"customer_id": customer_id, "account": account},
+    )
+    return found
+
+
+async def list_account(
+    session: AsyncSession, *, customer_id: UUID, account: str, limit: int
+) -> Sequence[LedgerTransfer]:
+    """A customer's transfers from and to one account, newest first."""
+    found = await session.scalars(
+        select(LedgerTransfer)
+        .where(
+            LedgerTransfer.customer_id == customer_id,
+            or_(LedgerTransfer.debit_account == account, LedgerTransfer.credit_account == account),
+        )
+        .order_by(LedgerTransfer.booked_at.desc(), LedgerTransfer.transfer_id.desc())
+        .limit(limit)
+    )
+    return found.all()
 
 
 async def open_refunds(session: AsyncSession) -> OpenItems:

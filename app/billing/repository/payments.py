@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -64,6 +64,29 @@ async def lock_captured(
         .execution_options(populate_existing=True)
     )
     return list(found)
+
+
+async def list_payments(
+    session: AsyncSession,
+    *,
+    customer_id: UUID,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> Sequence[Payment]:
+    """A customer's attempts to pay that reached the channel, newest first."""
+    wanted: list[ColumnElement[bool]] = [
+        Payment.customer_id == customer_id,
+        Payment.status != PaymentStatus.CREATED,
+    ]
+    if after is not None:
+        wanted.append(tuple_(Payment.created_at, Payment.payment_id) < tuple_(*after))
+    found = await session.scalars(
+        select(Payment)
+        .where(*wanted)
+        .order_by(Payment.created_at.desc(), Payment.payment_id.desc())
+        .limit(limit)
+    )
+    return found.all()
 
 
 async def lock_open(session: AsyncSession, customer_id: UUID, reference_id: UUID) -> list[Payment]:

@@ -9,19 +9,22 @@ from app.billing.service.approving import (
 )
 from app.billing.service.asking import ask_channel, query_payment
 from app.billing.service.door import record_door_payment
-from app.billing.service.ledger import list_clearing, pay_credit, post
+from app.billing.service.ledger import list_clearing, pay_credit, post, transfer_id
 from app.billing.service.marketplace import mirror_refund, record_marketplace_payment
 from app.billing.service.notices import accept_notification
 from app.billing.service.payments import close_open_payments, open_payment, wake_due_payments
 from app.billing.service.reading import (
+    Purse,
     get_payment,
     list_balances,
     list_cash_held,
+    list_payments,
     list_receipts,
     list_refund_limits,
     list_refunds,
     list_transfers,
     read_evidence,
+    view_purse,
 )
 from app.billing.service.refunds import (
     find_refundable_fen,
@@ -33,6 +36,7 @@ from app.billing.service.submitting import submit_refund
 
 __all__ = [
     "PosSlip",
+    "Purse",
     "accept_notification",
     "approve_refund",
     "ask_channel",
@@ -42,6 +46,7 @@ __all__ = [
     "list_balances",
     "list_cash_held",
     "list_clearing",
+    "list_payments",
     "list_receipts",
     "list_refund_limits",
     "list_refunds",
@@ -60,6 +65,8 @@ __all__ = [
     "return_surplus",
     "set_refund_limit",
     "submit_refund",
+    "transfer_id",
+    "view_purse",
     "wake_due_payments",
     "wake_due_refunds",
 ]

@@ -13,6 +13,7 @@ from app.billing.repository import payments as payment_rows
 from app.billing.repository import refunds as refund_rows
 from app.billing.repository.ledger import AccountBalance, CashHeld
 from app.billing.service.approving import evidence_cell
+from app.billing.service.ledger import BALANCE
 from app.billing.states import PaymentChannel, RefundStatus
 from app.core.clock import local_instant
 from app.core.runtime import keys
@@ -27,6 +28,35 @@ STATION_LOOK_BACK = timedelta(days=31)
 async def get_payment(session: AsyncSession, *, customer_id: UUID, payment_id: UUID) -> Payment:
     """One payment; raises PaymentUnknown."""
     return await payment_rows.get_payment(session, customer_id, payment_id)
+
+
+async def list_payments(
+    session: AsyncSession, *, customer_id: UUID, after: After | None, limit: int
+) -> Sequence[Payment]:
+    """A customer's attempts to pay, newest first."""
+    return await payment_rows.list_payments(
+        session, customer_id=customer_id, after=after, limit=limit
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """A household's balance in fen, and what moved it, newest first."""
+
+    balance_fen: int
+    moves: Sequence[LedgerTransfer]
+
+
+async def view_purse(session: AsyncSession, *, customer_id: UUID, limit: int) -> Purse:
+    """The balance: credits of tickets and changes, less what was taken back or used."""
+    return Purse(
+        balance_fen=await ledger_rows.find_balance(
+            session, customer_id=customer_id, account=BALANCE
+        ),
+        moves=await ledger_rows.list_account(
+            session, customer_id=customer_id, account=BALANCE, limit=limit
+        ),
+    )
 
 
 async def list_refunds(

@@ -1,5 +1,12 @@
 """The use cases of delivery, cut by noun; other packages import from here."""
 
+from app.delivery.service.calendar import (
+    MilkCalendar,
+    MilkDay,
+    MilkLine,
+    MilkState,
+    view_calendar,
+)
 from app.delivery.service.exceptions import resolve_exception
 from app.delivery.service.phone import (
     BroughtLine,
@@ -28,6 +35,10 @@ __all__ = [
     "DoorOrderTaken",
     "EventAnswer",
     "Malformed",
+    "MilkCalendar",
+    "MilkDay",
+    "MilkLine",
+    "MilkState",
     "PhoneEvent",
     "PlanResult",
     "ShareTaken",
@@ -39,4 +50,5 @@ __all__ = [
     "plan_frozen_days",
     "resolve_exception",
     "sync",
+    "view_calendar",
 ]

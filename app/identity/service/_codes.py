@@ -23,9 +23,11 @@ from app.identity.errors import LoginCodeRefused, Throttled
 from app.identity.events import LoginCodeIssued
 from app.identity.models import AccountKind, LoginCode
 from app.identity.rules import (
+    ACCESS_LIFETIME,
     CODE_DIGITS,
     CODE_LIFETIME,
     CODE_TRIES,
+    HOUSEHOLD_IDLE,
     client_network,
     code_sends,
     code_tries,
@@ -103,10 +105,11 @@ async def log_in_by_code(
     code: str,
     client_host: str | None,
     now: datetime,
+    in_browser: bool = False,
 ) -> Tokens:
     """Tokens for a code that fits its request and phone; opens the account at the first login.
 
-    A code is good once, for ten minutes and five tries. Raises LoginCodeRefused, PhoneInvalid,
+    `in_browser`: the access token is for a cookie and lasts as long as it may rest. A code is good once, for ten minutes and five tries. Raises LoginCodeRefused, PhoneInvalid,
     Throttled.
     """
     number = normalise_phone(phone)
@@ -132,6 +135,11 @@ async def log_in_by_code(
         if not await repository.use_code(session, request_id=request_id, wall=wall_now()):
             raise LoginCodeRefused
         account_id, _ = await find_or_open_account(session, phone=number, now=now)
-        tokens = await issue_tokens(session, account_id=account_id, kind=AccountKind.CUSTOMER)
+        tokens = await issue_tokens(
+            session,
+            account_id=account_id,
+            kind=AccountKind.CUSTOMER,
+            access_lifetime=HOUSEHOLD_IDLE if in_browser else ACCESS_LIFETIME,
+        )
         await record_security_event(session, kind="login", facts=f"account={account_id}")
     return tokens

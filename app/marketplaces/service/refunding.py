@@ -97,7 +97,7 @@ async def _apply(session: AsyncSession, key: Key, refund_no: str, *, now: dateti
         customer_id=order.customer_id,
         order_id=order.order_id,
         refund_fen=order.paid_fen if is_whole else refund.amount_fen,
-        line_ids=None if is_whole else await _line_ids(session, key, refund.line_no),
+        line_ids=await _line_ids(session, key, None if is_whole else refund.line_no),
         cause_id=refund.refund_id,
         actor="system",
         now=now,
@@ -138,13 +138,12 @@ async def _mirror(
     return True
 
 
-async def _line_ids(session: AsyncSession, key: Key, line_no: str | None) -> list[UUID] | None:
-    """Our lines behind a position of the marketplace; None means all."""
-    if line_no is None:
-        return None
+async def _line_ids(session: AsyncSession, key: Key, line_no: str | None) -> list[UUID]:
+    """Our lines behind a position of the marketplace, else all it paid for: none added since."""
     lines = await rows.list_lines(session, [key])
-    found = [line.order_line_id for line in lines if line.line_no == line_no]
-    return [line_id for line_id in found if line_id is not None] or None
+    named = [line.order_line_id for line in lines if line_no in {None, line.line_no}]
+    every = [line.order_line_id for line in lines]
+    return [line_id for line_id in named or every if line_id is not None]
 
 
 async def _put_off(session: AsyncSession, key: Key, refund_no: str, *, until: datetime) -> None:

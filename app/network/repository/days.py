@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import OPERATOR_ZONE
 from app.core.db import fetch
 from app.network.models import PlanDay, PlanDayState
-from app.network.rules import Period
+from app.network.rules import Period, StationDay
 
 _MAKE = """
 INSERT INTO plan_days (station_id, service_date, state, cutoff_at)
@@ -28,12 +28,17 @@ _CLOSED = """
 SELECT service_date FROM plan_days
 WHERE station_id = $1 AND service_date >= $2 AND (state <> 'open' OR cutoff_at <= $3)
 """
+_STATION_DAYS = """
+SELECT service_date, state = 'open' AS is_open, cutoff_at FROM plan_days
+WHERE station_id = $1 AND service_date >= $2
+ORDER BY service_date
+"""
 _FIRST_OPEN = """
 SELECT min(service_date) FROM plan_days
 WHERE station_id = $1 AND state = 'open' AND cutoff_at > $2
   AND service_date >= greatest(
-      (SELECT min(service_date) FROM plan_days WHERE station_id = $1 AND cutoff_at > $2) + $3::int,
-      $4::date)
+      (SELECT min(service_date) FROM plan_days WHERE station_id = $1 AND cutoff_at > $2),
+      $3::date)
 """
 _MOVE_CUTOFFS = """
 UPDATE plan_days
@@ -80,13 +85,19 @@ async def list_closed_dates(
 
 
 async def find_first_open_date(
-    session: AsyncSession, *, station_id: UUID, now: datetime, lead_days: int, wished: date | None
+    session: AsyncSession, *, station_id: UUID, now: datetime, wished: date | None
 ) -> date | None:
-    """The earliest open date, `lead_days` after the first whose cut-off has not passed."""
-    found: date | None = (await fetch(session, _FIRST_OPEN, station_id, now, lead_days, wished))[0][
-        0
-    ]
+    """The earliest open date, not before `wished`, for what needs no lead days."""
+    found: date | None = (await fetch(session, _FIRST_OPEN, station_id, now, wished))[0][0]
     return found
+
+
+async def list_station_days(
+    session: AsyncSession, *, station_id: UUID, from_date: date
+) -> list[StationDay]:
+    """A station's days from a date on, as values, in order."""
+    found = await fetch(session, _STATION_DAYS, station_id, from_date)
+    return [StationDay(*row.values()) for row in found]
 
 
 async def hold_day(

@@ -1,4 +1,4 @@
-"""Pure rules of the network: names of buildings, polygons, coverage, dated rows."""
+"""Pure rules of the network: names of buildings, polygons, coverage, dated rows, promised dates."""
 
 from app.network.rules.coverage import (
     BuildingText,
@@ -26,6 +26,7 @@ from app.network.rules.polygons import (
     crosses_itself,
     open_ring,
 )
+from app.network.rules.promise import StationDay, StationDays, is_festival
 
 __all__ = [
     "ONE_DAY",
@@ -37,6 +38,8 @@ __all__ = [
     "Point",
     "Rule",
     "RuleBook",
+    "StationDay",
+    "StationDays",
     "Verdict",
     "bounding_box",
     "compound_name",
@@ -45,6 +48,7 @@ __all__ = [
     "decide",
     "district_name",
     "house_numbers",
+    "is_festival",
     "open_ring",
     "read_place",
     "split_house",

@@ -1,7 +1,7 @@
 """The use cases of the network, cut by noun; other packages import from here."""
 
 from app.network.repository.serving import Assignment, Serving, StopPlace
-from app.network.rules import Coverage
+from app.network.rules import Coverage, StationDays
 from app.network.service.coverage import (
     change_rule,
     check_coverage,
@@ -16,6 +16,7 @@ from app.network.service.days import (
     hold_open_day,
     list_closed_dates,
     list_days,
+    read_station_days,
     set_cutoff,
     withdraw_day,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "Assignment",
     "Coverage",
     "Serving",
+    "StationDays",
     "StopPlace",
     "assign_address",
     "assign_many",
@@ -90,6 +92,7 @@ __all__ = [
     "match_many",
     "match_stations",
     "order_stops",
+    "read_station_days",
     "set_cutoff",
     "withdraw_day",
 ]

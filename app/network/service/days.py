@@ -14,7 +14,7 @@ from app.core.ids import new_id
 from app.network.errors import CutoffTooLate, DayClosed, NoOpenDay, PeriodInvalid, PeriodOver
 from app.network.models import PlanDay, PlanDayState, StationCutoff
 from app.network.repository import dated, days, stations
-from app.network.rules import ONE_DAY, Period
+from app.network.rules import ONE_DAY, Period, StationDays
 from app.network.service.stations import HORIZON_DAYS
 
 
@@ -51,15 +51,27 @@ async def first_open_date(
     """The date from which a change can take effect.
 
     The earliest open service date that lies `lead_days` whole days behind the first one whose
-    cut-off has not passed `now`, and not before `wished`. Nothing is locked: `hold_open_day`
-    decides. Raises NoOpenDay.
+    cut-off has not passed `now`, festivals not counted, and not before `wished`. Nothing is
+    locked: `hold_open_day` decides. Raises NoOpenDay.
     """
-    found = await days.find_first_open_date(
-        session, station_id=station_id, now=now, lead_days=lead_days, wished=wished
-    )
+    if lead_days:
+        known = await read_station_days(session, station_id=station_id, now=now)
+        found = known.first_effective_date(lead_days=lead_days, wished=wished)
+    else:
+        found = await days.find_first_open_date(
+            session, station_id=station_id, now=now, wished=wished
+        )
     if found is None:
         raise NoOpenDay
     return found
+
+
+async def read_station_days(
+    session: AsyncSession, *, station_id: UUID, now: datetime
+) -> StationDays:
+    """A station's days from today on, as they stand now; nothing is locked."""
+    found = await days.list_station_days(session, station_id=station_id, from_date=local_date(now))
+    return StationDays(found, now=now)
 
 
 async def hold_open_day(

@@ -16,7 +16,6 @@ from app.orders.errors import OrderUnknown
 from app.orders.models import (
     EntitlementEntry,
     Order,
-    OrderChange,
     OrderHistory,
     OrderLine,
     OrderReview,
@@ -95,6 +94,23 @@ async def list_lines(
     return list(found)
 
 
+async def lock_lines(
+    session: AsyncSession, customer_id: UUID, line_ids: Collection[UUID]
+) -> list[OrderLine]:
+    """Lines of a customer, their orders locked in key order."""
+    found = await session.scalars(
+        select(OrderLine)
+        .join(
+            Order,
+            (Order.customer_id == OrderLine.customer_id) & (Order.order_id == OrderLine.order_id),
+        )
+        .where(OrderLine.customer_id == customer_id, OrderLine.order_line_id.in_(line_ids))
+        .order_by(OrderLine.order_id, OrderLine.order_line_id)
+        .with_for_update(of=Order)
+    )
+    return list(found)
+
+
 async def change_status(
     session: AsyncSession,
     order: Order,
@@ -169,18 +185,6 @@ async def list_history(
         select(OrderHistory)
         .where(OrderHistory.customer_id == customer_id, OrderHistory.order_id == order_id)
         .order_by(OrderHistory.entry_id)
-    )
-    return list(found)
-
-
-async def list_changes(
-    session: AsyncSession, customer_id: UUID, order_id: UUID
-) -> list[OrderChange]:
-    """Accepted changes of an order, oldest first."""
-    found = await session.scalars(
-        select(OrderChange)
-        .where(OrderChange.customer_id == customer_id, OrderChange.order_id == order_id)
-        .order_by(OrderChange.change_id)
     )
     return list(found)
 

@@ -5,12 +5,13 @@ from datetime import date
 from typing import Final, cast
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders.models import (
+    LinePhase,
     Order,
     OrderAgreement,
     OrderHistory,
@@ -64,10 +65,11 @@ def _term(row: OrderTerm) -> Term:
         product_id=row.product_id,
         address_id=row.address_id,
         address_version_id=row.address_version_id,
+        change_id=row.change_id,
     )
 
 
-def pattern_of(row: OrderTerm | OrderLine) -> Pattern:
+def pattern_of(row: OrderTerm | OrderLine | LinePhase) -> Pattern:
     """The pattern in a row's three columns."""
     weekdays = row.weekday_quantities
     return Pattern(
@@ -92,6 +94,7 @@ def term_values(customer_id: UUID, line_id: UUID, term: Term) -> dict[str, objec
         "weekday_quantities": None if weekdays is None else list(weekdays),
         "address_id": term.address_id,
         "address_version_id": term.address_version_id,
+        "change_id": term.change_id,
     }
 
 
@@ -131,6 +134,44 @@ async def replace_terms(
     ]
     if values:
         await session.execute(insert(OrderTerm), values)
+
+
+_JOIN = """
+WITH cut AS (
+    SELECT a.customer_id, a.order_line_id, a.first_date, b.first_date AS again, upper(b.valid) AS until
+    FROM order_terms a
+    JOIN order_terms b ON b.customer_id = a.customer_id AND b.order_line_id = a.order_line_id
+        AND b.first_date = upper(a.valid)
+        AND (b.product_id, b.anchor_date, b.address_id, b.address_version_id)
+            = (a.product_id, a.anchor_date, a.address_id, a.address_version_id)
+        AND (b.quantity, b.interval_days, b.weekday_quantities, b.change_id)
+            IS NOT DISTINCT FROM (a.quantity, a.interval_days, a.weekday_quantities, a.change_id)
+    WHERE a.customer_id = :customer AND a.order_line_id = ANY(:lines) AND b.first_date = :at
+), gone AS (
+    DELETE FROM order_terms t USING cut
+    WHERE t.customer_id = cut.customer_id AND t.order_line_id = cut.order_line_id
+      AND t.first_date = cut.again
+)
+SELECT order_line_id, first_date, until FROM cut
+"""
+
+
+async def join_terms(session: AsyncSession, keys: Sequence[tuple[UUID, UUID]], *, at: date) -> None:
+    """Make one term again of those that meet on a day and say the same; of one customer's lines."""
+    if not keys:
+        return
+    values = {"customer": keys[0][0], "lines": [line_id for _, line_id in keys], "at": at}
+    for row in (await session.execute(text(_JOIN), values)).all():
+        await session.execute(
+            update(OrderTerm)
+            .where(
+                OrderTerm.customer_id == keys[0][0],
+                OrderTerm.order_line_id == row.order_line_id,
+                OrderTerm.first_date == row.first_date,
+            )
+            .values(valid=Range(row.first_date, row.until, bounds="[)"))
+            .execution_options(synchronize_session=False)
+        )
 
 
 async def follow_address(

@@ -1,7 +1,10 @@
 """The use cases of orders, cut by noun; other packages import from here."""
 
-from app.orders.service.changing import apply_change, preview_change
-from app.orders.service.cutting import Cut, CutOutcome, cut_order
+from app.orders.changes.cutting import Cut, CutOutcome, cut_order
+from app.orders.changes.frame import apply_change, preview_change
+from app.orders.changes.paying import start_change_payment
+from app.orders.changes.undoing import undo_change
+from app.orders.service.correcting import correct_given_up
 from app.orders.service.doorstep import DoorOrder, PlacedDoorOrder, place_door_order
 from app.orders.service.ending import complete_ended_orders, expire_unpaid
 from app.orders.service.outside import PaidOutside, place_paid_order
@@ -9,7 +12,10 @@ from app.orders.service.paying import receive_payment, start_payment
 from app.orders.service.placing import Placed, QuoteResult, place_order, publish_agreement, quote
 from app.orders.service.reading import (
     OrderView,
+    find_agreement,
     find_order_by_number,
+    list_changes_of,
+    list_moves_of,
     list_order_views,
     list_running_views,
     view_order,
@@ -29,10 +35,14 @@ __all__ = [
     "RestoreItem",
     "apply_change",
     "complete_ended_orders",
+    "correct_given_up",
     "cut_order",
     "decide_review",
     "expire_unpaid",
+    "find_agreement",
     "find_order_by_number",
+    "list_changes_of",
+    "list_moves_of",
     "list_order_views",
     "list_running_views",
     "list_waiting",
@@ -46,6 +56,8 @@ __all__ = [
     "restore_failed",
     "review_by_coverage",
     "roll_withdrawn_day",
+    "start_change_payment",
     "start_payment",
+    "undo_change",
     "view_order",
 ]

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.service import get_lead_days
 from app.core.events import publish
-from app.core.ids import new_id
 from app.customers.service import get_address
 from app.network.service import (
     assign_address,
@@ -19,7 +18,7 @@ from app.network.service import (
 )
 from app.orders import repository
 from app.orders.events import OrderConfirmed
-from app.orders.models import EntitlementEntry, Order, OrderLine
+from app.orders.models import Order, OrderLine
 from app.orders.rules import Placement, lay_out
 from app.orders.states import OrderStatus
 
@@ -110,33 +109,10 @@ async def _lay_out_line(
     bottles = line.bottles_bought + line.gift_bottles
     terms = lay_out(placement, start=start, bottles=bottles, blocked=blocked)
     await repository.insert_terms(session, line.customer_id, line.order_line_id, terms)
-    entitle(
+    repository.entitle(
         session, line, kind="bought", bottles=line.bottles_bought, value_fen=line.paid_fen, now=now
     )
     if line.gift_bottles:
-        entitle(session, line, kind="gift", bottles=line.gift_bottles, value_fen=0, now=now)
-
-
-def entitle(
-    session: AsyncSession,
-    line: OrderLine,
-    *,
-    kind: str,
-    bottles: int,
-    value_fen: int,
-    now: datetime,
-    cause_id: UUID | None = None,
-) -> None:
-    """Append bottles and value a line gains or gives up."""
-    session.add(
-        EntitlementEntry(
-            customer_id=line.customer_id,
-            entry_id=new_id(),
-            order_line_id=line.order_line_id,
-            kind=kind,
-            bottles=bottles,
-            value_fen=value_fen,
-            at=now,
-            cause_id=cause_id,
+        repository.entitle(
+            session, line, kind="gift", bottles=line.gift_bottles, value_fen=0, now=now
         )
-    )

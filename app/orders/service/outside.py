@@ -13,7 +13,6 @@ from app.core.ids import named_id, new_id
 from app.core.jobs import enqueue
 from app.customers.service import Building
 from app.orders import repository
-from app.orders.errors import RefundOnMarketplace
 from app.orders.models import Order
 from app.orders.service.paying import REVIEW_JOB
 from app.orders.service.placing import (
@@ -46,12 +45,6 @@ class PaidOutside:
     def registry_number(self) -> str:
         """Its number among all orders'."""
         return f"{self.source.value}:{self.number}"
-
-
-def require_paid_here(order: Order) -> None:
-    """Raise RefundOnMarketplace where a marketplace holds the order's money."""
-    if order.outside_number is not None:
-        raise RefundOnMarketplace(source=order.source, outside_number=order.outside_number)
 
 
 async def place_paid_order(

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders import repository
-from app.orders.models import Order, OrderLine
-from app.orders.rules import Term, bottles_from, end_date
+from app.orders.models import Order, OrderAgreement, OrderChange, OrderHistory, OrderLine
+from app.orders.rules import Placement, Term, bottles_from, end_date
 from app.orders.states import LABELS, OrderStatus
 
 
@@ -21,6 +21,8 @@ class LineView:
     terms: Sequence[Term]
     end_date: date | None
     bottles_left: int
+    placement: Placement | None
+    """Pattern and product as they are today; None when it has never had a day."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,29 @@ async def list_running_views(
     return await _views(session, customer_id, running, today=today) if running else []
 
 
+async def list_changes_of(
+    session: AsyncSession, *, customer_id: UUID, order_id: UUID
+) -> list[OrderChange]:
+    """Every change of an order, the operator's too, oldest first."""
+    return await repository.list_changes(session, customer_id, order_id)
+
+
+async def list_moves_of(
+    session: AsyncSession, *, customer_id: UUID, order_id: UUID
+) -> list[OrderHistory]:
+    """Every move of an order's status, oldest first."""
+    return list(await repository.list_history(session, customer_id, order_id))
+
+
+async def find_agreement(
+    session: AsyncSession, *, on: date, version: str | None = None
+) -> OrderAgreement | None:
+    """The agreement of this version, or the one in force on a day."""
+    if version is not None:
+        return await session.get(OrderAgreement, version)
+    return await repository.current_agreement(session, on=on)
+
+
 async def find_order_by_number(session: AsyncSession, *, number: str) -> tuple[UUID, UUID] | None:
     """`(customer_id, order_id)` behind our short number or an outside one."""
     return await repository.find_number(session, number)
@@ -74,6 +99,9 @@ async def _views(
     terms = await repository.list_terms(
         session, [(line.customer_id, line.order_line_id) for line in lines]
     )
+    turns = await repository.list_turns(
+        session, [(line.customer_id, line.order_line_id) for line in lines]
+    )
     views = []
     for order in orders:
         mine = [
@@ -81,27 +109,47 @@ async def _views(
                 line=line,
                 terms=terms[line.order_line_id],
                 end_date=end_date(terms[line.order_line_id]),
-                bottles_left=bottles_from(terms[line.order_line_id], today),
+                bottles_left=bottles_from(terms[line.order_line_id], today)
+                + line.unscheduled_bottles,
+                placement=_placement(
+                    line, terms[line.order_line_id], turns[line.order_line_id], today=today
+                ),
             )
             for line in lines
             if line.order_id == order.order_id
         ]
-        shown, label = shown_status(order.status, [view.terms for view in mine], today=today)
+        shown, label = shown_status(
+            order.status,
+            [view.terms for view in mine],
+            today=today,
+            waits=any(view.line.unscheduled_bottles for view in mine),
+        )
         views.append(OrderView(order=order, lines=mine, shown_status=shown, label=label))
     return views
 
 
+def _placement(
+    line: OrderLine, terms: Sequence[Term], turns: Sequence[repository.Turn], *, today: date
+) -> Placement | None:
+    if not terms:
+        return None
+    return repository.course_of(repository.placement_of(line, terms), turns).at(today)
+
+
 def shown_status(
-    status: OrderStatus, terms: Sequence[Sequence[Term]], *, today: date
+    status: OrderStatus, terms: Sequence[Sequence[Term]], *, today: date, waits: bool = False
 ) -> tuple[str, str]:
-    """Status and Chinese label; `not_started` and `paused` are derived and never stored."""
+    """Status and Chinese label; `not_started` and `paused` are derived and never stored.
+
+    `waits`: a pause without an end holds bottles back.
+    """
     if status is not OrderStatus.DELIVERING or not any(terms):
         return status.value, LABELS[status]
     every = [term for line in terms for term in line]
     if all(term.first > today for term in every):
         return "not_started", "未开始"
-    if not any(term.first <= today < term.until for term in every) and any(
-        term.first > today for term in every
+    if not any(term.first <= today < term.until for term in every) and (
+        waits or any(term.first > today for term in every)
     ):
         return "paused", "已停奶"
     return status.value, LABELS[status]

@@ -1,7 +1,7 @@
 """Rolling days to the end: an operator's withdrawn day, a delivery that failed by our fault."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -10,19 +10,19 @@ from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
-from app.customers.service import Building
 from app.network.models import AddressBlock, Block
 from app.network.service import first_open_date, list_closed_dates
 from app.orders import repository
+from app.orders.changes.spells import spells_of, unwanted_days
 from app.orders.models import Order, OrderChange, OrderLine, OrderTerm
 from app.orders.rules import (
     ONE_DAY,
-    Placement,
+    Course,
     Rebuilt,
     Term,
-    bottles_from,
     end_date,
     rebuild,
+    stock_from,
 )
 from app.orders.states import OrderStatus
 
@@ -48,33 +48,6 @@ class Rolled:
     end_date: date | None
 
 
-def placement_of(
-    line: OrderLine, terms: Sequence[Term], address: Building | None = None
-) -> Placement:
-    """What further days of a line carry: its own pattern, the address of its last term.
-
-    A line without terms (an open-ended pause) takes the order's `address`.
-    """
-    if not terms:
-        if address is None:
-            raise ValueError("a line without terms needs an address")
-        return Placement(
-            repository.pattern_of(line),
-            line.anchor_date or line.start_date,
-            line.product_id,
-            address.address_id,
-            address.address_version_id,
-        )
-    last = terms[-1]
-    return Placement(
-        repository.pattern_of(line),
-        line.anchor_date or last.anchor,
-        last.product_id,
-        last.address_id,
-        last.address_version_id,
-    )
-
-
 async def roll_withdrawn_day(
     session: AsyncSession,
     *,
@@ -91,21 +64,26 @@ async def roll_withdrawn_day(
     lines = await _lines_due(session, station_id=station_id, service_date=service_date)
     keys = [(line.customer_id, line.order_line_id) for line in lines]
     terms = await repository.list_terms(session, keys)
+    turns = await repository.list_turns(session, keys)
     blocked = await list_closed_dates(
         session, station_id=station_id, from_date=service_date, now=now
+    )
+    stops = await repository.list_stops(
+        session, {(line.customer_id, line.order_id) for line in lines}
     )
     rebuilt: list[tuple[UUID, UUID, Rebuilt]] = []
     rolled: list[Rolled] = []
     for line in lines:
         mine = terms[line.order_line_id]
+        spells = spells_of(stops.get(line.order_id, ()), line.order_line_id)
         if not any(term.on(service_date) for term in mine):
             continue
         result = rebuild(
             mine,
-            placement_of(line, mine),
+            _course(line, mine, turns),
             from_date=service_date,
-            bottles=bottles_from(mine, service_date),
-            blocked={*blocked, service_date},
+            stock=stock_from(mine, service_date),
+            blocked={*blocked, service_date, *unwanted_days(spells, mine, service_date)},
         )
         rebuilt.append((line.customer_id, line.order_line_id, result))
         rolled.append(
@@ -200,18 +178,28 @@ async def restore_failed(
     session: AsyncSession, *, items: Sequence[RestoreItem], now: datetime
 ) -> None:
     """Append bottles that our fault kept back to the end of their lines, after the first open day."""
-    bottles: dict[tuple[UUID, UUID], int] = defaultdict(int)
+    asked: dict[tuple[UUID, UUID], list[RestoreItem]] = defaultdict(list)
     for item in items:
-        bottles[item.customer_id, item.order_line_id] += item.bottles
-    if not bottles:
+        asked[item.customer_id, item.order_line_id].append(item)
+    if not asked:
         return
-    lines = await _lock_lines(session, list(bottles))
-    terms = await repository.list_terms(session, list(bottles))
+    keys = list(asked)
+    lines = await _lock_lines(session, keys)
+    terms = await repository.list_terms(session, keys)
+    turns = await repository.list_turns(session, keys)
+    stops = await repository.list_stops(
+        session, {(line.customer_id, line.order_id) for line, _ in lines}
+    )
     starts: dict[UUID, date] = {}
     by_start: dict[date, list[tuple[UUID, UUID, Rebuilt]]] = defaultdict(list)
     for line, station_id in lines:
         mine = terms[line.order_line_id]
         if not mine or station_id is None:
+            continue
+        back = _by_product(line, mine, asked[line.customer_id, line.order_line_id])
+        if line.unscheduled_bottles:
+            # The line waits for somebody to resume: what came back waits with it.
+            repository.set_unscheduled(line, back + repository.unscheduled_of(line))
             continue
         if station_id not in starts:
             # One day beyond the first open one: that one may be freezing at this moment.
@@ -220,17 +208,35 @@ async def restore_failed(
             )
         start = starts[station_id]
         blocked = await list_closed_dates(session, station_id=station_id, from_date=start, now=now)
-        key = (line.customer_id, line.order_line_id)
+        spells = spells_of(stops.get(line.order_id, ()), line.order_line_id)
         result = rebuild(
             mine,
-            placement_of(line, mine),
+            _course(line, mine, turns),
             from_date=start,
-            bottles=bottles_from(mine, start) + bottles[key],
-            blocked=blocked,
+            stock=Counter(stock_from(mine, start)) + back,
+            blocked={*blocked, *unwanted_days(spells, mine, start)},
         )
-        by_start[start].append((*key, result))
+        by_start[start].append((line.customer_id, line.order_line_id, result))
+    await session.flush()
     for start, rebuilt in by_start.items():
         await repository.replace_terms(session, from_date=start, rebuilt=rebuilt)
+
+
+def _course(
+    line: OrderLine, terms: Sequence[Term], turns: Mapping[UUID, Sequence[repository.Turn]]
+) -> Course:
+    return repository.course_of(repository.placement_of(line, terms), turns[line.order_line_id])
+
+
+def _by_product(
+    line: OrderLine, terms: Sequence[Term], items: Sequence[RestoreItem]
+) -> Counter[UUID]:
+    """What a line was to bring on those days."""
+    found: Counter[UUID] = Counter()
+    for item in items:
+        due = [term.product_id for term in terms if term.on(item.service_date)]
+        found[due[0] if due else line.product_id] += item.bottles
+    return found
 
 
 async def _lock_lines(

@@ -10,7 +10,7 @@ from app.core.db import Database
 from app.core.errors import AppError
 from app.core.http import status_of
 from app.identity import service
-from app.identity.access import OPEN, AnyCaller, Principal, find_visitor
+from app.identity.access import OPEN, STAFF, Allow, AnyCaller, Principal, find_visitor
 from app.identity.browser import (
     check_origin,
     clear_session_cookie,
@@ -18,6 +18,7 @@ from app.identity.browser import (
     set_session_cookie,
 )
 from app.identity.errors import LoginFailed, Throttled
+from app.identity.models import Role
 from app.identity.schemas import client_host
 from app.web.common.flash import see_other
 from app.web.common.problems import own_path
@@ -28,11 +29,12 @@ router = APIRouter(include_in_schema=False)
 LONGEST_LOGIN = 64
 LONGEST_PASSWORD = 200
 Visitor = Annotated[Principal | None, Depends(find_visitor)]
+Staff = Annotated[Principal, Depends(Allow(*STAFF, Role.SCHOOL))]
 
 
-@router.get("/")
-async def first_page(request: Request, caller: AnyCaller) -> Response:
-    """The pages of the caller's roles; straight on where there is one."""
+@router.get("/work")
+async def first_page(request: Request, caller: Staff) -> Response:
+    """The pages of a member of staff's roles; straight on where there is one."""
     entries = entries_of(caller)
     if len(entries) == 1:
         return RedirectResponse(entries[0].path, status_code=303)
@@ -97,7 +99,8 @@ async def log_in(
 async def log_out(request: Request, caller: AnyCaller) -> Response:
     """End the session; what a phone has stored and not sent yet stays on it."""
     await _end(request.app.state.database, caller)
-    answer = see_other("/login", flash="已退出登录")
+    login = "/" if caller.has(Role.CUSTOMER) else "/login"
+    answer = see_other(login, flash="已退出登录")
     clear_session_cookie(request, answer)
     return answer
 

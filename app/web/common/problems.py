@@ -8,10 +8,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
 from app.core.http import Problem
-from app.web.common.templating import is_htmx, render
+from app.web.common.templating import face_of, is_htmx, render
 
-LOGIN = "/login"
-_NEVER_NEXT = (LOGIN, "/logout")
+_NEVER_NEXT = ("/login", "/enter", "/logout")
 _TITLES = {
     403: "没有权限",
     404: "没有找到这个页面",
@@ -70,7 +69,8 @@ def own_path(text: str | None) -> str:
 def login_address(next_path: str) -> str:
     """The login page that goes on to a path of ours."""
     target = own_path(next_path)
-    return LOGIN if target == "/" else f"{LOGIN}?{urlencode({'next': target})}"
+    login = face_of(urlsplit(target).path).login
+    return login if target == "/" else f"{login}?{urlencode({'next': target})}"
 
 
 def field_error(code: str) -> str:

@@ -24,9 +24,27 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Face:
+    """How pages under some paths look when something goes wrong, and where one logs in there."""
+
+    layout: str
+    login: str
+    paths: Sequence[str] = ()
+
+    def shows(self, path: str) -> bool:
+        """Whether a page belongs to it."""
+        return any(path == one or (one != "/" and path.startswith(f"{one}/")) for one in self.paths)
+
+
+STAFF_FACE = Face("common/base.html", "/login")
+"""Of every page that no other face shows."""
+
+
+@dataclass(frozen=True)
 class Pages:
     """A group of pages."""
 
     name: str
     router: APIRouter
     entries: Sequence[Entry] = ()
+    face: Face | None = None

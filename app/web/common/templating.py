@@ -18,7 +18,7 @@ from app.identity.models import Role
 from app.web.common.assets import asset
 from app.web.common.filters import FILTERS, exact, relative
 from app.web.common.flash import clear_flash, read_flash
-from app.web.common.registration import Entry
+from app.web.common.registration import STAFF_FACE, Entry, Face, Pages
 
 WEB = Path(__file__).parent.parent
 ROLE_LABELS: Mapping[Role, str] = {
@@ -35,11 +35,18 @@ ROLE_LABELS: Mapping[Role, str] = {
     Role.ADMIN: "系统管理员",
 }
 _entries: list[Entry] = []
+_faces: list[Face] = []
 
 
-def use_navigation(entries: Sequence[Entry]) -> None:
-    """Make these the navigation, in this order."""
-    _entries[:] = entries
+def use_pages(groups: Sequence[Pages]) -> None:
+    """Make these groups the navigation, in this order, each with its face."""
+    _entries[:] = [entry for pages in groups for entry in pages.entries]
+    _faces[:] = [pages.face for pages in groups if pages.face is not None]
+
+
+def face_of(path: str) -> Face:
+    """How a page at a path looks."""
+    return next((face for face in _faces if face.shows(path)), STAFF_FACE)
 
 
 def entries_of(principal: Principal) -> list[Entry]:
@@ -80,6 +87,7 @@ def context_of(request: Request) -> dict[str, Any]:
     return {
         "request": request,
         "path": request.url.path,
+        "layout": face_of(request.url.path).layout,
         "now": clock.now(),
         "clock_speed": clock.speed,
         "principal": principal,

@@ -24,8 +24,8 @@ from app.identity.access import ClockDep
 from app.identity.errors import PhoneInvalid
 from app.identity.rules import normalise_phone
 from app.orders import service as orders
+from app.web.common.forms import Made, MadeBefore, go_to, once, once_key
 from app.web.common.templating import render
-from app.web.servicedesk.forms import Made, MadeBefore, go_to, once, once_key
 from app.web.servicedesk.queue import words
 
 router = APIRouter(prefix="/service", include_in_schema=False)

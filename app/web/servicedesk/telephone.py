@@ -25,10 +25,10 @@ from app.orders.phone_schemas import PhoneOrderIn
 from app.orders.schemas import BuildingIn, LineIn
 from app.orders.service import telephone
 from app.orders.service.placing import WantedLine
+from app.web.common.forms import Made, MadeBefore, as_shape, go_to, once, once_key
 from app.web.common.qr import qr_svg
 from app.web.common.templating import render
 from app.web.servicedesk.filing import PhoneText, caller_values
-from app.web.servicedesk.forms import Made, MadeBefore, as_shape, go_to, once, once_key
 
 router = APIRouter(prefix="/service", include_in_schema=False)
 MOST_LINES = 5

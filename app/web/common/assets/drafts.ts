@@ -14,6 +14,8 @@ function keyOf(form: HTMLFormElement): string {
 
 function isKept(field: Element): field is Field {
   const type = (field as HTMLInputElement).type;
+  // What is agreed to is agreed to anew each time: `data-undrafted`.
+  if (field.hasAttribute("data-undrafted")) return false;
   return Boolean((field as Field).name) && !["hidden", "password", "file", "submit"].includes(type);
 }
 
@@ -79,6 +81,8 @@ function tellOf(form: HTMLFormElement): void {
 
 function forget(form: HTMLFormElement): void {
   sessionStorage.removeItem(keyOf(form));
+  // What was typed before logging in on the same page.
+  sessionStorage.removeItem(`draft::${form.dataset["draft"] ?? ""}`);
   form.querySelector(".draft-note")?.remove();
 }
 

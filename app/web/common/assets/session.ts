@@ -50,10 +50,13 @@ async function renew(): Promise<boolean> {
   const answer = await fetch("/session", { headers: { Accept: "application/json" } });
   if (!answer.ok) return false;
   const session = (await answer.json()) as Session;
-  if (session.account_id !== document.body.dataset["account"]) {
+  const account = document.body.dataset["account"] ?? "";
+  if (account !== "" && session.account_id !== account) {
     location.assign("/");
     return false;
   }
+  // A page open to all becomes the one of whoever logs in on it.
+  document.body.dataset["account"] = session.account_id;
   useToken(session.csrf_token);
   return true;
 }

@@ -5,13 +5,14 @@ import binascii
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from app.core.clock import wall_now
 from app.core.crypto import KeyRing
+from app.orders.changes.wanted import WantedChange
 from app.orders.errors import PreviewInvalid
 from app.orders.models import Order
 
@@ -20,48 +21,18 @@ _PURPOSE = "change-preview"
 
 
 @dataclass(frozen=True)
-class WantedChange:
-    """A change as asked for: skip (one day), pause (first and last day), resume, cancel."""
-
-    kind: str
-    first_date: date | None = None
-    last_date: date | None = None
-    reason: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Canonical form, part of the token."""
-        return {
-            "kind": self.kind,
-            "first_date": self.first_date and self.first_date.isoformat(),
-            "last_date": self.last_date and self.last_date.isoformat(),
-            "reason": self.reason,
-        }
-
-    @classmethod
-    def from_json(cls, said: dict[str, Any]) -> "WantedChange":
-        """The change a token names."""
-
-        def day(text: str | None) -> date | None:
-            return None if text is None else date.fromisoformat(text)
-
-        return cls(
-            kind=said["kind"],
-            first_date=day(said["first_date"]),
-            last_date=day(said["last_date"]),
-            reason=said["reason"],
-        )
-
-
-@dataclass(frozen=True)
 class LineEffect:
-    """What a change does to one line; bottles by day before and after."""
+    """What a change does to one line; bottles by day before and after, amounts in fen."""
 
-    order_line_id: UUID
+    order_line_id: UUID | None
+    """None: the line the change adds."""
     days: list[tuple[date, int, int]]
     end_before: date | None
     end_after: date | None
-    refund_fen: int
-    bottles_given_up: int
+    refund_fen: int = 0
+    credit_fen: int = 0
+    products: list[tuple[date, UUID, UUID]] = field(default_factory=list)
+    """Days whose product is another: (day, before, after)."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +43,13 @@ class Effect:
     effective_date: date
     first_possible_date: date
     lines: list[LineEffect]
-    refund_fen: int
+    refund_fen: int = 0
+    credit_fen: int = 0
+    """What goes to the customer's balance."""
+    pay_fen: int = 0
+    """What the change costs: it waits for this payment."""
+    rule: str | None = None
+    resumes_date: date | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Canonical form: what is shown, digested and kept as the receipt."""
@@ -80,13 +57,21 @@ class Effect:
             "kind": self.wanted.kind,
             "effective_date": self.effective_date.isoformat(),
             "refund_fen": self.refund_fen,
+            "credit_fen": self.credit_fen,
+            "pay_fen": self.pay_fen,
+            "rule": self.rule,
+            "resumes_date": self.resumes_date and self.resumes_date.isoformat(),
             "lines": [
                 {
-                    "order_line_id": str(line.order_line_id),
+                    "order_line_id": line.order_line_id and str(line.order_line_id),
                     "days": [[day.isoformat(), old, new] for day, old, new in line.days],
                     "end_before": line.end_before and line.end_before.isoformat(),
                     "end_after": line.end_after and line.end_after.isoformat(),
                     "refund_fen": line.refund_fen,
+                    "credit_fen": line.credit_fen,
+                    "products": [
+                        [day.isoformat(), str(old), str(new)] for day, old, new in line.products
+                    ],
                 }
                 for line in self.lines
             ],

@@ -1,7 +1,7 @@
 """Orders of marketplaces: shops, SKUs, outside orders and refunds; payments made outside
 
-Revision: 0008
-Revises: 0007
+Revision: 0010
+Revises: 0009
 """
 
 import re
@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0008"
-down_revision = "0007"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

@@ -18,9 +18,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.base import CustomerOwned, EnumText, Registry, Shared
 from app.core.states import values_of
-from app.orders.states import AgreementChannel, ConfirmationKind, OrderSource, OrderStatus
+from app.orders.states import (
+    AgreementChannel,
+    ConfirmationKind,
+    OrderSource,
+    OrderStatus,
+)
 
-_PATTERN_CHECK = (
+PATTERN_CHECK = (
     "(weekday_quantities IS NULL AND quantity BETWEEN 1 AND 99"
     " AND interval_days BETWEEN 1 AND 90)"
     " OR (weekday_quantities IS NOT NULL AND quantity IS NULL AND interval_days IS NULL"
@@ -170,7 +175,7 @@ class OrderLine(CustomerOwned):
         ForeignKeyConstraint(
             ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
         ),
-        CheckConstraint(_PATTERN_CHECK, name="pattern"),
+        CheckConstraint(PATTERN_CHECK, name="pattern"),
         CheckConstraint(
             "bottles_bought > 0 AND gift_bottles >= 0 AND unscheduled_bottles >= 0", name="bottles"
         ),
@@ -196,6 +201,8 @@ class OrderLine(CustomerOwned):
     gift_bottles: Mapped[int] = mapped_column(default=0)
     unscheduled_bottles: Mapped[int] = mapped_column(default=0)
     """Bottles that wait for the end of an open-ended pause; in no term yet."""
+    unscheduled_products: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Those bottles by product id; None: all of the line's own product."""
     paid_fen: Mapped[int]
     unit_price_fen: Mapped[int | None]
     """List price when bought, copied; the value of a bottle is `paid_fen * k // bottles_bought`."""
@@ -225,7 +232,7 @@ class OrderTerm(CustomerOwned):
             using="gist",
             name="ex_order_terms",
         ),
-        CheckConstraint(_PATTERN_CHECK, name="pattern"),
+        CheckConstraint(PATTERN_CHECK, name="pattern"),
         CheckConstraint("NOT isempty(valid) AND NOT upper_inf(valid)", name="valid"),
         CheckConstraint("first_date = lower(valid)", name="first_date"),
     )
@@ -242,6 +249,8 @@ class OrderTerm(CustomerOwned):
     weekday_quantities: Mapped[list[int] | None] = mapped_column(ARRAY(SmallInteger))
     address_id: Mapped[UUID]
     address_version_id: Mapped[UUID]
+    change_id: Mapped[UUID | None]
+    """The change that asked for exactly this day: it stays when the line is laid out anew."""
 
 
 class EntitlementEntry(CustomerOwned):
@@ -268,28 +277,7 @@ class EntitlementEntry(CustomerOwned):
     kind: Mapped[str]
     bottles: Mapped[int]
     value_fen: Mapped[int]
+    product_id: Mapped[UUID | None] = mapped_column(ForeignKey("products.id"))
+    """None: the line's own product."""
     at: Mapped[datetime]
     cause_id: Mapped[UUID | None]
-
-
-class OrderChange(CustomerOwned):
-    """An accepted change: what was shown is what happened. Never edited."""
-
-    __tablename__ = "order_changes"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
-        ),
-        Index("ix_order_changes_order_id", "customer_id", "order_id"),
-        Index("ix_order_changes_at", "at"),
-    )
-
-    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
-    change_id: Mapped[UUID] = mapped_column(primary_key=True)
-    order_id: Mapped[UUID]
-    kind: Mapped[str]
-    effective_date: Mapped[date]
-    request: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    preview: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    actor: Mapped[str]
-    at: Mapped[datetime]

@@ -1,0 +1,80 @@
+"""The date-promise calculator: from which day a change can take effect at a station.
+
+One answer for households, the desk, deliverers and the API, computed from the station's days as
+they stand (cut-offs, frozen days, the operator's closures), the product's lead days and the
+festivals of the state's calendar. Pure: nothing is read and nothing is locked.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import chinese_calendar
+
+from app.network.rules.periods import ONE_DAY
+
+IsFestival = Callable[[date], bool]
+
+
+def is_festival(day: date) -> bool:
+    """Whether a day belongs to a statutory festival, which weekends alone are not.
+
+    Years the published calendar does not hold have no festivals: the operator withdraws days there.
+    """
+    try:
+        is_holiday, name = chinese_calendar.get_holiday_detail(day)
+    except NotImplementedError:
+        return False
+    return bool(is_holiday) and name is not None
+
+
+@dataclass(frozen=True, slots=True)
+class StationDay:
+    """One service date of a station: `is_open` unless frozen or withdrawn."""
+
+    service_date: date
+    is_open: bool
+    cutoff_at: datetime
+
+    def takes_changes(self, now: datetime) -> bool:
+        """Whether a change may still touch it."""
+        return self.is_open and self.cutoff_at > now
+
+
+class StationDays:
+    """The days of a station that are made, as they stand at an instant."""
+
+    def __init__(
+        self,
+        days: Iterable[StationDay],
+        *,
+        now: datetime,
+        is_festival: IsFestival = is_festival,
+    ) -> None:
+        self._days = sorted(days, key=lambda day: day.service_date)
+        self._now = now
+        self._is_festival = is_festival
+        self._open = [day.service_date for day in self._days if day.takes_changes(now)]
+        self.closed = frozenset(day.service_date for day in self._days) - frozenset(self._open)
+        """Dates that take no changes: frozen, withdrawn or past their cut-off."""
+
+    def first_effective_date(self, *, lead_days: int, wished: date | None = None) -> date | None:
+        """The first day a change can take effect on; None when no day is open.
+
+        It lies `lead_days` behind the first day whose cut-off is ahead, not before `wished`, and
+        on an open day. Lead days are days on which the dairy produces: festivals do not count.
+        """
+        ahead = [day.service_date for day in self._days if day.cutoff_at > self._now]
+        if not ahead:
+            return None
+        earliest = self._after_lead(ahead[0], lead_days)
+        if wished is not None:
+            earliest = max(earliest, wished)
+        return next((day for day in self._open if day >= earliest), None)
+
+    def _after_lead(self, day: date, lead_days: int) -> date:
+        left = lead_days
+        while left > 0:
+            left -= not self._is_festival(day)
+            day += ONE_DAY
+        return day

@@ -1,0 +1,50 @@
+"""One more product on a running order, paid by itself."""
+
+from app.core.money import MAX_FEN
+from app.network.errors import DayClosed
+from app.orders.changes.situation import NewLine, Outcome, Situation
+from app.orders.changes.wanted import WantedChange
+from app.orders.errors import AmountTooLarge, PatternInvalid, StartTooLate
+from app.orders.rules import MAX_BOTTLES, ONE_DAY, Placement, bottles_between, lay_out
+
+MAX_START_AHEAD = ONE_DAY * 180
+
+
+def add_product(situation: Situation, wanted: WantedChange) -> Outcome:
+    """A new line to the same door, from a day on, at today's price.
+
+    Raises ChangeTooEarly, StartTooLate, DayClosed, PatternInvalid, AmountTooLarge.
+    """
+    if wanted.pattern is None or wanted.product_id is None:
+        raise PatternInvalid
+    offer = situation.offers[wanted.product_id]
+    day = situation.first_day(wanted.first_date, products={offer.product_id})
+    latest = situation.first_possible() + MAX_START_AHEAD
+    if day > latest:
+        raise StartTooLate(last_possible_date=latest.isoformat())
+    if day in situation.days.closed:
+        raise DayClosed(service_date=day.isoformat())
+    bottles = wanted.bottles or bottles_between(
+        wanted.pattern, start=day, days=wanted.cycle_days or 0, anchor=day
+    )
+    if not 0 < bottles <= MAX_BOTTLES or bottles * offer.price_fen > MAX_FEN:
+        raise AmountTooLarge(bottles=bottles, most=MAX_BOTTLES)
+    door = situation.lines[0].course.at(day)
+    placement = Placement(
+        wanted.pattern, day, offer.product_id, door.address_id, door.address_version_id
+    )
+    terms = lay_out(placement, start=day, bottles=bottles, blocked=situation.days.closed)
+    return Outcome(
+        effective_date=day,
+        first_possible_date=situation.first_possible(products={offer.product_id}),
+        lines=[],
+        pay_fen=bottles * offer.price_fen,
+        new_line=NewLine(
+            offer=offer,
+            pattern=wanted.pattern,
+            start_date=day,
+            bottles=bottles,
+            cycle_days=wanted.cycle_days,
+            terms=tuple(terms),
+        ),
+    )

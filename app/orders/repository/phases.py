@@ -1,0 +1,110 @@
+"""Phases of lines: what changes make of a line from a day on."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import delete, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.customers.service import Building
+from app.orders.models import LinePhase, OrderLine
+from app.orders.repository.terms import pattern_of
+from app.orders.rules import Course, Pattern, Placement, Term
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Another pattern (with a day it delivers on), or another product, from a day on."""
+
+    from_date: date
+    pattern: Pattern | None = None
+    anchor: date | None = None
+    product_id: UUID | None = None
+
+
+async def list_turns(
+    session: AsyncSession, keys: Collection[tuple[UUID, UUID]]
+) -> dict[UUID, list[Turn]]:
+    """Turns of lines, by line, in the order they take effect; `keys` as of `list_terms`."""
+    turns: dict[UUID, list[Turn]] = {line_id: [] for _, line_id in keys}
+    if keys:
+        rows = await session.scalars(
+            select(LinePhase)
+            .where(tuple_(LinePhase.customer_id, LinePhase.order_line_id).in_(keys))
+            .order_by(LinePhase.order_line_id, LinePhase.from_date, LinePhase.change_id)
+        )
+        for row in rows:
+            turns[row.order_line_id].append(_turn(row))
+    return turns
+
+
+def _turn(row: LinePhase) -> Turn:
+    has_pattern = row.anchor_date is not None
+    return Turn(
+        row.from_date, pattern_of(row) if has_pattern else None, row.anchor_date, row.product_id
+    )
+
+
+def add_turn(session: AsyncSession, line: OrderLine, turn: Turn, *, change_id: UUID) -> None:
+    """Write what a change makes of a line."""
+    pattern = turn.pattern
+    weekdays = None if pattern is None else pattern.weekday_quantities
+    session.add(
+        LinePhase(
+            customer_id=line.customer_id,
+            order_line_id=line.order_line_id,
+            change_id=change_id,
+            from_date=turn.from_date,
+            quantity=None if pattern is None else pattern.quantity,
+            interval_days=None if pattern is None else pattern.interval_days,
+            weekday_quantities=None if weekdays is None else list(weekdays),
+            anchor_date=turn.anchor,
+            product_id=turn.product_id,
+        )
+    )
+
+
+async def drop_turns(session: AsyncSession, *, customer_id: UUID, change_id: UUID) -> None:
+    """Take back what a change that has not begun would have made of its lines."""
+    await session.execute(
+        delete(LinePhase)
+        .where(LinePhase.customer_id == customer_id, LinePhase.change_id == change_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def placement_of(
+    line: OrderLine, terms: Sequence[Term], address: Building | None = None
+) -> Placement:
+    """What a line brings as it was bought, to the address of its last term.
+
+    A line without terms (an open-ended pause) takes the order's `address`.
+    """
+    if terms:
+        last = terms[-1]
+        anchor, place = last.anchor, (last.address_id, last.address_version_id)
+    elif address is not None:
+        anchor, place = line.start_date, (address.address_id, address.address_version_id)
+    else:
+        raise ValueError("a line without terms needs an address")
+    return Placement(pattern_of(line), line.anchor_date or anchor, line.product_id, *place)
+
+
+def course_of(base: Placement, turns: Sequence[Turn]) -> Course:
+    """A line's placements, each from a day on: what a turn leaves open stays as it was."""
+    phases = [(date.min, base)]
+    for turn in turns:
+        before = phases[-1][1]
+        pattern, anchor = before.pattern, before.anchor
+        if turn.pattern is not None and turn.anchor is not None:
+            pattern, anchor = turn.pattern, turn.anchor
+        after = replace(
+            before,
+            pattern=pattern,
+            anchor=anchor,
+            product_id=turn.product_id or before.product_id,
+        )
+        phases.append((turn.from_date, after))
+    return Course(tuple(phases))
