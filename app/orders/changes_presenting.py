@@ -131,7 +131,7 @@ def change_out(change: OrderChange) -> ChangeOut:
     )
 
 
-OPERATORS = {"day_withdrawn": "停送顺延"}
+OPERATORS = {"day_withdrawn": "停送顺延", "marketplace_refund": "平台退款减瓶"}
 """Changes the operator makes."""
 
 

@@ -1,5 +1,7 @@
 """The endpoint that ERPs and middleware push orders to."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 
@@ -15,6 +17,22 @@ from app.marketplaces.order_schemas import PushedOut
 router = APIRouter()
 
 
+def _inlined(part: Any, shapes: dict[str, Any]) -> Any:
+    """A JSON schema without references: the document knows no shapes that no parameter names."""
+    if isinstance(part, list):
+        return [_inlined(one, shapes) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        return _inlined(shapes[part["$ref"].rpartition("/")[2]], shapes)
+    return {name: _inlined(one, shapes) for name, one in part.items() if name != "$defs"}
+
+
+def _body_schema() -> Any:
+    schema = PushedBody.model_json_schema()
+    return _inlined(schema, schema["$defs"])
+
+
 @router.post(
     "/channels/erp/{shop}/orders",
     dependencies=[OPEN],
@@ -25,7 +43,7 @@ router = APIRouter()
         ],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": PushedBody.model_json_schema()}},
+            "content": {"application/json": {"schema": _body_schema()}},
         },
     },
 )

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,16 +18,20 @@ from app.customers.service import contact_phone
 from app.network.service import first_open_date, hold_open_day
 from app.notifications.service import send_sms
 from app.orders import repository
+from app.orders.changes.frame import effect_on
 from app.orders.changes.loading import find_server, read_situation
+from app.orders.changes.previews import Effect
 from app.orders.changes.purses import Move
 from app.orders.changes.situation import LineOutcome, LineState, Situation
 from app.orders.changes.wanted import WantedChange
-from app.orders.changes.writing import end_order, write_moves
+from app.orders.changes.writing import end_order, new_change, write_lines
 from app.orders.models import Order
 from app.orders.rules import rebuild, stock_from
 from app.orders.states import OrderStatus
 
-WHY = "refunded on the marketplace"
+KIND: Final = "marketplace_refund"
+"""Its record among the order's changes: shown like them, never asked for or undone here."""
+WHY: Final = "refunded on the marketplace"
 
 
 class CutOutcome(StrEnum):
@@ -169,37 +174,30 @@ async def _write(
     actor: str,
     now: datetime,
 ) -> Cut:
-    changed = [one for one in lines if one.moves]
-    if not changed:
+    cut = [one for one in lines if one.moves]
+    if not cut:
         return Cut(CutOutcome.NOTHING)
-    for one in changed:
-        line = one.state.line
-        if one.unscheduled is not None:
-            repository.set_unscheduled(line, one.unscheduled)
-        write_moves(session, line, one.moves, change_id=cause_id, now=now)
+    bottles = sum(move.bottles for one in cut for move in one.moves)
+    value_fen = sum(_value(one.moves) for one in cut)
+    effect = Effect(
+        wanted=WantedChange(KIND),
+        effective_date=first,
+        first_possible_date=first,
+        lines=[effect_on(one, first) for one in cut],
+        refund_fen=value_fen,
+    )
+    change = new_change(order, effect, actor=actor, now=now)
+    session.add(change)
     await session.flush()
-    rebuilt = [
-        (one.state.line.customer_id, one.state.line.order_line_id, one.result) for one in changed
-    ]
-    await repository.replace_terms(session, from_date=first, rebuilt=rebuilt)
-    bottles = sum(move.bottles for one in changed for move in one.moves)
-    value_fen = sum(_value(one.moves) for one in changed)
+    repository.move_change(session, change, None, at=now, actor=actor)
+    await write_lines(session, change, cut, now=now)
     if await _has_bottles_left(session, order, first):
-        repository.add_history(
-            session,
-            order,
-            from_status=order.status,
-            to=order.status,
-            at=now,
-            actor=actor,
-            reason=f"{WHY}: {bottles} bottles given up",
-        )
         order.version += 1
-        await session.flush()
         outcome, what = CutOutcome.CUT, f"平台退款，减少{bottles}瓶"
     else:
         await end_order(session, order, reason=WHY, actor=actor, now=now)
         outcome, what = CutOutcome.ENDED, "平台已退款，停止送奶"
+    await session.flush()
     await _tell(session, order, what, first, cause_id=cause_id, now=now)
     return Cut(outcome, bottles, value_fen)
 

@@ -140,7 +140,7 @@ async def _compute(
         outcome = KINDS[wanted.kind].compute(situation, wanted)
     except BeyondHorizon as error:
         raise PatternInvalid from error
-    lines = [_effect_on(line, outcome.effective_date) for line in outcome.lines]
+    lines = [effect_on(line, outcome.effective_date) for line in outcome.lines]
     if outcome.new_line is not None:
         added = outcome.new_line.terms
         days = affected_days((), added, from_date=outcome.effective_date)
@@ -169,7 +169,8 @@ def _waits(outcome: LineOutcome) -> bool:
     return outcome.turn is not None and outcome.state.line.unscheduled_bottles > 0
 
 
-def _effect_on(outcome: LineOutcome, effective: date) -> LineEffect:
+def effect_on(outcome: LineOutcome, effective: date) -> LineEffect:
+    """What is shown of what becomes of a line."""
     before, after = outcome.state.terms, outcome.result.terms
     return LineEffect(
         order_line_id=outcome.state.line.order_line_id,
