@@ -126,6 +126,18 @@ class AddProductIn(Request):
         return self
 
 
+class RenewIn(Request):
+    """A new order that goes on where this one ends, paid by itself.
+
+    A household accepts the order agreement by naming its version; for an agent's call the caller
+    accepts it by the link of the SMS.
+    """
+
+    kind: Literal["renew"]
+    agreement_version: ShortText | None = None
+    source: Literal["web", "app", "mini_program"] = "web"
+
+
 class CancelIn(Request):
     """End the order; what was delivered is kept, the rest is refunded."""
 
@@ -143,6 +155,7 @@ ChangeIn = Annotated[
     | ChangePatternIn
     | SwapIn
     | AddProductIn
+    | RenewIn
     | CancelIn,
     Field(discriminator="kind"),
 ]
@@ -212,6 +225,8 @@ class ChangeOut(Answer):
     pay_before_at: datetime | None
     rule: str | None
     resumes_date: date | None
+    renewal_order_id: str | None
+    """The order a renewal made: it is paid as any other."""
     undoable: bool
     """Whether its kind can be undone; whether it still can, undoing says."""
     lines: list[LineEffectOut]

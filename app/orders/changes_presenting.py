@@ -22,6 +22,7 @@ from app.orders.change_schemas import (
     OneDayQuantityIn,
     PauseIn,
     PreviewOut,
+    RenewIn,
     ResumeIn,
     SkipIn,
     SwapIn,
@@ -36,7 +37,9 @@ from app.orders.states import CHANGE_LABELS
 def wanted_change(customer_id: UUID, body: ChangeIn) -> WantedChange:
     """The domain's value of a change; raises NotFound for a line of somebody else."""
     line_id = (
-        None if isinstance(body, CancelIn | AddProductIn) else _line_id(customer_id, body.line_id)
+        None
+        if isinstance(body, CancelIn | AddProductIn | RenewIn)
+        else _line_id(customer_id, body.line_id)
     )
     return WantedChange(kind=body.kind, line_id=line_id, **_said(body))
 
@@ -73,8 +76,8 @@ def _said(body: ChangeIn) -> dict[str, Any]:
             }
         case ResumeIn():
             return {"first_date": body.from_date}
-        case CancelIn():
-            return {"reason": body.reason}
+        case RenewIn() | CancelIn():
+            return body.model_dump(exclude={"kind"})
 
 
 def _pattern(body: ChangePatternIn) -> dict[str, Any]:
@@ -114,16 +117,19 @@ def change_out(change: OrderChange) -> ChangeOut:
     return ChangeOut(
         id=public_pair("chg", change.customer_id, change.change_id),
         kind=change.kind,
-        label=OPERATORS.get(change.kind, change.kind) if kind is None else kind.label,
+        label=OTHERS.get(change.kind, change.kind) if kind is None else kind.label,
         status=change.status,
         status_label=CHANGE_LABELS[change.status],
         effective_date=change.effective_date,
         refund_fen=change.preview.get("refund_fen", 0),
         credit_fen=change.credit_fen,
-        pay_fen=change.pay_fen,
+        pay_fen=change.pay_fen or change.preview.get("pay_fen", 0),
         pay_before_at=change.pay_before_at,
         rule=change.rule,
         resumes_date=change.resumes_date,
+        renewal_order_id=None
+        if change.made_order_id is None
+        else public_pair("ord", change.customer_id, change.made_order_id),
         undoable=kind is not None and kind.undoable and change.footprint is not None,
         lines=_lines(change.customer_id, change.preview),
         actor=change.actor,
@@ -131,8 +137,8 @@ def change_out(change: OrderChange) -> ChangeOut:
     )
 
 
-OPERATORS = {"day_withdrawn": "停送顺延"}
-"""Changes the operator makes."""
+OTHERS = {"day_withdrawn": "停送顺延", "renew": "续订"}
+"""What the operator does to an order, and what leaves it as it is."""
 
 
 def _lines(customer_id: UUID, preview: Mapping[str, Any]) -> list[LineEffectOut]:

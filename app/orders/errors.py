@@ -157,6 +157,20 @@ class WindowChangedMeanwhile(Conflict):
     title = "付款时限刚被他人修改，请刷新后再试"
 
 
+class RenewalExists(Conflict):
+    """The order has been renewed already: the renewal itself may be renewed."""
+
+    code = "renewal_exists"
+    title = "该订单已续订，请勿重复续订"
+
+
+class EndUnknown(Conflict):
+    """The order is paused without an end: nobody knows where a renewal would begin."""
+
+    code = "end_unknown"
+    title = "该订单处于不限期停奶中，请先恢复出奶再续订"
+
+
 class ChangeUnknown(NotFound):
     """No such change of this order."""
 

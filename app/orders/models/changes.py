@@ -68,6 +68,9 @@ class OrderChange(CustomerOwned):
         ForeignKeyConstraint(
             ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
         ),
+        ForeignKeyConstraint(
+            ["customer_id", "made_order_id"], ["orders.customer_id", "orders.order_id"]
+        ),
         CheckConstraint(f"status IN ({values_of(ChangeStatus)})", name="status"),
         CheckConstraint("pay_fen >= 0 AND credit_fen >= 0", name="amounts"),
         CheckConstraint(
@@ -108,6 +111,8 @@ class OrderChange(CustomerOwned):
     """On which day milk comes again by itself after a pause."""
     footprint: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """What it replaced and wrote, line by line: what an undo needs."""
+    made_order_id: Mapped[UUID | None]
+    """The order that a renewal made."""
     actor: Mapped[str]
     at: Mapped[datetime]
 

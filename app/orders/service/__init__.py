@@ -15,6 +15,7 @@ from app.orders.service.reading import (
     list_running_views,
     view_order,
 )
+from app.orders.service.renewing import apply_renewal, confirm_change, preview_renewal
 from app.orders.service.reviewing import decide_review, list_waiting, review_by_coverage
 from app.orders.service.rolling import RestoreItem, restore_failed, roll_withdrawn_day
 
@@ -26,7 +27,9 @@ __all__ = [
     "QuoteResult",
     "RestoreItem",
     "apply_change",
+    "apply_renewal",
     "complete_ended_orders",
+    "confirm_change",
     "correct_given_up",
     "decide_review",
     "expire_unpaid",
@@ -37,6 +40,7 @@ __all__ = [
     "place_door_order",
     "place_order",
     "preview_change",
+    "preview_renewal",
     "publish_agreement",
     "quote",
     "receive_payment",
