@@ -24,6 +24,8 @@ from app.orders.change_schemas import (
     PreviewOut,
     RenewIn,
     ResumeIn,
+    SettledLineOut,
+    SettlementOut,
     SkipIn,
     SwapIn,
 )
@@ -31,7 +33,7 @@ from app.orders.changes.kinds import KINDS
 from app.orders.changes.previews import Effect
 from app.orders.changes.wanted import WantedChange
 from app.orders.models import OrderChange
-from app.orders.states import CHANGE_LABELS
+from app.orders.states import CHANGE_LABELS, SETTLEMENT_LABELS, Settlement
 
 
 def wanted_change(customer_id: UUID, body: ChangeIn) -> WantedChange:
@@ -106,6 +108,8 @@ def preview_out(customer_id: UUID, effect: Effect, token: str) -> PreviewOut:
         credit_fen=effect.credit_fen,
         pay_fen=effect.pay_fen,
         resumes_date=effect.resumes_date,
+        rule=effect.rule,
+        settlement=_settlement(customer_id, effect.settlement),
         lines=_lines(customer_id, effect.as_json()),
         token=token,
     )
@@ -127,6 +131,7 @@ def change_out(change: OrderChange) -> ChangeOut:
         pay_before_at=change.pay_before_at,
         rule=change.rule,
         resumes_date=change.resumes_date,
+        settlement=_settlement(change.customer_id, change.preview.get("settlement")),
         renewal_order_id=None
         if change.made_order_id is None
         else public_pair("ord", change.customer_id, change.made_order_id),
@@ -139,6 +144,20 @@ def change_out(change: OrderChange) -> ChangeOut:
 
 OTHERS = {"day_withdrawn": "停送顺延", "renew": "续订"}
 """What the operator does to an order, and what leaves it as it is."""
+
+
+def _settlement(customer_id: UUID, said: Mapping[str, Any] | None) -> SettlementOut | None:
+    if said is None:
+        return None
+    lines = [
+        SettledLineOut(
+            **{name: value for name, value in line.items() if name != "order_line_id"},
+            line_id=public_pair("lin", customer_id, UUID(line["order_line_id"])),
+            label=SETTLEMENT_LABELS[Settlement(line["settlement"])],
+        )
+        for line in said["lines"]
+    ]
+    return SettlementOut(articles=said["articles"], lines=lines)
 
 
 def _lines(customer_id: UUID, preview: Mapping[str, Any]) -> list[LineEffectOut]:

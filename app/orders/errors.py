@@ -73,11 +73,25 @@ class OrderNotChangeable(Conflict):
     title = "该订单当前不能修改"
 
 
+class OrderFinished(OrderNotChangeable):
+    """The order is over: completed, cancelled, rejected or expired. Facts: status."""
+
+    code = "order_finished"
+    title = "该订单已结束，不能修改"
+
+
 class ChangeTooEarly(Conflict):
     """The change wants a day that can no longer be changed; facts: first_possible_date."""
 
     code = "change_too_early"
     title = "该日期已过修改截止时间"
+
+
+class DayFrozen(ChangeTooEarly):
+    """The wished day is frozen or its cut-off has passed; facts: first_possible_date."""
+
+    code = "day_frozen"
+    title = "该日期已截单，配送计划已确定"
 
 
 class NothingToChange(Conflict):
@@ -155,6 +169,20 @@ class WindowChangedMeanwhile(Conflict):
 
     code = "window_changed"
     title = "付款时限刚被他人修改，请刷新后再试"
+
+
+class PolicyTooEarly(InvalidInput):
+    """A policy begins tomorrow at the earliest: what was bought keeps its own."""
+
+    code = "policy_too_early"
+    title = "生效日期最早为明天"
+
+
+class PolicyChangedMeanwhile(Conflict):
+    """Another change of the policies came first."""
+
+    code = "policy_changed"
+    title = "退订规则刚被他人修改，请刷新后再试"
 
 
 class RenewalExists(Conflict):

@@ -1,4 +1,4 @@
-"""renewals: an order that goes on where another ends, line by line
+"""renewals, line by line; dated rules of what cancelling gives back
 
 Revision: 0010
 Revises: 0008
@@ -6,6 +6,7 @@ Revises: 0008
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0010"
 down_revision = "0008"
@@ -14,9 +15,20 @@ depends_on = None
 
 STANDING = "renews_order_id IS NOT NULL AND status NOT IN ('expired', 'rejected', 'cancelled')"
 
+POLICIES = """
+INSERT INTO cancel_policies
+    (id, valid, articles, full_refund_days, card_days, card_arithmetic, created_by)
+VALUES
+    (uuidv7(), '(,2025-05-01)', '消费者权益保护法实施条例第二十二条', 0, 90, 'price_paid', 'system'),
+    (uuidv7(), '[2025-05-01,)',
+     '消费者权益保护法实施条例第二十二条；法释〔2025〕4号（七日内全额退款、按已履行部分结算）',
+     7, 90, 'price_paid', 'system')
+"""
+
 
 def upgrade() -> None:
     """Apply."""
+    _create_policies()
     op.add_column("orders", sa.Column("renews_order_id", sa.Uuid(), nullable=True))
     op.create_foreign_key(
         "fk_orders_customer_id_renews_order_id",
@@ -56,8 +68,35 @@ def upgrade() -> None:
     )
 
 
+def _create_policies() -> None:
+    op.create_table(
+        "cancel_policies",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("valid", postgresql.DATERANGE(), nullable=False),
+        sa.Column("articles", sa.Text(), nullable=False),
+        sa.Column("full_refund_days", sa.SmallInteger(), nullable=False),
+        sa.Column("card_days", sa.SmallInteger(), nullable=False),
+        sa.Column("card_arithmetic", sa.Text(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "full_refund_days BETWEEN 0 AND 90 AND card_days > 0",
+            name=op.f("ck_cancel_policies_days"),
+        ),
+        sa.CheckConstraint(
+            "card_arithmetic IN ('price_paid', 'list_price')",
+            name=op.f("ck_cancel_policies_card_arithmetic"),
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_cancel_policies"),
+        postgresql.ExcludeConstraint(
+            (sa.column("valid"), "&&"), using="gist", name="ex_cancel_policies"
+        ),
+    )
+    op.execute(POLICIES)
+
+
 def downgrade() -> None:
     """Take back."""
+    op.drop_table("cancel_policies")
     op.drop_constraint(
         "fk_order_changes_customer_id_made_order_id", "order_changes", type_="foreignkey"
     )

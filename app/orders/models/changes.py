@@ -13,13 +13,14 @@ from sqlalchemy import (
     SmallInteger,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.base import CustomerOwned, EnumText
+from app.core.base import CustomerOwned, EnumText, Shared
 from app.core.states import values_of
 from app.orders.models.orders import PATTERN_CHECK
 from app.orders.states import (
+    CardArithmetic,
     ChangeStatus,
 )
 
@@ -136,6 +137,29 @@ class ChangeHistory(CustomerOwned):
     at: Mapped[datetime]
     actor: Mapped[str]
     reason: Mapped[str | None]
+
+
+class CancelPolicy(Shared):
+    """What cancelling gives back for orders bought over a period of days, and by which law."""
+
+    __tablename__ = "cancel_policies"
+    __table_args__ = (
+        CheckConstraint("full_refund_days BETWEEN 0 AND 90 AND card_days > 0", name="days"),
+        CheckConstraint(
+            f"card_arithmetic IN ({values_of(CardArithmetic)})", name="card_arithmetic"
+        ),
+        ExcludeConstraint(("valid", "&&"), using="gist", name="ex_cancel_policies"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+    articles: Mapped[str]
+    full_refund_days: Mapped[int] = mapped_column(SmallInteger)
+    """Days after the payment in which everything goes back; 0: never."""
+    card_days: Mapped[int] = mapped_column(SmallInteger)
+    """From how many days of a paid period on a line is a card (季卡, 年卡)."""
+    card_arithmetic: Mapped[CardArithmetic] = mapped_column(EnumText(CardArithmetic))
+    created_by: Mapped[str]
 
 
 class RenewalNotice(CustomerOwned):

@@ -8,6 +8,7 @@ from app.orders.service.doorstep import DoorOrder, PlacedDoorOrder, place_door_o
 from app.orders.service.ending import complete_ended_orders, expire_unpaid
 from app.orders.service.paying import receive_payment, start_payment
 from app.orders.service.placing import Placed, QuoteResult, place_order, publish_agreement, quote
+from app.orders.service.policies import add_cancel_policy
 from app.orders.service.reading import (
     OrderView,
     find_order_by_number,
@@ -26,6 +27,7 @@ __all__ = [
     "PlacedDoorOrder",
     "QuoteResult",
     "RestoreItem",
+    "add_cancel_policy",
     "apply_change",
     "apply_renewal",
     "complete_ended_orders",

@@ -1,6 +1,6 @@
 """Putting an order into delivery: block, terms, entitlement, history (S1 4.3)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -87,14 +87,19 @@ async def confirm_order(
     await repository.change_status(
         session, order, OrderStatus.DELIVERING, at=now, actor=actor, reason=reason
     )
-    if order.renews_order_id is not None:
-        # A line that waits for a resume has no end to follow yet.
-        before = [(line.customer_id, line.renews_line_id) for line in lines if line.renews_line_id]
-        await follow_renewed(session, before, now=now)
+    await _follow_waiting(session, lines, now=now)
     await publish(
         session, OrderConfirmed(customer_id=order.customer_id, order_id=order.order_id, at=now)
     )
     return min(starts)
+
+
+async def _follow_waiting(
+    session: AsyncSession, lines: Sequence[OrderLine], *, now: datetime
+) -> None:
+    """A renewal of a line that waits for a resume has no end to follow yet, and waits as well."""
+    before = [(line.customer_id, line.renews_line_id) for line in lines if line.renews_line_id]
+    await follow_renewed(session, before, now=now)
 
 
 async def _lay_out_line(

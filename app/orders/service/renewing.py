@@ -27,6 +27,7 @@ from app.orders.errors import (
     AgreementNotAccepted,
     AmountTooLarge,
     EndUnknown,
+    OrderFinished,
     OrderNotChangeable,
     PreviewInvalid,
     PreviewOutdated,
@@ -45,7 +46,7 @@ from app.orders.rules import (
 )
 from app.orders.service.placing import OWN_CHANNELS, TIME_TO_PAY, require_agreement, take_order_no
 from app.orders.service.telephone import send_first_link
-from app.orders.states import ConfirmationKind, OrderSource, OrderStatus
+from app.orders.states import ORDER_MOVES, ConfirmationKind, OrderSource, OrderStatus
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ async def apply_renewal(
 
 
 async def _compute(session: AsyncSession, order: Order, *, now: datetime) -> list[RenewedLine]:
+    if ORDER_MOVES.is_final(order.status):
+        raise OrderFinished(status=order.status.value)
     if order.status is not OrderStatus.DELIVERING:
         raise OrderNotChangeable(status=order.status.value)
     if await renewals.find_renewal(session, order.customer_id, order.order_id) is not None:
