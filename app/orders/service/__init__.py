@@ -8,6 +8,7 @@ from app.orders.service.doorstep import DoorOrder, PlacedDoorOrder, place_door_o
 from app.orders.service.ending import complete_ended_orders, expire_unpaid
 from app.orders.service.paying import receive_payment, start_payment
 from app.orders.service.placing import Placed, QuoteResult, place_order, publish_agreement, quote
+from app.orders.service.policies import add_cancel_policy
 from app.orders.service.reading import (
     OrderView,
     find_agreement,
@@ -18,6 +19,7 @@ from app.orders.service.reading import (
     list_running_views,
     view_order,
 )
+from app.orders.service.renewing import apply_renewal, confirm_change, preview_renewal
 from app.orders.service.reviewing import decide_review, list_waiting, review_by_coverage
 from app.orders.service.rolling import RestoreItem, restore_failed, roll_withdrawn_day
 
@@ -28,8 +30,11 @@ __all__ = [
     "PlacedDoorOrder",
     "QuoteResult",
     "RestoreItem",
+    "add_cancel_policy",
     "apply_change",
+    "apply_renewal",
     "complete_ended_orders",
+    "confirm_change",
     "correct_given_up",
     "decide_review",
     "expire_unpaid",
@@ -43,6 +48,7 @@ __all__ = [
     "place_door_order",
     "place_order",
     "preview_change",
+    "preview_renewal",
     "publish_agreement",
     "quote",
     "receive_payment",
