@@ -1,4 +1,4 @@
-"""`python -m app`: serve, worker, migrate, import, keys, backup, restore, openapi."""
+"""`python -m app`: serve, worker, migrate, import, import-marketplace, keys, backup, restore, openapi."""
 
 import asyncio
 import contextlib
@@ -27,10 +27,11 @@ from app.core.embedded import EmbeddedPostgres
 from app.core.errors import AppError, SetupError
 from app.core.logging import set_up_logging
 from app.core.reseal import reseal
-from app.core.runtime import Runtime, leave_start_uncollected
+from app.core.runtime import Runtime, leave_start_uncollected, set_runtime
 from app.identity.models import Role
 from app.identity.service import create_staff
 from app.main import create_app, make_runtime, openapi_document
+from app.marketplaces.channels.accounts import top_address
 from app.notifications.channels import check_sms_accounts
 from app.web.common.assets import manifest
 from app.worker import run_worker
@@ -90,6 +91,8 @@ def _check_channels() -> None:
     installed = InstallationSettings()
     check_payment_settings(installed)
     check_sms_accounts(installed)
+    if not installed.demo:
+        top_address(installed)
 
 
 async def _checked_runtime(application: str, *, bulk: bool = False) -> Runtime:
@@ -174,6 +177,29 @@ def import_book(
         runtime = await _checked_runtime("suixinding-import", bulk=True)
         try:
             return await import_file(runtime, path, city_code=city, check_only=check)
+        finally:
+            await runtime.http.aclose()
+            await runtime.database.dispose()
+
+    with _database_at_hand():
+        raise SystemExit(0 if asyncio.run(run()) else 2)
+
+
+@app.command(name="import-marketplace")
+def import_marketplace(
+    shop: Annotated[str, typer.Argument(help="Code of the shop")],
+    path: Annotated[Path, typer.Argument(help="The seller's order file, .xlsx or .csv")],
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Only report; write nothing")] = False,
+) -> None:
+    """Take in orders of Tmall, Taobao or JD from the file a seller exports."""
+    from app.marketplaces.importing import import_orders  # noqa: PLC0415  # openpyxl loads slowly
+
+    async def run() -> bool:
+        runtime = await _checked_runtime("suixinding-import", bulk=True)
+        set_runtime(runtime)
+        try:
+            return await import_orders(runtime, path, shop=shop, check_only=check)
         finally:
             await runtime.http.aclose()
             await runtime.database.dispose()

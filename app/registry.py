@@ -37,6 +37,10 @@ from app.links import api as links_api
 from app.links import handlers as links_handlers
 from app.links import jobs as links_jobs
 from app.links import models as links_models
+from app.marketplaces import api as marketplaces_api
+from app.marketplaces import handlers as marketplaces_handlers
+from app.marketplaces import jobs as marketplaces_jobs
+from app.marketplaces import models as marketplaces_models
 from app.network import api as network_api
 from app.network import handlers as network_handlers
 from app.network import jobs as network_jobs
@@ -111,6 +115,13 @@ DOMAINS: tuple[Domain, ...] = (
         reactions=orders_handlers.REACTIONS,
     ),
     Domain(
+        "marketplaces",
+        routers=[marketplaces_api.router],
+        jobs=marketplaces_jobs.JOBS,
+        schedules=marketplaces_jobs.SCHEDULES,
+        reactions=marketplaces_handlers.REACTIONS,
+    ),
+    Domain(
         "delivery",
         routers=[delivery_api.router],
         jobs=delivery_jobs.JOBS,
@@ -153,6 +164,7 @@ MODEL_MODULES = (
     coldchain_models,
     billing_models,
     orders_models,
+    marketplaces_models,
     delivery_models,
     aftersales_models,
     kpi_models,

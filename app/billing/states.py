@@ -11,15 +11,18 @@ class PaymentChannel(StrEnum):
     WECHAT = "wechat"
     CASH = "cash"
     POS = "pos"
+    MARKETPLACE = "marketplace"
+    """Paid to a marketplace, which owes it to us and gives refunds back by itself."""
 
 
 class PaymentMethod(StrEnum):
-    """How the payer meets the channel; `door` is cash or a card at the door."""
+    """How the payer meets the channel; `door` is cash or a card, `outside` paid elsewhere."""
 
     NATIVE = "native"
     JSAPI = "jsapi"
     H5 = "h5"
     DOOR = "door"
+    OUTSIDE = "outside"
 
 
 class PaymentStatus(StrEnum):

@@ -114,3 +114,11 @@ class AliyunSmsBackupSettings(AliyunSmsSettings):
     """Second Aliyun Dysms account, for when the first does not send; none unless set."""
 
     model_config = SettingsConfigDict(env_prefix="ALIYUN_SMS_BACKUP_", extra="ignore")
+
+
+class TaobaoSettings(BaseSettings):
+    """Taobao's open platform; keys belong to shops and are rows."""
+
+    model_config = SettingsConfigDict(env_prefix="TAOBAO_", extra="ignore")
+
+    base_url: str = "https://gw.api.taobao.com/router/rest"

@@ -142,6 +142,7 @@ JOIN ledger_transfers t ON t.customer_id = f.customer_id AND t.source_id = f.ref
 WHERE f.to_origin <> CASE p.channel
     WHEN 'wechat' THEN t.credit_account = 'channel:wechat:' || p.merchant_account
     WHEN 'pos' THEN t.credit_account = 'pos:' || p.merchant_account
+    WHEN 'marketplace' THEN t.credit_account = 'marketplace:' || p.merchant_account
     ELSE t.credit_account LIKE 'cash:%' END
 
 -- name: I4 cash collected less cash handed in is cash held

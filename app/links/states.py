@@ -9,3 +9,4 @@ class LinkPurpose(StrEnum):
     TICKET_RESULT = "ticket_result"
     PHONE_ORDER = "phone_order"
     TICKET_RATING = "ticket_rating"
+    MARKETPLACE_CLAIM = "marketplace_claim"

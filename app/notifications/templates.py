@@ -207,6 +207,11 @@ KINDS: Mapping[str, Kind] = _listed(
         _ORDER | _LINK | {"amount": "180.00", "until": "3月16日18:00"},
     ),
     Kind(
+        "marketplace_claim",
+        "您在${shop}购买的${number}号订单请打开${site}/l/${token} 填写送奶地址，${until}前有效。",
+        _LINK | {"shop": "随心订天猫旗舰店", "number": "尾号4471", "until": "3月29日10:00"},
+    ),
+    Kind(
         "offline_receipt",
         "已收到您订单${order}的奶款${amount}元，收据号${receipt}。",
         _ORDER | {"amount": "180.00", "receipt": "R0001234"},

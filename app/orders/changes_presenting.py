@@ -142,8 +142,8 @@ def change_out(change: OrderChange) -> ChangeOut:
     )
 
 
-OTHERS = {"day_withdrawn": "停送顺延", "renew": "续订"}
-"""What the operator does to an order, and what leaves it as it is."""
+OTHERS = {"day_withdrawn": "停送顺延", "marketplace_refund": "平台退款减瓶", "renew": "续订"}
+"""What the operator or a marketplace does to an order, and what leaves it as it is."""
 
 
 def _settlement(customer_id: UUID, said: Mapping[str, Any] | None) -> SettlementOut | None:

@@ -115,6 +115,13 @@ class PreviewOutdated(Conflict):
     title = "情况已变化，请重新预览"
 
 
+class RefundOnMarketplace(Conflict):
+    """The order was paid on a marketplace: its refund, and with it its end, is asked for there."""
+
+    code = "refund_on_marketplace"
+    title = "该订单在第三方平台付款，请在原平台申请退款；平台退款后我们会自动停送"
+
+
 class NoReviewWaiting(Conflict):
     """The order does not wait for a reviewer."""
 

@@ -131,3 +131,5 @@ class AgreementChannel(StrEnum):
     MINI_PROGRAM = "mini_program"
     DOOR = "door"
     SMS_LINK = "sms_link"
+    MARKETPLACE = "marketplace"
+    """The listing shows the agreement, and buying accepts it."""

@@ -15,6 +15,7 @@ from simulators.channels.control import Control
 from simulators.channels.guard import loopback_only
 from simulators.channels.html import page
 from simulators.channels.simulator import ChannelSimulator
+from simulators.channels.taobao.control import TaobaoControl
 from simulators.channels.wechat.control import WeChatControl
 from simulators.channels.wechat.pages import WeChatPages
 
@@ -62,7 +63,9 @@ def create_app(config: SimulatorConfig) -> Starlette:
             *simulator.wechat_api.routes(),
             *WeChatPages(simulator.desk, base_url=config.base_url).routes(),
             *OutboxPage(simulator.sms, base_url=config.base_url).routes(),
+            *simulator.taobao_api.routes(),
             *Control(simulator).routes(),
+            *TaobaoControl(simulator).routes(),
             *WeChatControl(simulator).routes(),
         ],
         lifespan=lifespan,

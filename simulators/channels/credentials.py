@@ -62,6 +62,15 @@ class SmsAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaobaoApp:
+    """A demo application at Taobao's open platform, and the session of its one shop."""
+
+    app_key: str
+    app_secret: str
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCredentials:
     """All accounts and keys; the last key of each tuple is the current one."""
 
@@ -70,6 +79,7 @@ class ChannelCredentials:
     certificates: tuple[PlatformKey, ...]
     sms: SmsAccount
     sms_backup: SmsAccount
+    taobao: TaobaoApp
 
     @property
     def public_key_pem(self) -> str:
@@ -160,6 +170,7 @@ def generate_credentials() -> ChannelCredentials:
         certificates=(new_platform_certificate(),),
         sms=_new_sms_account(),
         sms_backup=_new_sms_account(),
+        taobao=_new_taobao_app(),
     )
 
 
@@ -169,6 +180,14 @@ def _new_sms_account() -> SmsAccount:
         access_key_secret=_random_text(30),
         sign_name=DEMO_SIGN_NAME,
         receipt_secret=_random_text(32),
+    )
+
+
+def _new_taobao_app() -> TaobaoApp:
+    return TaobaoApp(
+        app_key=DEMO_MCHID_PREFIX + _random_digits(6),
+        app_secret=_random_text(32),
+        session=_random_text(40),
     )
 
 
@@ -217,6 +236,7 @@ def channel_settings(
         },
         "aliyun_sms": {"base_url": base} | asdict(credentials.sms),
         "aliyun_sms_backup": {"base_url": base} | asdict(credentials.sms_backup),
+        "taobao": {"base_url": f"{base}/taobao/router/rest"} | asdict(credentials.taobao),
     }
 
 
@@ -258,6 +278,7 @@ def load_credentials(var: Path) -> ChannelCredentials | None:
         sms_backup=_sms_account(settings["aliyun_sms_backup"])
         if "aliyun_sms_backup" in settings
         else _new_sms_account(),
+        taobao=_taobao_app(settings["taobao"]) if "taobao" in settings else _new_taobao_app(),
     )
 
 
@@ -267,6 +288,14 @@ def _sms_account(settings: dict[str, str]) -> SmsAccount:
         access_key_secret=settings["access_key_secret"],
         sign_name=settings["sign_name"],
         receipt_secret=settings["receipt_secret"],
+    )
+
+
+def _taobao_app(settings: dict[str, str]) -> TaobaoApp:
+    return TaobaoApp(
+        app_key=settings["app_key"],
+        app_secret=settings["app_secret"],
+        session=settings["session"],
     )
 
 

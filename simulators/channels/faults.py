@@ -34,6 +34,8 @@ class FaultKind(StrEnum):
     SMS_RECEIPT_LOST = "sms_receipt_lost"
     SMS_RECEIPT_FAILED = "sms_receipt_failed"
     SMS_RECEIPT_REPEATED = "sms_receipt_repeated"
+    TAOBAO_DOWN = "taobao_down"
+    TAOBAO_REPEAT = "taobao_repeat"
 
 
 class FaultOrder(BaseModel):
@@ -41,7 +43,7 @@ class FaultOrder(BaseModel):
 
     `count` None holds until cleared. `endpoint` narrows HTTP faults to one call (`create`, `query`,
     `close`, `refund`, `refund_query`, `certificates`, `bill`, `bill_file`, `SendSms`,
-    `QuerySendDetails`); `reference` narrows to one out_trade_no, out_refund_no or phone.
+    `QuerySendDetails`, or a method of TOP); `reference` narrows to one out_trade_no, out_refund_no or phone.
     `account` narrows to one SMS account, `primary` or `backup`; `code` is what SMS_REFUSED answers.
     `after_commit`: an error or reset strikes after the work was done. `times`: copies of a
     duplicate. `seconds`: delay of a notification, before scaling; of a slow SMS answer, real ones.

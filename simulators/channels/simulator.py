@@ -23,6 +23,8 @@ from simulators.channels.credentials import (
 )
 from simulators.channels.faults import FaultBox
 from simulators.channels.scheduler import Scheduler
+from simulators.channels.taobao.api import TaobaoApi
+from simulators.channels.taobao.shop import TaobaoShop
 from simulators.channels.wechat.api import WeChatApi
 from simulators.channels.wechat.bills import Bills
 from simulators.channels.wechat.desk import Desk
@@ -39,7 +41,7 @@ POST_SECONDS = 5.0
 
 
 class ChannelSimulator:
-    """Both channels with their shared clock, scheduler and faults.
+    """The channels with their shared clock, scheduler and faults.
 
     Nothing runs by itself until `scheduler.run_forever` does: tests move `clock` and call
     `run_due`. Close it with `aclose`.
@@ -56,6 +58,7 @@ class ChannelSimulator:
         self._store = Store(config.var / "demo" / "channels.sqlite" if config.var else None)
         self._build_wechat(credentials)
         self._build_sms(credentials)
+        self._build_taobao(credentials)
         self.desk.resume()
 
     @property
@@ -126,6 +129,12 @@ class ChannelSimulator:
             faults=self.faults,
             clock=clock,
             stall_seconds=config.stall_seconds,
+        )
+
+    def _build_taobao(self, credentials: ChannelCredentials) -> None:
+        self.taobao_shop = TaobaoShop(self.clock)
+        self.taobao_api = TaobaoApi(
+            app=credentials.taobao, shop=self.taobao_shop, clock=self.clock, faults=self.faults
         )
 
     def _watch_refund(self, refund: Refund) -> None:

@@ -30,13 +30,11 @@ READ_ONLY: Mapping[str, Any] = {
     "__class__": "x",
     "constructor": {"prototype": {}},
 }
-VERIFIED_BY_SIGNATURE = "/api/v1/channels/wechat/notifications"
+VERIFIED_BY_SIGNATURE = "/api/v1/channels/"
 RECEIPTS = "/api/v1/sms/"
 LINKS = "/api/v1/links/"
 OURS = [
-    one
-    for one in with_body()
-    if one.path != VERIFIED_BY_SIGNATURE and not one.path.startswith((RECEIPTS, LINKS))
+    one for one in with_body() if not one.path.startswith((VERIFIED_BY_SIGNATURE, RECEIPTS, LINKS))
 ]
 """Bodies whose form is ours to say; channels send what their protocol says. Who holds no link is
 refused before his body is read."""

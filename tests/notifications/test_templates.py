@@ -30,6 +30,7 @@ PROMISED = {
     "ticket_answered": ("ticket",),
     "ticket_resolved": ("ticket", "site", "token"),
     "phone_order_link": ("order", "amount", "site", "token", "until"),
+    "marketplace_claim": ("shop", "number", "site", "token", "until"),
     "offline_receipt": ("order", "amount", "receipt"),
 }
 

@@ -22,7 +22,7 @@ def test_settings_are_made_once_and_only_the_address_changes(tmp_path: Path) -> 
     second = ensure_credentials(tmp_path, "http://127.0.0.1:9001")
     assert first["wechat"].pop("base_url") == "http://127.0.0.1:8001"
     assert second["wechat"].pop("base_url") == "http://127.0.0.1:9001"
-    for name in ("aliyun_sms", "aliyun_sms_backup"):
+    for name in ("aliyun_sms", "aliyun_sms_backup", "taobao"):
         assert first[name].pop("base_url") != second[name].pop("base_url")
     assert first == second
     written = json.loads((tmp_path / "demo" / "channels.json").read_text())

@@ -10,6 +10,7 @@ from app.billing.service.approving import (
 from app.billing.service.asking import ask_channel, query_payment
 from app.billing.service.door import record_door_payment
 from app.billing.service.ledger import list_clearing, pay_credit, post, transfer_id
+from app.billing.service.marketplace import mirror_refund, record_marketplace_payment
 from app.billing.service.notices import accept_notification
 from app.billing.service.payments import close_open_payments, open_payment, wake_due_payments
 from app.billing.service.reading import (
@@ -50,6 +51,7 @@ __all__ = [
     "list_refund_limits",
     "list_refunds",
     "list_transfers",
+    "mirror_refund",
     "open_payment",
     "pay_credit",
     "pay_out",
@@ -57,6 +59,7 @@ __all__ = [
     "query_payment",
     "read_evidence",
     "record_door_payment",
+    "record_marketplace_payment",
     "request_refund",
     "resolve_manually",
     "return_surplus",

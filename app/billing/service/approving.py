@@ -71,7 +71,7 @@ async def pay_out(
     """
     refund = await rows.lock_refund(session, customer_id, refund_id)
     payment = await payment_rows.get_payment(session, customer_id, refund.payment_id)
-    if payment.channel == PaymentChannel.WECHAT:
+    if payment.channel in {PaymentChannel.WECHAT, PaymentChannel.MARKETPLACE}:
         raise NotPaidOutByHand
     if refund.requested_by == by:
         raise SecondPersonNeeded

@@ -35,6 +35,8 @@ def account_of(payment: Payment) -> str:
             return f"cash:{payment.merchant_account}"
         case PaymentChannel.POS:
             return f"pos:{payment.merchant_account}"
+        case PaymentChannel.MARKETPLACE:
+            return f"marketplace:{payment.merchant_account}"
 
 
 async def post(

@@ -47,7 +47,7 @@ async def request_refund(
     """Give money of a reference back, newest payment first; once per cause, 0 gives nothing.
 
     WeChat: submitted by a job, unless a member of staff asked (`requested_by`) for more than the
-    limit. Cash and POS wait for finance. Raises RefundExceedsPaid, SecondPersonNeeded; ValueError
+    limit. Cash and POS wait for finance, a marketplace's for the marketplace. Raises RefundExceedsPaid, SecondPersonNeeded; ValueError
     for a negative amount.
     """
     if amount_fen == 0:
@@ -64,7 +64,7 @@ async def request_refund(
     )
     by_id = {payment.payment_id: payment for payment in paid}
     return [
-        await _add_refund(
+        await add_refund(
             session,
             by_id[share.payment_id],
             amount_fen=share.amount_fen,
@@ -119,7 +119,7 @@ async def return_surplus(
         source_id=payment_id,
         now=now,
     )
-    refund = await _add_refund(
+    refund = await add_refund(
         session,
         payment,
         amount_fen=left_fen,
@@ -171,7 +171,7 @@ def left_of(payment: Payment, made: Sequence[Refund]) -> rules.Refundable:
     return rules.Refundable(payment.payment_id, payment.captured_at, payment.captured_fen - taken)
 
 
-async def _add_refund(
+async def add_refund(
     session: AsyncSession,
     payment: Payment,
     *,
@@ -184,6 +184,7 @@ async def _add_refund(
     approved_by: UUID | None,
     now: datetime,
 ) -> Refund:
+    """One refund of a locked payment, owed from now on."""
     refund_id = new_id()
     refund = Refund(
         customer_id=payment.customer_id,
@@ -217,6 +218,8 @@ async def _add_refund(
         await _start_wechat(
             session, payment, refund, refunds_before=refunds_before, waits=waits, now=now
         )
+    elif payment.channel == PaymentChannel.MARKETPLACE:
+        await _await_marketplace(session, refund, now=now)
     elif approved_by is not None:
         move_refund(refund, RefundStatus.APPROVED)
     await session.flush()
@@ -250,6 +253,13 @@ async def _start_wechat(
         move_refund(refund, RefundStatus.APPROVED)
         refund.approved_at = now
         await send_to_channel(session, refund, now=now)
+
+
+async def _await_marketplace(session: AsyncSession, refund: Refund, *, now: datetime) -> None:
+    """Only the marketplace gives it back; `mirror_refund` hears of it."""
+    move_refund(refund, RefundStatus.APPROVED)
+    refund.approved_at = refund.approved_at or now
+    await alert_by_hand(session, refund, reason="on_marketplace")
 
 
 async def send_to_channel(session: AsyncSession, refund: Refund, *, now: datetime) -> None:

@@ -161,6 +161,27 @@ async def add_address(
     return (await add_addresses(session, addresses=[(customer_id, address)], now=now))[0]
 
 
+async def ensure_address(
+    session: AsyncSession, *, customer_id: UUID, address: AddressText, now: datetime
+) -> AddressRef:
+    """The customer's address that says the same of the door, written down when there is none.
+
+    Raises CustomerUnknown, TooManyAddresses, PhoneInvalid.
+    """
+    if await repository.lock_customer(session, customer_id) is None:
+        raise CustomerUnknown
+    wanted = _doorway(address, address.door)
+    for version in await repository.list_current_versions(session, customer_id):
+        door = _open("door", version.address_version_id, version.door_sealed)
+        if _doorway(version, door) == wanted:
+            return AddressRef(version.address_id, version.address_version_id)
+    return await add_address(session, customer_id=customer_id, address=address, now=now)
+
+
+def _doorway(place: AddressText | AddressVersion, door: str) -> tuple[str, ...]:
+    return (place.city_code, place.district, place.street, place.house_no, place.compound, door)
+
+
 async def add_addresses(
     session: AsyncSession, *, addresses: Sequence[tuple[UUID, AddressText]], now: datetime
 ) -> list[AddressRef]:

@@ -31,6 +31,7 @@ from app.orders.errors import (
     PauseOverlaps,
     PreviewInvalid,
     PreviewOutdated,
+    RefundOnMarketplace,
 )
 from app.orders.models import Order, OrderChange
 from app.orders.rules import BeyondHorizon, affected_days, changed_products, end_date
@@ -115,10 +116,18 @@ async def apply_change(
     return change, computed.effect
 
 
+def require_paid_here(order: Order) -> None:
+    """Raise RefundOnMarketplace where a marketplace holds the order's money."""
+    if order.outside_number is not None:
+        raise RefundOnMarketplace(source=order.source, outside_number=order.outside_number)
+
+
 async def compute(
     session: AsyncSession, order: Order, wanted: WantedChange, *, now: datetime
 ) -> Computed:
     """The change worked out on the order as it stands; raises what its kind raises."""
+    if wanted.kind == "cancel":
+        require_paid_here(order)
     if order.status in {OrderStatus.PENDING_PAYMENT, OrderStatus.UNDER_REVIEW}:
         if wanted.kind == "cancel":
             return await _cancel_before_delivery(session, order, wanted, now=now)
@@ -132,7 +141,7 @@ async def compute(
         outcome = KINDS[wanted.kind].compute(situation, wanted)
     except BeyondHorizon as error:
         raise PatternInvalid from error
-    lines = [_effect_on(line, outcome.effective_date) for line in outcome.lines]
+    lines = [effect_on(line, outcome.effective_date) for line in outcome.lines]
     if outcome.new_line is not None:
         added = outcome.new_line.terms
         days = affected_days((), added, from_date=outcome.effective_date)
@@ -162,7 +171,8 @@ def _waits(outcome: LineOutcome) -> bool:
     return outcome.turn is not None and outcome.state.line.unscheduled_bottles > 0
 
 
-def _effect_on(outcome: LineOutcome, effective: date) -> LineEffect:
+def effect_on(outcome: LineOutcome, effective: date) -> LineEffect:
+    """What is shown of what becomes of a line."""
     before, after = outcome.state.terms, outcome.result.terms
     return LineEffect(
         order_line_id=outcome.state.line.order_line_id,

@@ -87,7 +87,7 @@ async def let_happen(
     now: datetime,
 ) -> None:
     """Terms, bottles and money of a change whose record is written."""
-    await _write_lines(session, change, outcome.lines, now=now)
+    await write_lines(session, change, outcome.lines, now=now)
     if outcome.new_line is not None:
         await _add_line(session, change, outcome.new_line, now=now)
     if effect.wanted.kind == "cancel":
@@ -110,9 +110,10 @@ async def let_happen(
     await tell_change(session, order, change, now=now)
 
 
-async def _write_lines(
+async def write_lines(
     session: AsyncSession, change: OrderChange, lines: Sequence[LineOutcome], *, now: datetime
 ) -> None:
+    """Terms, bottles and footprint of a change whose record is written."""
     rebuilt = []
     footprint = {}
     for outcome in lines:

@@ -122,8 +122,9 @@ class Order(CustomerOwned):
     agreed_through: Mapped[AgreementChannel | None] = mapped_column(EnumText(AgreementChannel))
     """None on rows older than the field, and until a caller accepts by his link."""
     deliverer_id: Mapped[UUID | None]
-    """Who took it at the door."""
+    """Who won it: took it at the door, or is named on a marketplace's order."""
     outside_number: Mapped[str | None]
+    """The marketplace's own number, where it was paid there."""
     renews_order_id: Mapped[UUID | None]
     """The order it goes on from (续订)."""
     placed_at: Mapped[datetime]

@@ -1,11 +1,13 @@
 """The use cases of orders, cut by noun; other packages import from here."""
 
+from app.orders.changes.cutting import Cut, CutOutcome, cut_order
 from app.orders.changes.frame import apply_change, preview_change
 from app.orders.changes.paying import start_change_payment
 from app.orders.changes.undoing import undo_change
 from app.orders.service.correcting import correct_given_up
 from app.orders.service.doorstep import DoorOrder, PlacedDoorOrder, place_door_order
 from app.orders.service.ending import complete_ended_orders, expire_unpaid
+from app.orders.service.outside import PaidOutside, place_paid_order
 from app.orders.service.paying import receive_payment, start_payment
 from app.orders.service.placing import Placed, QuoteResult, place_order, publish_agreement, quote
 from app.orders.service.policies import add_cancel_policy
@@ -24,8 +26,11 @@ from app.orders.service.reviewing import decide_review, list_waiting, review_by_
 from app.orders.service.rolling import RestoreItem, restore_failed, roll_withdrawn_day
 
 __all__ = [
+    "Cut",
+    "CutOutcome",
     "DoorOrder",
     "OrderView",
+    "PaidOutside",
     "Placed",
     "PlacedDoorOrder",
     "QuoteResult",
@@ -36,6 +41,7 @@ __all__ = [
     "complete_ended_orders",
     "confirm_change",
     "correct_given_up",
+    "cut_order",
     "decide_review",
     "expire_unpaid",
     "find_agreement",
@@ -47,6 +53,7 @@ __all__ = [
     "list_waiting",
     "place_door_order",
     "place_order",
+    "place_paid_order",
     "preview_change",
     "preview_renewal",
     "publish_agreement",

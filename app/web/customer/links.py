@@ -1,4 +1,5 @@
-"""What the link of an SMS opens: a result to confirm, a rating, a phone order to accept and pay.
+"""What the link of an SMS opens: a result to confirm, a rating, a phone order to accept and pay,
+a marketplace order whose address is asked for.
 
 No login: who holds the link is asked. Opening it changes nothing, since scanners of messages open
 links too; every change is a form of ours, sent from our own origin.
@@ -23,16 +24,20 @@ from app.identity.access import OPEN, ClockDep
 from app.identity.browser import check_origin
 from app.links import service as links
 from app.links.states import LinkPurpose
+from app.marketplaces.claim_schemas import ClaimAsked
+from app.marketplaces.service import claim_by_link, view_claim
 from app.orders.phone_schemas import OrderAsked
 from app.orders.service import telephone
 from app.web.common.flash import see_other
 from app.web.common.templating import render
+from app.web.customer.forms import ClaimForm
 
 router = APIRouter(prefix="/l", include_in_schema=False, dependencies=[OPEN])
 TEMPLATES = {
     LinkPurpose.TICKET_RESULT: "customer/link_result.html",
     LinkPurpose.PHONE_ORDER: "customer/link_order.html",
     LinkPurpose.TICKET_RATING: "customer/link_rating.html",
+    LinkPurpose.MARKETPLACE_CLAIM: "customer/link_claim.html",
 }
 Token = str
 """Any text: one that cannot be ours is an unknown link like all others."""
@@ -72,6 +77,8 @@ async def _shown(database: Database, token: str, *, now: datetime) -> tuple[str,
                 ticket_id=link.subject_id,
                 round_no=link.round,
             )
+        elif link.purpose is LinkPurpose.MARKETPLACE_CLAIM:
+            about = ClaimAsked.of(await view_claim(session, external_id=link.subject_id, now=now))
         else:
             about = OrderAsked.of(
                 await telephone.view_by_link(
@@ -178,6 +185,25 @@ async def accept(
             session, token=token, agreement_version=agreement_version, now=clock.now()
         ),
         flash="已同意订奶协议，请付款",
+    )
+
+
+@router.post("/{token}/claim")
+async def claim(
+    request: Request, clock: ClockDep, token: Token, said: Annotated[ClaimForm, Form()]
+) -> Response:
+    """Where the milk of a marketplace order is to be brought; the agreement is accepted."""
+    return await _act(
+        request,
+        token,
+        lambda session: claim_by_link(
+            session,
+            token=token,
+            address=said.address(),
+            agreement_version=said.agreement_version,
+            now=clock.now(),
+        ),
+        flash="已提交，我们会尽快审核并短信通知您",
     )
 
 

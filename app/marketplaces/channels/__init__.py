@@ -1,0 +1,1 @@
+"""How marketplaces are spoken to: Taobao's open platform, pushes of an ERP, exported files."""

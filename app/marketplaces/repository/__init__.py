@@ -1,0 +1,1 @@
+"""All SQL of marketplaces, cut by noun."""
