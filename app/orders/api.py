@@ -14,7 +14,7 @@ from app.core.pagination import Page, PageDep, cursor_of
 from app.customers.service import get_address
 from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, DelivererCaller, Principal
 from app.identity.models import Role
-from app.orders import changes_api, phone_api, presenting, repository, service
+from app.orders import changes_api, phone_api, policies_api, presenting, repository, service
 from app.orders.callers import OrderReader, own_order
 from app.orders.schemas import (
     AgreementIn,
@@ -38,6 +38,7 @@ from app.orders.states import OrderSource
 router = APIRouter(tags=["orders"])
 router.include_router(phone_api.router)
 router.include_router(changes_api.router)
+router.include_router(policies_api.router)
 
 Publisher = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.ADMIN))]
 Reviewer = Annotated[Principal, Depends(Allow(Role.REVIEWER, Role.MANAGER))]

@@ -1,14 +1,16 @@
 """JSON shapes of changes to an order. Amounts are integer fen, dates service dates."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from app.core.ids import public_single
 from app.core.money import Fen
-from app.core.schemas import Answer, OptionalText, Request, ShortText
+from app.core.schemas import Answer, LongText, OptionalText, Request, ShortText
+from app.orders.models import CancelPolicy
 from app.orders.schemas import Bottles, EveryDays, PatternIn, Weekdays
-from app.orders.states import ChangeStatus
+from app.orders.states import CardArithmetic, ChangeStatus, Settlement
 
 LineId = ShortText
 Settle = Literal["period", "money"]
@@ -126,6 +128,18 @@ class AddProductIn(Request):
         return self
 
 
+class RenewIn(Request):
+    """A new order that goes on where this one ends, paid by itself.
+
+    A household accepts the order agreement by naming its version; for an agent's call the caller
+    accepts it by the link of the SMS.
+    """
+
+    kind: Literal["renew"]
+    agreement_version: ShortText | None = None
+    source: Literal["web", "app", "mini_program"] = "web"
+
+
 class CancelIn(Request):
     """End the order; what was delivered is kept, the rest is refunded."""
 
@@ -143,6 +157,7 @@ ChangeIn = Annotated[
     | ChangePatternIn
     | SwapIn
     | AddProductIn
+    | RenewIn
     | CancelIn,
     Field(discriminator="kind"),
 ]
@@ -177,6 +192,68 @@ class LineEffectOut(Answer):
     credit_fen: Fen
 
 
+class SettledLineOut(Answer):
+    """How a cancelled line is settled: what it is worth, what is kept, what goes back."""
+
+    line_id: str
+    settlement: Settlement
+    label: str
+    worth_fen: Fen
+    bottles_kept: int
+    kept_fen: Fen
+    refund_fen: Fen
+    unit_price_fen: Fen | None
+
+
+class SettlementOut(Answer):
+    """The arithmetic of a cancelling, and the law it follows."""
+
+    articles: str
+    lines: list[SettledLineOut]
+
+
+class PolicyIn(Request):
+    """What cancelling gives back for orders bought from a day on."""
+
+    from_date: Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
+    articles: LongText
+    full_refund_days: Annotated[int, Field(ge=0, le=90, strict=True)]
+    card_days: Annotated[int, Field(ge=1, le=730, strict=True)] = 90
+    card_arithmetic: CardArithmetic
+
+
+class PolicyOut(Answer):
+    """A policy with its days, both included; null is without end."""
+
+    id: str
+    from_date: date | None
+    until_date: date | None
+    articles: str
+    full_refund_days: int
+    card_days: int
+    card_arithmetic: CardArithmetic
+
+    @classmethod
+    def of(cls, policy: CancelPolicy) -> Self:
+        """From the row."""
+        upper = policy.valid.upper
+        return cls(
+            id=public_single("cpl", policy.id),
+            from_date=policy.valid.lower,
+            until_date=None if upper is None else upper - timedelta(days=1),
+            articles=policy.articles,
+            full_refund_days=policy.full_refund_days,
+            card_days=policy.card_days,
+            card_arithmetic=policy.card_arithmetic,
+        )
+
+
+class PoliciesOut(Answer):
+    """Every policy ever in force, by date."""
+
+    items: list[PolicyOut]
+
+
 class PreviewOut(Answer):
     """What would happen; `token` makes exactly this happen."""
 
@@ -187,6 +264,9 @@ class PreviewOut(Answer):
     credit_fen: Fen
     pay_fen: Fen
     resumes_date: date | None
+    rule: str | None
+    """How what is not brought is settled; of a cancelling, the policy."""
+    settlement: SettlementOut | None
     lines: list[LineEffectOut]
     token: str
 
@@ -212,6 +292,9 @@ class ChangeOut(Answer):
     pay_before_at: datetime | None
     rule: str | None
     resumes_date: date | None
+    settlement: SettlementOut | None
+    renewal_order_id: str | None
+    """The order a renewal made: it is paid as any other."""
     undoable: bool
     """Whether its kind can be undone; whether it still can, undoing says."""
     lines: list[LineEffectOut]

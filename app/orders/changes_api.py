@@ -1,5 +1,6 @@
 """JSON endpoints of changes: preview, do, pay, undo, list."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -11,6 +12,7 @@ from app.core.idempotency import IdempotentDep
 from app.core.ids import named_id, read_pair
 from app.core.runtime import keys
 from app.identity.access import ClockDep, CustomerCaller
+from app.identity.models import Role
 from app.orders import changes_presenting as presenting
 from app.orders import repository, service
 from app.orders.callers import OrderChanger, OrderReader, own_order
@@ -33,13 +35,14 @@ async def preview_change(
 ) -> PreviewOut:
     """What a change would do; nothing happens yet."""
     customer_id, row_id = own_order(caller, order_id)
-    effect, token = await service.preview_change(
-        session,
-        keys(),
-        customer_id=customer_id,
-        order_id=row_id,
-        wanted=presenting.wanted_change(customer_id, body),
-        now=clock.now(),
+    wanted = presenting.wanted_change(customer_id, body)
+    preview = service.preview_change
+    if wanted.kind == "renew":
+        preview = service.preview_renewal
+        if not caller.has(Role.CUSTOMER):
+            wanted = replace(wanted, source="phone", agreement_version=None)
+    effect, token = await preview(
+        session, keys(), customer_id=customer_id, order_id=row_id, wanted=wanted, now=clock.now()
     )
     return presenting.preview_out(customer_id, effect, token)
 
@@ -55,7 +58,7 @@ async def apply_change(
 ) -> Response:
     """Do exactly what the preview showed, or refuse."""
     customer_id, row_id = own_order(caller, order_id)
-    change, _ = await service.apply_change(
+    change = await service.confirm_change(
         session,
         keys(),
         customer_id=customer_id,

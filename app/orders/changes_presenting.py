@@ -22,7 +22,10 @@ from app.orders.change_schemas import (
     OneDayQuantityIn,
     PauseIn,
     PreviewOut,
+    RenewIn,
     ResumeIn,
+    SettledLineOut,
+    SettlementOut,
     SkipIn,
     SwapIn,
 )
@@ -30,13 +33,15 @@ from app.orders.changes.kinds import KINDS
 from app.orders.changes.previews import Effect
 from app.orders.changes.wanted import WantedChange
 from app.orders.models import OrderChange
-from app.orders.states import CHANGE_LABELS
+from app.orders.states import CHANGE_LABELS, SETTLEMENT_LABELS, Settlement
 
 
 def wanted_change(customer_id: UUID, body: ChangeIn) -> WantedChange:
     """The domain's value of a change; raises NotFound for a line of somebody else."""
     line_id = (
-        None if isinstance(body, CancelIn | AddProductIn) else _line_id(customer_id, body.line_id)
+        None
+        if isinstance(body, CancelIn | AddProductIn | RenewIn)
+        else _line_id(customer_id, body.line_id)
     )
     return WantedChange(kind=body.kind, line_id=line_id, **_said(body))
 
@@ -73,8 +78,8 @@ def _said(body: ChangeIn) -> dict[str, Any]:
             }
         case ResumeIn():
             return {"first_date": body.from_date}
-        case CancelIn():
-            return {"reason": body.reason}
+        case RenewIn() | CancelIn():
+            return body.model_dump(exclude={"kind"})
 
 
 def _pattern(body: ChangePatternIn) -> dict[str, Any]:
@@ -103,6 +108,8 @@ def preview_out(customer_id: UUID, effect: Effect, token: str) -> PreviewOut:
         credit_fen=effect.credit_fen,
         pay_fen=effect.pay_fen,
         resumes_date=effect.resumes_date,
+        rule=effect.rule,
+        settlement=_settlement(customer_id, effect.settlement),
         lines=_lines(customer_id, effect.as_json()),
         token=token,
     )
@@ -114,16 +121,20 @@ def change_out(change: OrderChange) -> ChangeOut:
     return ChangeOut(
         id=public_pair("chg", change.customer_id, change.change_id),
         kind=change.kind,
-        label=OPERATORS.get(change.kind, change.kind) if kind is None else kind.label,
+        label=OTHERS.get(change.kind, change.kind) if kind is None else kind.label,
         status=change.status,
         status_label=CHANGE_LABELS[change.status],
         effective_date=change.effective_date,
         refund_fen=change.preview.get("refund_fen", 0),
         credit_fen=change.credit_fen,
-        pay_fen=change.pay_fen,
+        pay_fen=change.pay_fen or change.preview.get("pay_fen", 0),
         pay_before_at=change.pay_before_at,
         rule=change.rule,
         resumes_date=change.resumes_date,
+        settlement=_settlement(change.customer_id, change.preview.get("settlement")),
+        renewal_order_id=None
+        if change.made_order_id is None
+        else public_pair("ord", change.customer_id, change.made_order_id),
         undoable=kind is not None and kind.undoable and change.footprint is not None,
         lines=_lines(change.customer_id, change.preview),
         actor=change.actor,
@@ -131,8 +142,22 @@ def change_out(change: OrderChange) -> ChangeOut:
     )
 
 
-OPERATORS = {"day_withdrawn": "停送顺延", "marketplace_refund": "平台退款减瓶"}
-"""Changes the operator makes."""
+OTHERS = {"day_withdrawn": "停送顺延", "marketplace_refund": "平台退款减瓶", "renew": "续订"}
+"""What the operator or a marketplace does to an order, and what leaves it as it is."""
+
+
+def _settlement(customer_id: UUID, said: Mapping[str, Any] | None) -> SettlementOut | None:
+    if said is None:
+        return None
+    lines = [
+        SettledLineOut(
+            **{name: value for name, value in line.items() if name != "order_line_id"},
+            line_id=public_pair("lin", customer_id, UUID(line["order_line_id"])),
+            label=SETTLEMENT_LABELS[Settlement(line["settlement"])],
+        )
+        for line in said["lines"]
+    ]
+    return SettlementOut(articles=said["articles"], lines=lines)
 
 
 def _lines(customer_id: UUID, preview: Mapping[str, Any]) -> list[LineEffectOut]:

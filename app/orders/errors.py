@@ -73,11 +73,25 @@ class OrderNotChangeable(Conflict):
     title = "该订单当前不能修改"
 
 
+class OrderFinished(OrderNotChangeable):
+    """The order is over: completed, cancelled, rejected or expired. Facts: status."""
+
+    code = "order_finished"
+    title = "该订单已结束，不能修改"
+
+
 class ChangeTooEarly(Conflict):
     """The change wants a day that can no longer be changed; facts: first_possible_date."""
 
     code = "change_too_early"
     title = "该日期已过修改截止时间"
+
+
+class DayFrozen(ChangeTooEarly):
+    """The wished day is frozen or its cut-off has passed; facts: first_possible_date."""
+
+    code = "day_frozen"
+    title = "该日期已截单，配送计划已确定"
 
 
 class NothingToChange(Conflict):
@@ -162,6 +176,34 @@ class WindowChangedMeanwhile(Conflict):
 
     code = "window_changed"
     title = "付款时限刚被他人修改，请刷新后再试"
+
+
+class PolicyTooEarly(InvalidInput):
+    """A policy begins tomorrow at the earliest: what was bought keeps its own."""
+
+    code = "policy_too_early"
+    title = "生效日期最早为明天"
+
+
+class PolicyChangedMeanwhile(Conflict):
+    """Another change of the policies came first."""
+
+    code = "policy_changed"
+    title = "退订规则刚被他人修改，请刷新后再试"
+
+
+class RenewalExists(Conflict):
+    """The order has been renewed already: the renewal itself may be renewed."""
+
+    code = "renewal_exists"
+    title = "该订单已续订，请勿重复续订"
+
+
+class EndUnknown(Conflict):
+    """The order is paused without an end: nobody knows where a renewal would begin."""
+
+    code = "end_unknown"
+    title = "该订单处于不限期停奶中，请先恢复出奶再续订"
 
 
 class ChangeUnknown(NotFound):

@@ -69,6 +69,28 @@ CHANGE_MOVES: StateTable[ChangeStatus] = StateTable(
 )
 
 
+class CardArithmetic(StrEnum):
+    """How the delivered part of a card (季卡, 年卡) is priced when it ends early."""
+
+    PRICE_PAID = "price_paid"
+    LIST_PRICE = "list_price"
+
+
+class Settlement(StrEnum):
+    """By which arithmetic a cancelled line was settled."""
+
+    FULL_REFUND = "full_refund"
+    PRICE_PAID = "price_paid"
+    LIST_PRICE = "list_price"
+
+
+SETTLEMENT_LABELS = {
+    Settlement.FULL_REFUND: "付款七日内全额退款",
+    Settlement.PRICE_PAID: "已送部分按成交价结算，其余退还",
+    Settlement.LIST_PRICE: "已送部分按零售价结算，不超过实付金额，其余退还",
+}
+
+
 class OrderSource(StrEnum):
     """Where an order came from; `internet` ones count for the internet rate (S1 5.2.1)."""
 

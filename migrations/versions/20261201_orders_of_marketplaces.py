@@ -1,7 +1,7 @@
 """Orders of marketplaces: shops, SKUs, outside orders and refunds; payments made outside
 
-Revision: 0010
-Revises: 0009
+Revision: 0011
+Revises: 0010
 """
 
 import re
@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -311,6 +311,11 @@ async def test_cancelling_gives_nothing_back_for_what_was_brought_after_all(
     """Given back, then brought after all: the day too many is worth nothing when the order ends."""
     line, household = morning.milk, morning.world.household
     before = await as_many_as_planned(morning, line)
+    async with morning.database.transaction() as session:
+        long_ago = AT_THE_DOOR - 30 * ONE_DAY
+        await session.execute(
+            update(Order).where(Order.order_id == line.order_id).values(paid_at=long_ago)
+        )
     await morning.send(failed(morning, line, "milk_damaged"))
     await morning.send(delivered(morning, line, minutes=1))
     receipt = await orders.change(client, line.public_order_id, household, kind="cancel")

@@ -43,11 +43,11 @@ class Wish:
 def change(dairy: Dairy, order: Order, wish: Wish) -> str | None:
     """Do what a household asks for; the refusal's code, with everything as it was."""
     if order.status != "delivering" or order.begun is None:
-        return "order_not_changeable"
+        return "order_finished" if order.over else "order_not_changeable"
     if wish.kind == "change_quantity" and not 1 <= wish.quantity <= 99:
         return "quantity_out_of_range"
     if wish.first < dairy.first_open():
-        return "change_too_early"
+        return "day_frozen" if is_over(wish.first, dairy.now) else "change_too_early"
     before = order.standing()
     done = Done("", wish.kind, wish.first, before, before)
     refused = DO[wish.kind](dairy, order, wish, done)

@@ -84,7 +84,7 @@ class Dairy:
             self.book("prepaid", "suspense", order.price)
             self.give_back(order, order.price, "surplus", source="suspense")
             return
-        order.status = "under_review"
+        order.status, order.paid_on = "under_review", self.today
         if order.home.verdict == "covered":
             self.confirm(order)
         elif order.home.verdict == "uncovered":
@@ -114,6 +114,7 @@ class Dairy:
         """An order at the door is paid and confirmed at once."""
         self.book(order.door or "", "prepaid", order.price)
         self.orders.append(order)
+        order.paid_on = self.today
         self.confirm(order)
 
     def give_back(self, order: Order, fen: int, cause: str, *, source: str = "prepaid") -> None:
@@ -150,7 +151,7 @@ class Dairy:
                 self.give_back(order, order.price, "order_cancelled")
             return None
         if order.status != "delivering" or order.begun is None:
-            return "order_not_changeable"
+            return "order_finished" if order.over else "order_not_changeable"
         self._cancel(order)
         return None
 
@@ -221,8 +222,22 @@ class Dairy:
         order.waiting = 0
         order.status = "cancelled"
         rest = self.give_up(order, order.given_up)
+        if order.given_up and self.in_time(order):
+            kept = sum(order.worth)
+            order.worth = [0] * len(order.worth)
+            order.gone = (order.gone[0], order.gone[1] + kept)
+            rest += kept
         self.hear_of(order)
         self.give_back(order, rest, "order_cancelled")
+
+    def in_time(self, order: Order) -> bool:
+        """Whether everything goes back: a week from paying, for a household new to the product."""
+        earlier = self.orders[: self.orders.index(order)]
+        known = any(
+            one.begun is not None and one.home.customer_id == order.home.customer_id
+            for one in earlier
+        )
+        return not known and order.paid_on is not None and self.today <= order.paid_on + DAY * 7
 
     def withdraw(self, day: date) -> None:
         """The operator takes an open day out: lines roll on, make-ups go with the next day."""

@@ -151,7 +151,7 @@ class Hands:
         assert done.status_code == 201, done.text
         if twice:
             again = code_of(await self.post(path, token, who))
-            assert again in {"preview_outdated", "order_not_changeable"}, again
+            assert again in {"preview_outdated", "order_finished"}, again
         return None, done.json()["id"]
 
     async def undo(self, order: Order, done: Done) -> str | None:

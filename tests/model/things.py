@@ -104,6 +104,12 @@ class Order(Named):
     corrected: tuple[int, int] = (0, 0)
     """Bottles and fen of those that were brought all the same."""
     changes: list[Done] = field(default_factory=list)
+    paid_on: date | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can follow."""
+        return self.status in {"completed", "cancelled", "rejected", "expired"}
 
     def course(self, day: date) -> int:
         """Bottles on a day when nothing stands against it."""

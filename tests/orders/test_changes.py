@@ -169,7 +169,7 @@ async def test_cancelling_before_review_refunds_everything(
 @pytest.mark.parametrize(
     ("wanted", "status", "code"),
     [
-        ({"kind": "skip", "date": TODAY.isoformat()}, 409, "change_too_early"),
+        ({"kind": "skip", "date": TODAY.isoformat()}, 409, "day_frozen"),
         ({"kind": "skip", "date": "2026-12-01"}, 409, "nothing_to_change"),
         (
             {"kind": "pause", "from_date": "2026-03-20", "until_date": "2026-03-18"},

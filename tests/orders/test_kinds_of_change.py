@@ -284,7 +284,7 @@ async def test_milk_that_comes_again_by_itself_is_told_the_day_before(
 @pytest.mark.parametrize(
     ("wanted", "status", "code"),
     [
-        ({"kind": "one_day_quantity", "date": iso(0), "quantity": 2}, 409, "change_too_early"),
+        ({"kind": "one_day_quantity", "date": iso(0), "quantity": 2}, 409, "day_frozen"),
         ({"kind": "one_day_quantity", "date": iso(4), "quantity": 2}, 409, "day_closed"),
         ({"kind": "one_day_quantity", "date": iso(2), "quantity": 0}, 400, "quantity_out_of_range"),
         ({"kind": "one_day_quantity", "date": iso(2), "quantity": 6}, 400, "quantity_out_of_range"),
@@ -306,7 +306,7 @@ async def test_milk_that_comes_again_by_itself_is_told_the_day_before(
         ),
         ({"kind": "pause", "from_date": iso(3)}, 409, "pause_overlaps"),
         ({"kind": "pause", "from_date": iso(2), "settle": "money"}, 409, "pause_overlaps"),
-        ({"kind": "resume", "from_date": iso(0)}, 409, "change_too_early"),
+        ({"kind": "resume", "from_date": iso(0)}, 409, "day_frozen"),
     ],
 )
 async def test_refusals_change_nothing(

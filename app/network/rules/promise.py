@@ -52,8 +52,10 @@ class StationDays:
         is_festival: IsFestival = is_festival,
     ) -> None:
         self._days = sorted(days, key=lambda day: day.service_date)
-        self._now = now
         self._is_festival = is_festival
+        ahead = [day.service_date for day in self._days if day.cutoff_at > now]
+        self.first_ahead = ahead[0] if ahead else None
+        """The first date whose cut-off has not passed, open or not."""
         self._open = [day.service_date for day in self._days if day.takes_changes(now)]
         self.closed = frozenset(day.service_date for day in self._days) - frozenset(self._open)
         """Dates that take no changes: frozen, withdrawn or past their cut-off."""
@@ -64,10 +66,9 @@ class StationDays:
         It lies `lead_days` behind the first day whose cut-off is ahead, not before `wished`, and
         on an open day. Lead days are days on which the dairy produces: festivals do not count.
         """
-        ahead = [day.service_date for day in self._days if day.cutoff_at > self._now]
-        if not ahead:
+        if self.first_ahead is None:
             return None
-        earliest = self._after_lead(ahead[0], lead_days)
+        earliest = self._after_lead(self.first_ahead, lead_days)
         if wished is not None:
             earliest = max(earliest, wished)
         return next((day for day in self._open if day >= earliest), None)

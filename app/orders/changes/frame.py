@@ -25,6 +25,7 @@ from app.orders.changes.writing import require_refund_here, write_change
 from app.orders.errors import (
     ChangeTooEarly,
     NothingToChange,
+    OrderFinished,
     OrderNotChangeable,
     PatternInvalid,
     PauseOverlaps,
@@ -33,7 +34,7 @@ from app.orders.errors import (
 )
 from app.orders.models import Order, OrderChange
 from app.orders.rules import BeyondHorizon, affected_days, changed_products, end_date
-from app.orders.states import OrderStatus
+from app.orders.states import ORDER_MOVES, OrderStatus
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,8 @@ async def _compute(
         if wanted.kind == "cancel":
             return await _cancel_before_delivery(session, order, wanted, now=now)
         raise OrderNotChangeable(status=order.status.value)
+    if ORDER_MOVES.is_final(order.status):
+        raise OrderFinished(status=order.status.value)
     if order.status is not OrderStatus.DELIVERING:
         raise OrderNotChangeable(status=order.status.value)
     situation = await read_situation(session, order, wanted, now=now)
@@ -160,6 +163,7 @@ async def _compute(
         pay_fen=outcome.pay_fen,
         rule=outcome.rule,
         resumes_date=outcome.resumes_date,
+        settlement=outcome.settlement,
     )
     return Computed(effect, outcome, situation.station_id)
 

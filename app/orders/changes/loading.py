@@ -8,16 +8,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.catalog.service import get_lead_days, get_offers
 from app.core.clock import local_date
 from app.core.events import publish
+from app.core.ids import public_single
 from app.customers.service import get_address
 from app.network.service import Serving, find_serving, read_station_days
 from app.orders import repository
 from app.orders.changes.kinds import KINDS
+from app.orders.changes.settling import CancelRule
 from app.orders.changes.situation import LineState, Situation
 from app.orders.changes.spells import spells_of
 from app.orders.changes.wanted import WantedChange
 from app.orders.errors import LineNotNamed, LineUnknown, OrderNotChangeable
 from app.orders.events import SpentBottlesAsked
 from app.orders.models import Order, OrderLine
+from app.orders.repository import policies
+from app.orders.states import ConfirmationKind
 
 LOOK_AHEAD = timedelta(days=366)
 
@@ -47,6 +51,25 @@ async def read_situation(
         lead_days=await get_lead_days(session, product_ids=products),
         offers=offers,
         now=now,
+        cancel_rule=await _cancel_rule(session, order, now=now)
+        if wanted.kind == "cancel"
+        else None,
+    )
+
+
+async def _cancel_rule(session: AsyncSession, order: Order, *, now: datetime) -> CancelRule:
+    """The policy in force when an order was bought; rows that have begun never change."""
+    policy = await policies.policy_on(session, local_date(order.placed_at))
+    imported = order.confirmation is ConfirmationKind.IMPORTED
+    return CancelRule(
+        policy_id=public_single("cpl", policy.id),
+        articles=policy.articles,
+        full_refund_days=policy.full_refund_days,
+        card_days=policy.card_days,
+        card_arithmetic=policy.card_arithmetic,
+        paid_date=None if imported else local_date(order.paid_at or order.placed_at),
+        had_before=await policies.list_had_before(session, order),
+        today=local_date(now),
     )
 
 

@@ -50,10 +50,12 @@ class Effect:
     """What the change costs: it waits for this payment."""
     rule: str | None = None
     resumes_date: date | None = None
+    settlement: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Canonical form: what is shown, digested and kept as the receipt."""
-        return {
+        shown = {} if self.settlement is None else {"settlement": self.settlement}
+        return shown | {
             "kind": self.wanted.kind,
             "effective_date": self.effective_date.isoformat(),
             "refund_fen": self.refund_fen,

@@ -4,14 +4,16 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from app.catalog.service import Offer
 from app.network.errors import NoOpenDay
 from app.network.service import StationDays
 from app.orders.changes.purses import Move, Purse
+from app.orders.changes.settling import CancelRule
 from app.orders.changes.spells import Spell, unwanted_days
-from app.orders.errors import ChangeTooEarly
+from app.orders.errors import ChangeTooEarly, DayFrozen
 from app.orders.models import Order, OrderLine
 from app.orders.repository import Turn, unscheduled_of
 from app.orders.rules import Course, Pattern, Rebuilt, Term, rebuild, stock_from
@@ -63,6 +65,8 @@ class Situation:
     lead_days: Mapping[UUID, int]
     offers: Mapping[UUID, Offer]
     now: datetime
+    cancel_rule: CancelRule | None = None
+    """Read for a cancelling only."""
 
     def first_possible(self, *, products: Collection[UUID] = ()) -> date:
         """From when a change can take effect that brings more of these; raises NoOpenDay."""
@@ -76,7 +80,10 @@ class Situation:
         """The wished day, or the first possible one; raises ChangeTooEarly, NoOpenDay."""
         possible = self.first_possible(products=products)
         if wished is not None and wished < possible:
-            raise ChangeTooEarly(first_possible_date=possible.isoformat())
+            frozen = self.days.first_ahead is None or wished < self.days.first_ahead
+            raise (DayFrozen if frozen else ChangeTooEarly)(
+                first_possible_date=possible.isoformat()
+            )
         return wished or possible
 
 
@@ -120,6 +127,8 @@ class Outcome:
     rule: str | None = None
     resumes_date: date | None = None
     new_line: NewLine | None = None
+    settlement: dict[str, Any] | None = None
+    """How a cancelling was worked out."""
 
     @property
     def credit_fen(self) -> int:

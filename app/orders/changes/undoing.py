@@ -14,6 +14,7 @@ from app.network.errors import DayClosed, NoOpenDay
 from app.network.service import hold_open_day
 from app.notifications.service import send_sms
 from app.orders import repository
+from app.orders.changes.following import follow_renewed
 from app.orders.changes.footprints import stock_from_json, term_from_json, terms_from
 from app.orders.changes.frame import day_to_hold
 from app.orders.changes.kinds import KINDS
@@ -124,6 +125,7 @@ async def _put_back(
     await repository.join_terms(
         session, [(one[0], one[1]) for one in rebuilt], at=change.effective_date
     )
+    await follow_renewed(session, [(one[0], one[1]) for one in rebuilt], now=now)
 
 
 def _terms_before(

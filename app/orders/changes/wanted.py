@@ -29,6 +29,8 @@ class WantedChange:
     settle: str = PERIOD
     bottles: int | None = None
     cycle_days: int | None = None
+    agreement_version: str | None = None
+    source: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """What is said and not left to the default, part of the token."""

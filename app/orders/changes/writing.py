@@ -14,6 +14,7 @@ from app.core.ids import new_id
 from app.customers.service import contact_phone
 from app.notifications.service import send_sms
 from app.orders import repository
+from app.orders.changes.following import follow_renewed
 from app.orders.changes.footprints import line_footprint
 from app.orders.changes.kinds import KINDS
 from app.orders.changes.previews import Effect
@@ -137,6 +138,7 @@ async def write_lines(
     change.footprint = {"lines": footprint}
     await session.flush()
     await repository.replace_terms(session, from_date=change.effective_date, rebuilt=rebuilt)
+    await follow_renewed(session, [(one[0], one[1]) for one in rebuilt], now=now)
 
 
 async def _add_line(

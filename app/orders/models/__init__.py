@@ -1,6 +1,12 @@
 """Tables of orders. Amounts are integer fen; dates are service dates."""
 
-from app.orders.models.changes import ChangeHistory, LinePhase, OrderChange, RenewalNotice
+from app.orders.models.changes import (
+    CancelPolicy,
+    ChangeHistory,
+    LinePhase,
+    OrderChange,
+    RenewalNotice,
+)
 from app.orders.models.orders import (
     EntitlementEntry,
     Order,
@@ -14,6 +20,7 @@ from app.orders.models.orders import (
 )
 
 __all__ = [
+    "CancelPolicy",
     "ChangeHistory",
     "EntitlementEntry",
     "LinePhase",

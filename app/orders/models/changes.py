@@ -13,13 +13,14 @@ from sqlalchemy import (
     SmallInteger,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.base import CustomerOwned, EnumText
+from app.core.base import CustomerOwned, EnumText, Shared
 from app.core.states import values_of
 from app.orders.models.orders import PATTERN_CHECK
 from app.orders.states import (
+    CardArithmetic,
     ChangeStatus,
 )
 
@@ -68,6 +69,9 @@ class OrderChange(CustomerOwned):
         ForeignKeyConstraint(
             ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
         ),
+        ForeignKeyConstraint(
+            ["customer_id", "made_order_id"], ["orders.customer_id", "orders.order_id"]
+        ),
         CheckConstraint(f"status IN ({values_of(ChangeStatus)})", name="status"),
         CheckConstraint("pay_fen >= 0 AND credit_fen >= 0", name="amounts"),
         CheckConstraint(
@@ -108,6 +112,8 @@ class OrderChange(CustomerOwned):
     """On which day milk comes again by itself after a pause."""
     footprint: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """What it replaced and wrote, line by line: what an undo needs."""
+    made_order_id: Mapped[UUID | None]
+    """The order that a renewal made."""
     actor: Mapped[str]
     at: Mapped[datetime]
 
@@ -131,6 +137,29 @@ class ChangeHistory(CustomerOwned):
     at: Mapped[datetime]
     actor: Mapped[str]
     reason: Mapped[str | None]
+
+
+class CancelPolicy(Shared):
+    """What cancelling gives back for orders bought over a period of days, and by which law."""
+
+    __tablename__ = "cancel_policies"
+    __table_args__ = (
+        CheckConstraint("full_refund_days BETWEEN 0 AND 90 AND card_days > 0", name="days"),
+        CheckConstraint(
+            f"card_arithmetic IN ({values_of(CardArithmetic)})", name="card_arithmetic"
+        ),
+        ExcludeConstraint(("valid", "&&"), using="gist", name="ex_cancel_policies"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+    articles: Mapped[str]
+    full_refund_days: Mapped[int] = mapped_column(SmallInteger)
+    """Days after the payment in which everything goes back; 0: never."""
+    card_days: Mapped[int] = mapped_column(SmallInteger)
+    """From how many days of a paid period on a line is a card (季卡, 年卡)."""
+    card_arithmetic: Mapped[CardArithmetic] = mapped_column(EnumText(CardArithmetic))
+    created_by: Mapped[str]
 
 
 class RenewalNotice(CustomerOwned):

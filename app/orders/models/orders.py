@@ -75,6 +75,18 @@ class Order(CustomerOwned):
         ForeignKeyConstraint(
             ["customer_id", "address_id"], ["addresses.customer_id", "addresses.address_id"]
         ),
+        ForeignKeyConstraint(
+            ["customer_id", "renews_order_id"], ["orders.customer_id", "orders.order_id"]
+        ),
+        Index(
+            "uq_orders_renews_order_id",
+            "customer_id",
+            "renews_order_id",
+            unique=True,
+            postgresql_where=text(
+                "renews_order_id IS NOT NULL AND status NOT IN ('expired', 'rejected', 'cancelled')"
+            ),
+        ),
         CheckConstraint(f"status IN ({values_of(OrderStatus)})", name="status"),
         CheckConstraint(f"source IS NULL OR source IN ({values_of(OrderSource)})", name="source"),
         CheckConstraint(f"confirmation IN ({values_of(ConfirmationKind)})", name="confirmation"),
@@ -113,6 +125,8 @@ class Order(CustomerOwned):
     """Who won it: took it at the door, or is named on a marketplace's order."""
     outside_number: Mapped[str | None]
     """The marketplace's own number, where it was paid there."""
+    renews_order_id: Mapped[UUID | None]
+    """The order it goes on from (续订)."""
     placed_at: Mapped[datetime]
     pay_before_at: Mapped[datetime | None]
     paid_at: Mapped[datetime | None]
@@ -180,7 +194,17 @@ class OrderLine(CustomerOwned):
             "bottles_bought > 0 AND gift_bottles >= 0 AND unscheduled_bottles >= 0", name="bottles"
         ),
         CheckConstraint("paid_fen >= 0", name="paid"),
+        ForeignKeyConstraint(
+            ["customer_id", "renews_line_id"],
+            ["order_lines.customer_id", "order_lines.order_line_id"],
+        ),
         Index("ix_order_lines_order_id", "customer_id", "order_id"),
+        Index(
+            "ix_order_lines_renews_line_id",
+            "customer_id",
+            "renews_line_id",
+            postgresql_where=text("renews_line_id IS NOT NULL"),
+        ),
     )
 
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -207,6 +231,8 @@ class OrderLine(CustomerOwned):
     unit_price_fen: Mapped[int | None]
     """List price when bought, copied; the value of a bottle is `paid_fen * k // bottles_bought`."""
     vat_permille: Mapped[int]
+    renews_line_id: Mapped[UUID | None]
+    """The line whose last bottle it follows: it begins the day after."""
 
 
 class OrderTerm(CustomerOwned):

@@ -65,6 +65,8 @@ async def find_later_change(session: AsyncSession, change: OrderChange) -> Order
             OrderChange.order_id == change.order_id,
             OrderChange.change_id > change.change_id,
             OrderChange.status == ChangeStatus.APPLIED,
+            # A renewal follows the end of its order by itself.
+            OrderChange.kind != "renew",
         )
         .order_by(OrderChange.change_id)
         .limit(1)

@@ -18,6 +18,9 @@ WITH ending AS (
     JOIN order_lines l ON l.customer_id = o.customer_id AND l.order_id = o.order_id
     JOIN order_terms t ON t.customer_id = l.customer_id AND t.order_line_id = l.order_line_id
     WHERE o.status = 'delivering'
+      AND NOT EXISTS (SELECT FROM orders r
+                      WHERE r.customer_id = o.customer_id AND r.renews_order_id = o.order_id
+                        AND r.status NOT IN ('expired', 'rejected', 'cancelled'))
     GROUP BY o.customer_id, o.order_id
     HAVING max(upper(t.valid)) - 1 BETWEEN CAST(:today AS date) AND CAST(:today AS date) + CAST(:ahead AS int)
        AND sum(l.unscheduled_bottles) = 0

@@ -10,6 +10,7 @@ from app.orders.service.ending import complete_ended_orders, expire_unpaid
 from app.orders.service.outside import PaidOutside, place_paid_order
 from app.orders.service.paying import receive_payment, start_payment
 from app.orders.service.placing import Placed, QuoteResult, place_order, publish_agreement, quote
+from app.orders.service.policies import add_cancel_policy
 from app.orders.service.reading import (
     OrderView,
     find_agreement,
@@ -20,6 +21,7 @@ from app.orders.service.reading import (
     list_running_views,
     view_order,
 )
+from app.orders.service.renewing import apply_renewal, confirm_change, preview_renewal
 from app.orders.service.reviewing import decide_review, list_waiting, review_by_coverage
 from app.orders.service.rolling import RestoreItem, restore_failed, roll_withdrawn_day
 
@@ -33,8 +35,11 @@ __all__ = [
     "PlacedDoorOrder",
     "QuoteResult",
     "RestoreItem",
+    "add_cancel_policy",
     "apply_change",
+    "apply_renewal",
     "complete_ended_orders",
+    "confirm_change",
     "correct_given_up",
     "cut_order",
     "decide_review",
@@ -50,6 +55,7 @@ __all__ = [
     "place_order",
     "place_paid_order",
     "preview_change",
+    "preview_renewal",
     "publish_agreement",
     "quote",
     "receive_payment",

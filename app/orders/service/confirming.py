@@ -1,6 +1,6 @@
 """Putting an order into delivery: block, terms, entitlement, history (S1 4.3)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -17,6 +17,7 @@ from app.network.service import (
     list_closed_dates,
 )
 from app.orders import repository
+from app.orders.changes.following import follow_renewed, start_after
 from app.orders.events import OrderConfirmed
 from app.orders.models import Order, OrderLine
 from app.orders.rules import Placement, lay_out
@@ -55,7 +56,7 @@ async def confirm_order(
             station_id=served_by.station_id,
             now=now,
             lead_days=lead_days[line.product_id],
-            wished=line.start_date,
+            wished=await start_after(session, line),
         )
         for line in lines
     ]
@@ -86,10 +87,19 @@ async def confirm_order(
     await repository.change_status(
         session, order, OrderStatus.DELIVERING, at=now, actor=actor, reason=reason
     )
+    await _follow_waiting(session, lines, now=now)
     await publish(
         session, OrderConfirmed(customer_id=order.customer_id, order_id=order.order_id, at=now)
     )
     return min(starts)
+
+
+async def _follow_waiting(
+    session: AsyncSession, lines: Sequence[OrderLine], *, now: datetime
+) -> None:
+    """A renewal of a line that waits for a resume has no end to follow yet, and waits as well."""
+    before = [(line.customer_id, line.renews_line_id) for line in lines if line.renews_line_id]
+    await follow_renewed(session, before, now=now)
 
 
 async def _lay_out_line(
@@ -102,9 +112,13 @@ async def _lay_out_line(
     blocked: Collection[date],
     now: datetime,
 ) -> None:
-    line.anchor_date = start
+    line.anchor_date = line.anchor_date or start
     placement = Placement(
-        repository.pattern_of(line), start, line.product_id, address_id, address_version_id
+        repository.pattern_of(line),
+        line.anchor_date,
+        line.product_id,
+        address_id,
+        address_version_id,
     )
     bottles = line.bottles_bought + line.gift_bottles
     terms = lay_out(placement, start=start, bottles=bottles, blocked=blocked)

@@ -258,7 +258,7 @@ async def write_placed(
         price_fen=quoted.price_fen,
         agreement_version=agreement_version,
         agreed_at=now if accepted else None,
-        agreed_through=_OWN_CHANNELS.get(source) if accepted else None,
+        agreed_through=OWN_CHANNELS.get(source) if accepted else None,
         placed_at=now,
         pay_before_at=now + time_to_pay,
         version=1,
@@ -266,7 +266,7 @@ async def write_placed(
     return await _write(session, order, quoted.lines, actor=actor, now=now)
 
 
-_OWN_CHANNELS = {
+OWN_CHANNELS = {
     OrderSource.WEB: AgreementChannel.WEB,
     OrderSource.APP: AgreementChannel.APP,
     OrderSource.MINI_PROGRAM: AgreementChannel.MINI_PROGRAM,

@@ -12,7 +12,13 @@ from app.core.clock import local_date
 from app.core.events import publish
 from app.customers.models import AddressVersion
 from app.customers.service import contact_phone, get_address
-from app.network.service import Coverage, check_coverage, get_block_station, match_many
+from app.network.service import (
+    Coverage,
+    check_coverage,
+    find_serving,
+    get_block_station,
+    match_many,
+)
 from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.errors import NoReviewWaiting
@@ -38,8 +44,7 @@ async def review_by_coverage(
         return None
     if await session.get(OrderReview, (customer_id, order_id)) is not None:
         return None
-    building = await get_address(session, customer_id=customer_id, address_id=order.address_id)
-    coverage = await check_coverage(session, building=building, on=local_date(now))
+    coverage, served_by = await _who_serves(session, order, today=local_date(now))
     review = OrderReview(
         customer_id=customer_id, order_id=order_id, verdict=coverage.verdict, opened_at=now
     )
@@ -47,11 +52,30 @@ async def review_by_coverage(
     await session.flush()
     if coverage.verdict == "uncovered":
         await _reject(session, order, review, reason=OUT_OF_AREA, actor="system", now=now)
-    elif served_by := _served_by(coverage):
+    elif served_by is not None:
         await _approve(session, order, review, served_by=served_by, actor="system", now=now)
     else:
         await _tell(session, order, "order_address_unclear", {"order": order.order_no}, now=now)
     return coverage.verdict
+
+
+async def _who_serves(
+    session: AsyncSession, order: Order, *, today: date
+) -> tuple[Coverage, ServedBy | None]:
+    """The verdict on an order's address; a renewal goes on with who comes already."""
+    if order.renews_order_id is not None:
+        standing = await find_serving(
+            session, customer_id=order.customer_id, address_id=order.address_id, on=today
+        )
+        if standing is not None:
+            return Coverage("covered"), ServedBy(
+                standing.station_id, standing.block_id, standing.stop_no
+            )
+    building = await get_address(
+        session, customer_id=order.customer_id, address_id=order.address_id
+    )
+    coverage = await check_coverage(session, building=building, on=today)
+    return coverage, _served_by(coverage)
 
 
 def _served_by(coverage: Coverage) -> ServedBy | None:

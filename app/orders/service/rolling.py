@@ -13,6 +13,7 @@ from app.core.ids import new_id
 from app.network.models import AddressBlock, Block
 from app.network.service import first_open_date, list_closed_dates
 from app.orders import repository
+from app.orders.changes.following import follow_renewed
 from app.orders.changes.spells import spells_of, unwanted_days
 from app.orders.models import Order, OrderChange, OrderLine, OrderTerm
 from app.orders.rules import (
@@ -91,6 +92,7 @@ async def roll_withdrawn_day(
         )
     if rebuilt:
         await repository.replace_terms(session, from_date=service_date, rebuilt=rebuilt)
+        await follow_renewed(session, [(one[0], one[1]) for one in rebuilt], now=now)
         await _write_receipts(
             session, rolled, service_date=service_date, reason=reason, actor=actor, now=now
         )
@@ -220,6 +222,7 @@ async def restore_failed(
     await session.flush()
     for start, rebuilt in by_start.items():
         await repository.replace_terms(session, from_date=start, rebuilt=rebuilt)
+    await follow_renewed(session, keys, now=now)
 
 
 def _course(

@@ -85,7 +85,7 @@ async def place_phone_order(
         actor=actor,
         now=now,
     )
-    await _send_link(session, placed.order, round_no=1, now=now)
+    await send_first_link(session, placed.order, now=now)
     return placed
 
 
@@ -136,6 +136,11 @@ async def _send_link(session: AsyncSession, order: Order, *, round_no: int, now:
         now=now,
         send_before=until,
     )
+
+
+async def send_first_link(session: AsyncSession, order: Order, *, now: datetime) -> None:
+    """Send the link to accept the agreement and pay an order that an agent has just placed."""
+    await _send_link(session, order, round_no=1, now=now)
 
 
 def _is_waiting(order: Order, *, now: datetime) -> bool:

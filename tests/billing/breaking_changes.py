@@ -1,0 +1,59 @@
+"""Rows of lines and changes that break an invariant, each one only its own."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.ids import new_id
+from app.delivery.models import DeliveryStatus
+from app.orders.models import EntitlementEntry, OrderChange
+from app.orders.states import ChangeStatus
+from tests.billing.breaking import LONG_AGO, Plant, delivery, line_of_one, order
+from tests.factories.world import MORNING, TODAY, World
+
+
+async def more_bottles_than_bought(session: AsyncSession, world: World) -> None:
+    """One is to come that nobody paid."""
+    await delivery(session, world, status=DeliveryStatus.PLANNED)
+
+
+async def stuck_change(session: AsyncSession, world: World) -> None:
+    """Its time to be paid is long over."""
+    made = await order(session, world)
+    session.add(
+        OrderChange(
+            customer_id=made.customer_id,
+            change_id=new_id(),
+            order_id=made.order_id,
+            kind="swap",
+            status=ChangeStatus.AWAITING_PAYMENT,
+            effective_date=TODAY,
+            request={},
+            preview={},
+            pay_fen=100,
+            pay_before_at=LONG_AGO,
+            actor="customer",
+            at=LONG_AGO,
+        )
+    )
+
+
+async def more_given_up_than_had(session: AsyncSession, world: World) -> None:
+    """A bottle goes back that never came."""
+    line = await line_of_one(session, world)
+    session.add(
+        EntitlementEntry(
+            customer_id=line.customer_id,
+            entry_id=new_id(),
+            order_line_id=line.order_line_id,
+            kind="refunded",
+            bottles=1,
+            value_fen=350,
+            at=MORNING,
+        )
+    )
+
+
+PLANTS: list[tuple[Plant, str]] = [
+    (more_bottles_than_bought, "I5 no line brings more bottles than it has"),
+    (more_given_up_than_had, "I5 no line gives up more than it had"),
+    (stuck_change, "I9 no change is stuck"),
+]
