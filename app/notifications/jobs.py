@@ -47,6 +47,7 @@ async def sweep(context: JobContext, payload: Payload) -> None:
             await resolve_alert(session, NOT_CONFIGURED, "installation")
         else:
             await raise_alert(session, NOT_CONFIGURED, "installation", reason=reason)
+        await service.complete_texts(session)
         await service.sweep(session, sending=reason is None)
 
 

@@ -164,7 +164,7 @@ KINDS: Mapping[str, Kind] = _listed(
     Kind(
         "change_refused",
         "很抱歉，您的订单${order}的变更（${what}）未能生效，已付${amount}元将原路退回。",
-        _ORDER | {"what": "增加商品", "amount": "90.00"},
+        _ORDER | {"what": "换产品", "amount": "21.00"},
     ),
     Kind("milk_resumed", "您的订单${order}将于${date}恢复送奶。", _ORDER | {"date": "2026-03-25"}),
     Kind(

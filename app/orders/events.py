@@ -1,6 +1,7 @@
 """Facts the orders package publishes."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -32,3 +33,12 @@ class OrderCancelled(Event):
     customer_id: UUID
     order_id: UUID
     at: datetime
+
+
+@dataclass(frozen=True)
+class SpentBottlesAsked(Event):
+    """How many bottles of its own each line has had at the door; who knows fills `spent` in."""
+
+    customer_id: UUID
+    order_line_ids: Collection[UUID]
+    spent: dict[UUID, int] = field(default_factory=dict)

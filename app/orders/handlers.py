@@ -113,8 +113,8 @@ async def show_phone_order(session: AsyncSession, event: LinkShown) -> None:
 
 REACTIONS: list[Reaction] = [
     (PaymentCaptured, receive_payment),
-    (PaymentCaptured, tell_paid),
     (PaymentCaptured, receive_change_payment),
+    (PaymentCaptured, tell_paid),
     (RefundSucceeded, tell_refund),
     (CustomerErasureAsked, refuse_erasure),
     (AddressRemovalAsked, refuse_removal),

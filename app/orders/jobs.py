@@ -1,6 +1,6 @@
 """Background jobs of orders."""
 
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from uuid import UUID
 
 from app.core.ids import HOUSE
@@ -8,7 +8,13 @@ from app.core.jobs import JobContext, JobSpec, Payload, enqueue_many
 from app.core.schedule import Schedule
 from app.orders import repository, service
 from app.orders.changes.paying import SETTLE_JOB, settle_change, sweep_changes
-from app.orders.changes.telling import tell_resuming
+from app.orders.changes.telling import (
+    REMIND_JOB,
+    notice_renewals,
+    send_reminders,
+    tell_resuming,
+    wake_reminders,
+)
 from app.orders.service.paying import REVIEW_JOB
 
 STUCK_AFTER = timedelta(minutes=2)
@@ -42,6 +48,7 @@ async def sweep(context: JobContext, _: Payload) -> None:
     now = context.clock.now()
     async with context.database.transaction() as session:
         await sweep_changes(session, now=now)
+        await wake_reminders(session)
     async with context.database.transaction() as session:
         await service.expire_unpaid(session, now=now)
     async with context.database.transaction() as session:
@@ -71,15 +78,35 @@ async def tell_resumed(context: JobContext, _: Payload) -> None:
             after = await tell_resuming(session, after=after, limit=BATCH, now=context.clock.now())
 
 
+async def notice_ending_orders(context: JobContext, _: Payload) -> None:
+    """Write down which orders end within a week; jobs of 500 tell their households."""
+    async with context.database.transaction() as session:
+        await notice_renewals(session, now=context.clock.now())
+
+
+async def remind_batch(context: JobContext, payload: Payload) -> None:
+    """Tell one batch; harmless when repeated."""
+    async with context.database.transaction() as session:
+        await send_reminders(
+            session,
+            noticed=date.fromisoformat(payload["noticed"]),
+            batch=int(payload["batch"]),
+            now=context.clock.now(),
+        )
+
+
 JOBS: list[JobSpec] = [
     JobSpec(REVIEW_JOB, review_order),
     JobSpec(SETTLE_JOB, settle_paid_change),
     JobSpec("orders.sweep", sweep),
     JobSpec("orders.complete_ended", complete_ended),
     JobSpec("orders.tell_resumed", tell_resumed),
+    JobSpec("orders.notice_ending", notice_ending_orders),
+    JobSpec(REMIND_JOB, remind_batch),
 ]
 SCHEDULES: list[Schedule] = [
     Schedule("orders.sweep", every=timedelta(minutes=1), catch_up=timedelta(minutes=5)),
     Schedule("orders.complete_ended", at=time(2, 30)),
     Schedule("orders.tell_resumed", at=time(9, 0)),
+    Schedule("orders.notice_ending", at=time(9, 30)),
 ]

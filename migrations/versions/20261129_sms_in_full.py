@@ -1,7 +1,7 @@
 """SMS in full: texts, approvals and limits as rows, two accounts, attempts, replies, rating links
 
-Revision: 0007
-Revises: 0006
+Revision: 0006
+Revises: 0005
 """
 
 import re
@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0007"
-down_revision = "0006"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -62,13 +62,6 @@ KINDS = (
         "您的订单${order}已退款${amount}元，款项已退回原支付渠道。",
     ),
     ("order_change", "service", 1440, None, "您的订单${order}已变更：${what}，自${date}起生效。"),
-    (
-        "change_refused",
-        "service",
-        1440,
-        None,
-        "很抱歉，您的订单${order}的变更（${what}）未能生效，已付${amount}元将原路退回。",
-    ),
     ("milk_resumed", "service", 1440, None, "您的订单${order}将于${date}恢复送奶。"),
     (
         "renewal_reminder",

@@ -3,9 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import func, select, update
 
+from app.billing.models import LedgerTransfer
 from app.core.alerts import Alert
 from app.core.events import publish
 from app.core.ids import new_id
@@ -13,11 +15,13 @@ from app.delivery.make_up import add_make_up
 from app.delivery.models import Delivery, DeliveryStatus, PlanException
 from app.delivery.service import plan_day
 from app.orders.events import OrderCancelled
-from app.orders.models import Order, OrderLine
-from app.orders.repository import list_terms
+from app.orders.models import EntitlementEntry, Order, OrderLine
+from app.orders.repository import entitle, list_terms
 from app.orders.states import OrderStatus
 from tests.delivery.conftest import AT_THE_DOOR, SYNC_AT, Round
+from tests.factories import orders
 from tests.factories.delivery import TOMORROW, RunningLine, stop_done
+from tests.fixtures.invariants import assert_invariants
 
 MINUTE = timedelta(minutes=1)
 ONE_DAY = timedelta(days=1)
@@ -239,3 +243,77 @@ async def test_a_failure_of_an_ended_order_waits_for_a_person(morning: Round) ->
     assert await bottles_called(morning, morning.neighbour) == before
     assert (await morning.delivery(morning.neighbour)).restored_bottles == 0
     assert await conflicts(morning) == ["failed_after_order_ended"]
+
+
+async def entries(morning: Round, line: RunningLine) -> list[tuple[str, int, int]]:
+    """What the line gained and gave up after it was bought and cut."""
+    async with morning.database.transaction() as session:
+        await assert_invariants(session, SYNC_AT, only={"I5"})
+        found = await session.scalars(
+            select(EntitlementEntry)
+            .where(EntitlementEntry.order_line_id == line.order_line_id)
+            .order_by(EntitlementEntry.entry_id)
+        )
+        return [(one.kind, one.bottles, one.value_fen) for one in found][2:]
+
+
+async def as_many_as_planned(morning: Round, line: RunningLine) -> int:
+    """Let a line have bought what its terms bring; answers how many."""
+    bottles = await bottles_called(morning, line)
+    async with morning.database.transaction() as session:
+        await session.execute(_set_bottles(line, bottles))
+        found = await session.get(OrderLine, (line.customer_id, line.order_line_id))
+        assert found is not None
+        less = 1000 - bottles
+        entitle(session, found, kind="forfeited", bottles=less, value_fen=less * 350, now=SYNC_AT)
+    return bottles
+
+
+async def written_off(morning: Round) -> list[tuple[str, str, int]]:
+    async with morning.database.transaction() as session:
+        found = await session.scalars(
+            select(LedgerTransfer)
+            .where(LedgerTransfer.cause == "brought_after_given_up")
+            .order_by(LedgerTransfer.transfer_id)
+        )
+        return sorted((one.debit_account, one.credit_account, one.amount_fen) for one in found)
+
+
+async def test_brought_after_its_money_went_back_is_booked_as_brought_at_our_cost(
+    morning: Round, client: httpx.AsyncClient
+) -> None:
+    """Failed by our fault, given back, cancelled, and then the phone says it had been there."""
+    line, household = morning.milk, morning.world.household
+    await as_many_as_planned(morning, line)
+    await morning.send(failed(morning, line, "milk_damaged"))
+    receipt = await orders.change(client, line.public_order_id, household, kind="cancel")
+    bought = receipt["refund_fen"] // 350
+    assert await entries(morning, line) == [("refunded", bought, 350 * bought)]
+
+    await morning.send(delivered(morning, line, minutes=1))
+    assert (await entries(morning, line))[1:] == [("restored", 2, 700)]
+    assert await written_off(morning) == [("compensation", "prepaid", 700)]
+    # The other order of the household runs on.
+    assert await conflicts(morning) == ["brought_after_given_back", "brought_after_money_went_back"]
+
+    late = failed(morning, line, "milk_damaged") | {
+        "device_at": morning.phone_time(AT_THE_DOOR + 2 * MINUTE).isoformat()
+    }
+    await morning.send(late)
+    assert (await entries(morning, line))[2:] == [("forfeited", 2, 700)]
+    assert sum(fen for debit, _, fen in await written_off(morning) if debit == "prepaid") == 700
+    assert await conflicts(morning) == []
+
+
+async def test_cancelling_gives_nothing_back_for_what_was_brought_after_all(
+    morning: Round, client: httpx.AsyncClient
+) -> None:
+    """Given back, then brought after all: the day too many is worth nothing when the order ends."""
+    line, household = morning.milk, morning.world.household
+    before = await as_many_as_planned(morning, line)
+    await morning.send(failed(morning, line, "milk_damaged"))
+    await morning.send(delivered(morning, line, minutes=1))
+    receipt = await orders.change(client, line.public_order_id, household, kind="cancel")
+    assert receipt["refund_fen"] == (before - 2) * 350
+    assert await entries(morning, line) == [("refunded", before - 2, receipt["refund_fen"])]
+    assert await written_off(morning) == []

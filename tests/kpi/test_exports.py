@@ -19,8 +19,7 @@ from app.core.ids import new_id
 from app.delivery.repository.mornings import rebuild_mornings
 from app.identity.models import Role
 from app.kpi.definitions import DEFINITIONS, KpiKey
-from app.kpi.exporting import report as report_module
-from app.kpi.exporting import service
+from app.kpi.exporting import service, words
 from app.kpi.exporting.workbook import build_workbook
 from app.kpi.models import KpiExport
 from app.kpi.repository.rows import KpiRow
@@ -218,12 +217,12 @@ async def test_a_closed_month_as_a_report(
     )  # fmt: skip
     assert finding.status_code == 201, finding.text
 
-    monkeypatch.setattr(report_module, "FONT", font.with_name("none.ttf"))
+    monkeypatch.setattr(words, "FONT", font.with_name("none.ttf"))
     missing = await client.get("/kpi/months/2026-03/report.pdf", headers=manager)
     assert (missing.status_code, missing.json()["code"]) == (503, "report_font_missing")
     assert await session.scalar(select(KpiExport)) is None
 
-    monkeypatch.setattr(report_module, "FONT", font)
+    monkeypatch.setattr(words, "FONT", font)
     answer = await client.get("/kpi/months/2026-03/report.pdf", headers=manager)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/pdf"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from tests.model.dairy import Dairy, take, worth_of
+from tests.model.dairy import Dairy, worth_of
 from tests.model.days import DAY, Rhythm, gaps, is_over, left_from
 from tests.model.things import Done, Order
 
@@ -58,7 +58,7 @@ def change(dairy: Dairy, order: Order, wish: Wish) -> str | None:
         order.stand(before)
         return refused
     if done.bottles:
-        done.credit = take(order.worth, done.bottles)
+        done.credit = dairy.give_up(order, done.bottles)
         if done.credit:
             dairy.book("prepaid", "balance", done.credit)
     done.after = order.standing()
@@ -87,7 +87,9 @@ def _stop(dairy: Dairy, order: Order, wish: Wish, done: Done) -> str | None:
     wished = {first + DAY * step for step in range((last - first).days + 1)}
     if wish.money:
         paused = sum(count for day, count in order.days.items() if day in wished)
-        done.bottles = min(paused, left + order.waiting, len(order.worth))
+        done.bottles = max(
+            0, min(paused, left + order.waiting, len(order.worth), dairy.spare(order))
+        )
         if not sum(order.worth[len(order.worth) - done.bottles :]):
             done.bottles = 0
     dairy.relay(order, first, left - done.bottles, wished)
@@ -173,6 +175,7 @@ def undo(dairy: Dairy, order: Order, done: Done) -> str | None:
     done.stands = False
     if done.bottles:
         order.worth += worth_of(done.bottles, done.credit)
+        order.gone = (order.gone[0] - done.bottles, order.gone[1] - done.credit)
         if done.credit:
             dairy.book("balance", "prepaid", done.credit)
     return None

@@ -53,7 +53,7 @@ FROM (
     SELECT e.*, CASE WHEN kind IN ('swapped_out', 'transferred_out', 'credited', 'refunded',
                                    'forfeited') THEN -1 ELSE 1 END AS sign
     FROM entitlement_entries e
-    WHERE kind <> 'restored' OR value_fen > 0
+    WHERE kind <> 'gift' OR cause_id IS NULL
 ) entries GROUP BY order_line_id
 """
 SET_ASIDE = "SELECT order_line_id, service_date FROM plan_exceptions"
@@ -124,7 +124,7 @@ async def _conserved(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
     for one in dairy.deliveries:
         back[one.order.line_id] += one.restored
     had = {
-        str(one.line_id): len(one.worth) + back[one.line_id]
+        str(one.line_id): len(one.worth) - one.corrected[0] + back[one.line_id]
         for one in dairy.orders
         if one.begun and one.status != "cancelled"
     }

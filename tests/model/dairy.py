@@ -181,14 +181,46 @@ class Dairy:
         )
         order.asked = {day: order.days[day] for day in order.asked if day in order.days}
 
+    def spare(self, order: Order) -> int:
+        """Bottles a line is entitled to and has not had."""
+        return len(order.worth) - sum(
+            (one.due if one.no == 0 else 0) - min(one.restored, one.due - one.brought)
+            for one in self.deliveries
+            if one.order is order and one.status != "cancelled"
+        )
+
+    def give_up(self, order: Order, bottles: int) -> int:
+        """Take bottles from the back; answers their fen."""
+        fen = take(order.worth, bottles)
+        order.gone = (order.gone[0] + bottles, order.gone[1] + fen)
+        return fen
+
+    def _correct(self, order: Order) -> None:
+        """What was given up and brought all the same is the line's again, at our cost."""
+        stands, value = order.corrected
+        wanted = max(0, stands - self.spare(order))
+        if wanted > stands:
+            bottles = wanted - stands
+            fen = order.gone[1] * bottles // order.gone[0]
+            order.worth += worth_of(bottles, fen)
+        elif wanted < stands:
+            bottles = wanted - stands
+            fen = value * wanted // stands - value
+            take(order.worth, -bottles)
+        else:
+            return
+        order.gone = (order.gone[0] - bottles, order.gone[1] - fen)
+        order.corrected = (wanted, value + fen)
+        self.book("compensation", "prepaid", fen)
+
     def _cancel(self, order: Order) -> None:
         first = self.first_open()
         left = left_from(order.days, first) + order.waiting
-        order.given_up = min(left, len(order.worth))
+        order.given_up = max(0, min(left, len(order.worth), self.spare(order)))
         order.days = {day: count for day, count in order.days.items() if day < first}
         order.waiting = 0
         order.status = "cancelled"
-        rest = take(order.worth, order.given_up)
+        rest = self.give_up(order, order.given_up)
         self.hear_of(order)
         self.give_back(order, rest, "order_cancelled")
 
@@ -292,6 +324,8 @@ class Dairy:
                 continue
             start = self.first_open() + DAY
             self.relay(order, start, left_from(order.days, start) + owed[line_id], set())
+        for order in {one.order.line_id: one.order for one in changed if one.restored}.values():
+            self._correct(order)
 
     def add_make_up(self, order: Order, day: date, bottles: int) -> None:
         """Bottles once more, free of charge."""

@@ -99,6 +99,10 @@ class Order(Named):
     """Bottles that wait for a resume."""
     worth: list[int] = field(default_factory=list)
     """Fen of every bottle not given up."""
+    gone: tuple[int, int] = (0, 0)
+    """Bottles and fen given up for money and not come back."""
+    corrected: tuple[int, int] = (0, 0)
+    """Bottles and fen of those that were brought all the same."""
     changes: list[Done] = field(default_factory=list)
 
     def course(self, day: date) -> int:

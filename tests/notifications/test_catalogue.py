@@ -5,8 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from app.core.jobs import JobContext
 from app.identity.models import Role
+from app.notifications.jobs import sweep
 from app.notifications.templates import KINDS
 from tests.factories.notifications import Stage
 from tests.factories.world import MORNING, World, once
@@ -29,9 +32,31 @@ async def _add(client: httpx.AsyncClient, world: World, **changes: Any) -> httpx
     )
 
 
-async def test_a_fresh_installation_has_every_text_and_none_is_approved_yet(
-    client: httpx.AsyncClient, world: World
+async def test_a_kind_that_came_with_a_new_version_gets_its_text(
+    client: httpx.AsyncClient,
+    world: World,
+    stage: Stage,
+    job_context: JobContext,
 ) -> None:
+    async with stage.database.transaction() as session:
+        await session.execute(
+            text("DELETE FROM sms_templates WHERE kind IN ('ticket_received', 'ticket_answered')")
+        )
+    # what causes the message goes on; the message waits for the text's approval
+    await stage.write()
+    assert (await stage.work()).failure == "not_approved"
+    for _ in range(2):
+        await sweep(job_context, {})
+    items = await _all(client, world)
+    assert sorted(one["kind"] for one in items) == sorted(KINDS)
+    fresh = [one for one in items if one["kind"] in {"ticket_received", "ticket_answered"}]
+    assert {code["approval"] for one in fresh for code in one["codes"]} == {"draft"}
+
+
+async def test_a_fresh_installation_has_every_text_and_none_is_approved_yet(
+    client: httpx.AsyncClient, world: World, job_context: JobContext
+) -> None:
+    await sweep(job_context, {})
     items = await _all(client, world)
     assert {one["kind"]: one["text"] for one in items} == {
         code: kind.text for code, kind in KINDS.items()

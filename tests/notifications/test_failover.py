@@ -110,6 +110,25 @@ async def test_after_a_time_out_the_first_account_is_asked_before_the_second_sen
     )
 
 
+async def test_records_that_came_too_late_are_told_by_the_second_report(pair: Stage) -> None:
+    pair.line.cut = ACCOUNT.access_key_id
+    pair.line.behind = httpx.ReadTimeout("lost")
+    await pair.write()
+    await pair.work()
+    pair.line.behind = None
+    kept = pair.simulator.sms.outbox.on_day
+    pair.simulator.sms.outbox.on_day = lambda *_, **__: []  # type: ignore[method-assign]  # not yet shown
+    await pair.wait(seconds=61)
+    await pair.work()
+    pair.simulator.sms.outbox.on_day = kept  # type: ignore[method-assign]  # as before
+    assert (await pair.work()).status == "accepted"
+    assert not (await pair.message()).duplicate_possible
+    await pair.simulator.advance(5)
+    message = await pair.message()
+    assert (message.status, message.duplicate_possible) == ("delivered", True)
+    assert len(pair.outbox()) == 2
+
+
 async def test_only_the_account_that_was_tried_is_asked(pair: Stage) -> None:
     pair.line.behind, pair.line.cut = httpx.ReadTimeout("lost"), ACCOUNT.access_key_id
     await pair.write()

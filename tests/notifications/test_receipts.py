@@ -96,6 +96,7 @@ async def test_a_report_settles_what_was_unknown(client: httpx.AsyncClient, stag
     assert (await stage.work()).status == "unknown"
     await stage.simulator.advance(5)
     assert (await stage.message()).status == "delivered"
+    assert [outcome for _, outcome, _ in await stage.tries()] == ["accepted"]
     await stage.wait(hours=1)
     await stage.work()
     assert stage.line.actions == ["SendSms"]

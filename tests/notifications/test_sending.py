@@ -208,6 +208,19 @@ async def test_a_worker_killed_around_the_call_loses_and_doubles_nothing(
     assert not message.duplicate_possible
 
 
+async def test_a_message_from_before_attempts_were_written_down_ends_well(stage: Stage) -> None:
+    stage.line.behind = httpx.ReadTimeout("the answer is lost")
+    await stage.write()
+    await stage.work()
+    async with stage.database.transaction() as session:
+        await session.execute(text("DELETE FROM sms_attempts"))
+        await session.execute(text("UPDATE sms_messages SET phone_index = NULL"))
+    stage.line.behind = None
+    await stage.wait(seconds=61)
+    assert (await stage.work()).status == "accepted"
+    assert len(stage.outbox()) == 1
+
+
 async def test_a_claim_that_went_stale_is_not_acted_upon(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,8 @@ from sqlalchemy import select, text
 
 from app.billing.rules import channel_number
 from app.core.db import Database
-from app.core.ids import public_single, read_pair
+from app.core.ids import new_id, public_single, read_pair
+from app.delivery.make_up import add_make_up
 from app.notifications.models import SmsMessage
 from app.orders.jobs import sweep
 from app.orders.models import ChangeHistory
@@ -327,3 +328,32 @@ async def test_a_second_product_is_a_line_of_its_own(
     await drain_jobs()
     async with database.transaction() as session:
         await assert_invariants(session, MORNING, only={"I1", "I2", "I3", "I5"})
+
+
+async def test_a_make_up_takes_nothing_from_what_goes_back(
+    client: httpx.AsyncClient, world: World, paid_order: Deliver, database: Database
+) -> None:
+    order = await paid_order(bottles=6)
+    customer_id, line_id = read_pair("lin", order["lines"][0]["id"])
+    async with database.transaction() as session:
+        await add_make_up(
+            session,
+            customer_id=customer_id,
+            order_line_id=line_id,
+            service_date=on(2),
+            bottles=2,
+            cause_id=new_id(),
+            now=MORNING,
+        )
+    paused = await orders.change(
+        client,
+        order["id"],
+        world.household,
+        kind="pause",
+        from_date=on(2),
+        until_date=on(3),
+        settle="money",
+    )
+    assert paused["credit_fen"] == 2 * 350
+    receipt = await orders.change(client, order["id"], world.household, kind="cancel")
+    assert receipt["refund_fen"] == 4 * 350

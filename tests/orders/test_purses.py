@@ -37,11 +37,6 @@ def test_what_came_back_beyond_the_purchase_is_worth_nothing() -> None:
     assert purse.give_up("refunded", MILK, 1, left=1) == []
 
 
-def test_a_make_up_is_no_part_of_the_purchase() -> None:
-    entries = [Move("bought", MILK, 2, 700), Move("restored", MILK, 1, 0)]
-    assert Purse(entries).give_up("refunded", MILK, 2, left=2) == [Move("refunded", MILK, 2, 700)]
-
-
 def test_products_are_kept_apart() -> None:
     purse = Purse(
         [

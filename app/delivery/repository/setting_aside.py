@@ -15,27 +15,32 @@ _DATE = "CAST(:service_date AS date)"
 _QUANTITY = due_quantity("t", _DATE)
 
 JUDGED = f"""
-WITH due AS (
-    SELECT t.customer_id, t.order_line_id, t.product_id, t.address_id, t.address_version_id,
-           b.station_id, b.id AS block_id, a.stop_no, {_QUANTITY} AS quantity,
-           {bottles_called("t", _DATE)} + coalesce(p.bottles, 0) AS called,
-           l.bottles_bought + l.gift_bottles + coalesce(e.bottles, 0) AS entitled,
-           CASE WHEN o.status NOT IN ('delivering', 'cancelled') THEN 'order_not_running'
-                WHEN b.id IS NULL THEN 'no_block'
-                WHEN NOT (b.is_active AND s.is_active) THEN 'block_inactive' END AS hindrance
+WITH placed AS MATERIALIZED (
+    SELECT t.*, b.station_id, b.id AS block_id, a.stop_no,
+           b.is_active AND s.is_active AS is_served
     FROM order_terms t
-    JOIN order_lines l ON l.customer_id = t.customer_id AND l.order_line_id = t.order_line_id
-    JOIN orders o ON o.customer_id = l.customer_id AND o.order_id = l.order_id
     LEFT JOIN address_blocks a ON a.customer_id = t.customer_id AND a.address_id = t.address_id
         AND a.valid @> {_DATE}
     LEFT JOIN blocks b ON b.id = a.block_id
     LEFT JOIN stations s ON s.id = b.station_id
+    WHERE t.valid @> {_DATE} AND {_QUANTITY} IS DISTINCT FROM 0
+      AND (b.id IS NULL OR b.station_id = ANY(:stations)) {{only t}}
+), due AS (
+    SELECT t.customer_id, t.order_line_id, t.product_id, t.address_id, t.address_version_id,
+           t.station_id, t.block_id, t.stop_no, {_QUANTITY} AS quantity,
+           {bottles_called("t", _DATE)} + coalesce(p.bottles, 0) AS called,
+           l.bottles_bought + l.gift_bottles + coalesce(e.bottles, 0) AS entitled,
+           CASE WHEN o.status NOT IN ('delivering', 'cancelled') THEN 'order_not_running'
+                WHEN t.block_id IS NULL THEN 'no_block'
+                WHEN NOT t.is_served THEN 'block_inactive' END AS hindrance
+    FROM placed t
+    JOIN order_lines l ON l.customer_id = t.customer_id AND l.order_line_id = t.order_line_id
+    JOIN orders o ON o.customer_id = l.customer_id AND o.order_id = l.order_id
     LEFT JOIN (
         SELECT p.customer_id, p.order_line_id,
                sum({bottles_called("p", _DATE)})::bigint AS bottles
         FROM order_terms p
-        JOIN order_terms r ON r.customer_id = p.customer_id
-            AND r.order_line_id = p.order_line_id AND r.valid @> {_DATE}
+        JOIN placed r ON r.customer_id = p.customer_id AND r.order_line_id = p.order_line_id
         WHERE upper(p.valid) <= {_DATE} {{only p}}
         GROUP BY p.customer_id, p.order_line_id
     ) p ON p.customer_id = t.customer_id AND p.order_line_id = t.order_line_id
@@ -47,8 +52,6 @@ WITH due AS (
         WHERE e.kind NOT IN ('bought', 'gift', 'opening') {{only e}}
         GROUP BY e.customer_id, e.order_line_id
     ) e ON e.customer_id = t.customer_id AND e.order_line_id = t.order_line_id
-    WHERE t.valid @> {_DATE} AND {_QUANTITY} IS DISTINCT FROM 0
-      AND (b.id IS NULL OR b.station_id = ANY(:stations)) {{only t}}
 ), judged AS (
     SELECT due.*,
         CASE WHEN quantity BETWEEN 1 AND 99 IS NOT TRUE THEN 'bad_pattern'
@@ -68,7 +71,7 @@ WITH due AS (
     FROM due
 )
 """
-"""Every line that is due, and what hinders it.
+"""Every line that is due, and what hinders it: those of the stations' blocks, and those of no block.
 
 Bottles left are first judged by what the line's terms have called for so far, which no delivery can
 exceed; only where that is more than the line is entitled to are its deliveries read. A make-up that

@@ -1,7 +1,8 @@
 """Bottles our fault kept from a door go back to their line, once; conflicts are shown to a person.
 
 What a phone reports late is recorded as it was. Where it contradicts something that happened
-meanwhile, an alert `late_conflict` is opened and nothing is taken back by itself.
+meanwhile, an alert `late_conflict` is opened and nothing is taken back from a household by itself:
+a bottle that was brought after its money had gone back is booked as brought, at our cost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.alerts import raise_alert, resolve_alert
 from app.core.clock import local_date
 from app.core.errors import AppError
-from app.delivery.repository import confirming
+from app.delivery.repository import confirming, spent
 from app.delivery.repository.confirming import DeliveryKey, DueDelivery, DueStop
 from app.delivery.rules import OLDEST_SERVICE_DATE
-from app.orders.events import OrderCancelled
-from app.orders.service import RestoreItem, restore_failed
+from app.orders.events import OrderCancelled, SpentBottlesAsked
+from app.orders.service import RestoreItem, correct_given_up, restore_failed
 
 LATE_CONFLICT = "late_conflict"
 
@@ -32,27 +33,47 @@ async def note_cancelled_order(session: AsyncSession, event: OrderCancelled) -> 
     )
 
 
+async def tell_spent(session: AsyncSession, event: SpentBottlesAsked) -> None:
+    """What lines have had at the door."""
+    event.spent.update(
+        await spent.list_spent(
+            session, customer_id=event.customer_id, order_line_ids=event.order_line_ids
+        )
+    )
+
+
 async def settle(session: AsyncSession, stops: Sequence[DueStop], *, now: datetime) -> None:
     """After a batch: give back what is owed and not yet given back, show each contradiction."""
     missing: dict[DeliveryKey, DueDelivery] = {}
+    given_back: dict[DeliveryKey, DueDelivery] = {}
     for stop in stops:
         for delivery in stop.deliveries:
             if not delivery.changed:
                 continue
             key = stop.delivery_key(delivery)
-            if delivery.order_ended_at is not None:
+            if delivery.order_ended_at is not None and not delivery.restored:
                 await _show_late_delivery(session, key, delivery)
             if delivery.owed > delivery.restored:
                 missing[key] = delivery
             elif delivery.restored:
-                await _compare(session, key, delivery)
+                given_back[key] = delivery
     if missing:
         await _give_back(session, missing, now=now)
+    if given_back:
+        kept = await correct_given_up(
+            session, lines={(key[0], key[2]) for key in given_back}, now=now
+        )
+        for key, delivery in given_back.items():
+            await _compare(session, key, delivery, written_off=kept.get(key[2], 0))
 
 
-async def _compare(session: AsyncSession, key: DeliveryKey, delivery: DueDelivery) -> None:
+async def _compare(
+    session: AsyncSession, key: DeliveryKey, delivery: DueDelivery, *, written_off: int
+) -> None:
     if delivery.owed == delivery.restored:
         await resolve_alert(session, LATE_CONFLICT, _subject(key))
+    elif written_off and delivery.delivered:
+        await _show(session, key, what="brought_after_money_went_back", owed=delivery.owed)
     else:
         # The bottle was given back and then brought after all: the plan sets the surplus day
         # aside when it comes, and a person decides.

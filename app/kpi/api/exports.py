@@ -19,8 +19,8 @@ from app.kpi.api.callers import (
 )
 from app.kpi.api.months import MonthText
 from app.kpi.definitions import KpiKey
-from app.kpi.exporting import report, workbook
 from app.kpi.exporting.service import Taken, export_report, export_workbook, list_exports
+from app.kpi.exporting.words import PDF_TYPE, XLSX_TYPE
 
 router = APIRouter()
 
@@ -58,7 +58,7 @@ async def export_figures(
         only_missed=only_missed,
         taken=Taken(caller.actor, clock.now()),
     )
-    return _file(body, workbook.MEDIA_TYPE, f"kpi-{first}-{last}.xlsx")
+    return _file(body, XLSX_TYPE, f"kpi-{first}-{last}.xlsx")
 
 
 @router.get("/kpi/months/{month}/report.pdf", response_class=Response)
@@ -76,7 +76,7 @@ async def export_month(
         scope=scope_of(caller, scope),
         taken=Taken(caller.actor, clock.now()),
     )
-    return _file(body, report.MEDIA_TYPE, f"kpi-{month}.pdf")
+    return _file(body, PDF_TYPE, f"kpi-{month}.pdf")
 
 
 @router.get("/kpi/exports")

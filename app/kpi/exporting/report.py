@@ -10,34 +10,15 @@ from fpdf.enums import XPos, YPos
 from fpdf.fonts import FontFace
 
 from app.core.clock import OPERATOR_ZONE
-from app.core.errors import Unavailable
 from app.kpi.definitions import DEFINITIONS, KpiKey
-from app.kpi.exporting.workbook import DIRECTION_LABELS, STATUS_LABELS, UNIT_LABELS
+from app.kpi.exporting.words import DIRECTION_LABELS, STATUS_LABELS, UNIT_LABELS
 from app.kpi.models import KpiFinding
 from app.kpi.months import Figure, MonthFigure, MonthReport
 from app.kpi.states import FINDING_LABELS
 
-MEDIA_TYPE = "application/pdf"
-_ROOT = Path(__file__).resolve().parents[3]
-FONT = _ROOT / "app/web/static/NotoSansSC-Regular.ttf"
-"""The font of reports; it comes with the built pages."""
 _FONT = "noto"
 _WIDTHS = (44, 18, 18, 16, 22, 18, 18, 36)
 _HEAD = ("指标", "目标", "上报值", "状态", "单位", "现值", "差异", "分子/分母")
-
-
-class ReportFontMissing(Unavailable):
-    """The font that Chinese reports are set in was not built."""
-
-    code = "report_font_missing"
-    title = "缺少报告字体，请运行资源构建后重试"
-
-
-def find_font() -> Path:
-    """The font of reports; raises ReportFontMissing."""
-    if not FONT.is_file():
-        raise ReportFontMissing
-    return FONT
 
 
 def build_report(

@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.ids import new_id
 from app.kpi.definitions import KpiKey
 from app.kpi.drilldown import Place, list_kpi_rows
-from app.kpi.exporting.report import build_report, find_font
-from app.kpi.exporting.workbook import build_workbook
+from app.kpi.exporting.words import find_font
 from app.kpi.models import KpiExport, KpiFinding
 from app.kpi.months import period_of, read_report
 from app.kpi.repository import places
@@ -65,6 +64,8 @@ async def export_workbook(
         taken=taken,
     )
     title = await places.scope_title(session, scope)
+    from app.kpi.exporting.workbook import build_workbook  # noqa: PLC0415  # openpyxl loads slowly
+
     return await asyncio.to_thread(
         build_workbook, results, title=title, period=period, rows=rows, is_cut=is_cut
     )
@@ -126,6 +127,8 @@ async def export_report(session: AsyncSession, *, month: date, scope: Scope, tak
         taken=taken,
     )
     title = await places.scope_title(session, scope)
+    from app.kpi.exporting.report import build_report  # noqa: PLC0415  # fpdf loads slowly
+
     return await asyncio.to_thread(
         build_report,
         report,

@@ -13,18 +13,11 @@ from openpyxl.styles import Font
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from app.core.clock import OPERATOR_ZONE
+from app.kpi.exporting.words import DIRECTION_LABELS, STATUS_LABELS, UNIT_LABELS
 from app.kpi.repository.rows import KpiRow
-from app.kpi.rules import KpiStatus, Period
+from app.kpi.rules import Period
 from app.kpi.service import KpiResult
 
-MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-STATUS_LABELS = {
-    KpiStatus.MET: "达标",
-    KpiStatus.MISSED: "未达标",
-    KpiStatus.NO_DATA: "无数据",
-}
-UNIT_LABELS = {"percent": "%", "hours": "小时", "per_100000": "每十万户次"}
-DIRECTION_LABELS = {"at_least": "≥", "at_most": "≤"}
 KIND_LABELS = {
     "stop": "户次",
     "ticket": "售后单",

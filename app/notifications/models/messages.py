@@ -41,6 +41,13 @@ class SmsMessage(CustomerOwned):
             "due_at",
             postgresql_where=text("status IN ('queued', 'sending', 'unknown')"),
         ),
+        Index(
+            "ix_sms_messages_unsent",
+            "status",
+            "created_at",
+            "message_id",
+            postgresql_where=text("status IN ('failed', 'expired', 'suppressed')"),
+        ),
         Index("ix_sms_messages_newest", "created_at", "message_id"),
         Index("ix_sms_messages_phone", "phone_index", "created_at"),
         Index("ix_sms_messages_cause", "cause", postgresql_ops={"cause": "text_pattern_ops"}),

@@ -1,10 +1,12 @@
 """All SQL of notifications."""
 
 from app.notifications.repository.catalogue import (
+    add_first_texts,
     find_rule,
     find_template,
     get_template,
     list_codes,
+    list_kinds,
     list_rules,
     list_templates,
     lock_code,
@@ -46,6 +48,7 @@ from app.notifications.repository.numbers import (
 
 __all__ = [
     "Filter",
+    "add_first_texts",
     "blank_messages",
     "clear_failures",
     "count_failure",
@@ -66,6 +69,7 @@ __all__ = [
     "list_attempts",
     "list_codes",
     "list_due",
+    "list_kinds",
     "list_messages",
     "list_newest",
     "list_replies",

@@ -6,26 +6,78 @@ from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import wall_now
 from app.core.errors import AppError, NotFound
+from app.core.ids import new_id
 from app.notifications.errors import RuleChangedMeanwhile, TemplateChangedMeanwhile
 from app.notifications.models import SmsRule, SmsTemplate, SmsTemplateCode
 from app.notifications.states import Approval, SmsAccount, SmsCategory
+from app.notifications.templates import Kind
 
 _EXCLUDED = "23P01"
 _Dated = TypeVar("_Dated", SmsTemplate, SmsRule)
 
 
-async def find_template(session: AsyncSession, *, kind: str, on: date) -> SmsTemplate:
-    """The text of a kind in force on a date; raises LookupError when none is."""
-    found: SmsTemplate | None = await session.scalar(
-        select(SmsTemplate).where(SmsTemplate.kind == kind, SmsTemplate.valid.contains(on))
-    )
+async def find_template(session: AsyncSession, *, kind: Kind, on: date) -> SmsTemplate:
+    """The text of a kind in force on a date; a kind that is new gets its first one."""
+    query = select(SmsTemplate).where(SmsTemplate.kind == kind.code, SmsTemplate.valid.contains(on))
+    found: SmsTemplate | None = await session.scalar(query)
     if found is None:
-        raise LookupError(f"no SMS text of {kind} holds on {on}")
+        await add_first_texts(session, [kind])
+        found = (await session.scalars(query)).one()
     return found
+
+
+async def list_kinds(session: AsyncSession) -> set[str]:
+    """The kinds that have a text."""
+    return set(await session.scalars(select(SmsTemplate.kind).distinct()))
+
+
+async def add_first_texts(
+    session: AsyncSession, kinds: Sequence[Kind], *, approval: Approval = Approval.DRAFT
+) -> None:
+    """Give kinds that have no text their first one, to be reviewed at every account."""
+    wall = wall_now()
+    for kind in kinds:
+        # the exclusion constraint decides between two that come at once
+        added = await session.scalar(
+            insert(SmsTemplate)
+            .values(
+                id=new_id(),
+                kind=kind.code,
+                category=kind.category,
+                text=kind.text,
+                variables=list(kind.variables),
+                valid=Range(None, None, bounds="()"),
+                useful_minutes=int(kind.useful.total_seconds() // 60),
+                useful_until=kind.until,
+                created_at=wall,
+                created_by="system",
+            )
+            .on_conflict_do_nothing()
+            .returning(SmsTemplate.id)
+        )
+        if added is None:
+            continue
+        await session.execute(
+            insert(SmsTemplateCode).values(
+                [
+                    {
+                        "template_id": added,
+                        "account": account,
+                        "provider_code": kind.provider_code,
+                        "approval": approval,
+                        "changed_at": wall,
+                        "changed_by": "system",
+                    }
+                    for account in SmsAccount
+                ]
+            )
+        )
 
 
 async def get_template(session: AsyncSession, template_id: UUID) -> SmsTemplate:

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.base import EnumText
 from app.core.errors import NotFound
 from app.core.ids import HOUSE
 from app.notifications.models import SmsAttempt, SmsMessage, SmsReceipt, SmsReply
@@ -109,9 +110,12 @@ async def list_newest(
         SmsMessage.customer_id: wanted.customer_id,
         SmsMessage.phone_index: wanted.phone_index,
         SmsMessage.template: wanted.template,
-        SmsMessage.status: wanted.status,
     }
     query = query.where(*(column == value for column, value in exact.items() if value is not None))
+    if wanted.status is not None:
+        # in words, as only then the partial indexes of rare statuses are thought of
+        status = literal(wanted.status, EnumText(SmsStatus), literal_execute=True)
+        query = query.where(SmsMessage.status == status)
     if wanted.cause is not None:
         query = query.where(SmsMessage.cause.startswith(wanted.cause, autoescape=True))
     if wanted.from_at is not None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.alerts import resolve_alert
 from app.core.clock import wall_now
+from app.core.demo import find_mark
 from app.core.ids import new_id
 from app.notifications import repository
 from app.notifications.channels import signature
@@ -102,7 +103,7 @@ async def add_template(
         raise TextRefused(objections=found)
     if new.from_date <= today:
         raise TemplateTooEarly
-    before = await repository.find_template(session, kind=kind.code, on=new.from_date)
+    before = await repository.find_template(session, kind=kind, on=new.from_date)
     known = (await repository.list_codes(session, [before.id]))[before.id]
     until = before.useful_until if new.useful_until is None else new.useful_until
     values = {
@@ -184,7 +185,7 @@ async def preview(
     """
     known = _kind(kind)
     if text is None:
-        text = (await repository.find_template(session, kind=kind, on=on)).text
+        text = (await repository.find_template(session, kind=known, on=on)).text
     samples = {**known.samples, **values}
     filled = {name: fit_value(samples.get(name, "")) for name in variables_of(text)}
     body = signature() + fill(text, filled)
@@ -193,10 +194,26 @@ async def preview(
     )
 
 
+async def complete_texts(session: AsyncSession) -> None:
+    """Kinds that came with a new version get their first text, so that it can be reviewed.
+
+    A demo's simulator knows it already.
+    """
+    known = await repository.list_kinds(session)
+    missing = [kind for code, kind in KINDS.items() if code not in known]
+    if missing:
+        is_demo = await find_mark(session) is not None
+        await repository.add_first_texts(
+            session, missing, approval=Approval.APPROVED if is_demo else Approval.DRAFT
+        )
+
+
 async def approve_first_texts(session: AsyncSession) -> None:
     """A demo's simulator has taken the texts as they stand in code: they are approved there."""
+    await complete_texts(session)
     for one in await list_templates(session):
-        if one.template.text != KINDS[one.template.kind].text:
+        kind = KINDS.get(one.template.kind)
+        if kind is None or one.template.text != kind.text:
             continue
         for code in one.codes:
             code.approval, code.changed_at = Approval.APPROVED, wall_now()

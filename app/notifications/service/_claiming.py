@@ -132,7 +132,7 @@ async def _claim_sending(
     now: datetime,
     wall: datetime,
 ) -> Task | None:
-    text = await repository.find_template(session, kind=kind.code, on=local_date(now))
+    text = await repository.find_template(session, kind=kind, on=local_date(now))
     codes = await repository.usable_codes(session, text.id)
     usable = [one for one in gateways if one.account in codes]
     if not usable:

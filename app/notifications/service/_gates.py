@@ -36,7 +36,8 @@ async def check_gates(
     `now` is business time, for hours and consents; the provider counts on the wall.
     """
     if message.phone_index is None:
-        return None
+        # written before phones had an index; promotions are younger than that
+        return Held("no_consent") if kind.category is SmsCategory.MARKETING else None
     number = await repository.lock_number(session, message.phone_index)
     if kind.category is SmsCategory.MARKETING:
         refused = await _refusal(session, message, number)

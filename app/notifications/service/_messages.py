@@ -87,7 +87,7 @@ async def write_message(
         number = normalise_phone(phone)
     except PhoneInvalid:
         number = phone
-    text = await repository.find_template(session, kind=template, on=local_date(now))
+    text = await repository.find_template(session, kind=get_kind(template), on=local_date(now))
     useful = timedelta(minutes=text.useful_minutes)
     end = useful_until(now=now, useful=useful, until=text.useful_until)
     patience = min(end, send_before or end) - now

@@ -15,8 +15,9 @@ from app.identity import service as identity
 from app.identity.errors import PhoneInvalid
 from app.identity.rules import normalise_phone
 from app.notifications import repository
+from app.notifications.models import SmsMessage
 from app.notifications.service._sealing import open_phone
-from app.notifications.states import SMS_MOVES, SmsStatus
+from app.notifications.states import SMS_MOVES, AttemptOutcome, SmsStatus
 
 log = structlog.get_logger()
 
@@ -74,8 +75,11 @@ async def _take(session: AsyncSession, provider: str, report: DeliveryReport) ->
     if not fresh:
         return False
     superseded = message.provider_message_id not in {None, number}
+    # the provider's records did not show a message that it had all the same
+    message.duplicate_possible = message.duplicate_possible or superseded
     message.provider = provider
     message.provider_message_id = message.provider_message_id or number
+    await _settle_attempt(session, message, number)
     wanted = SmsStatus.DELIVERED if report.succeeded else SmsStatus.FAILED
     if (superseded and not report.succeeded) or not SMS_MOVES.allows(
         SmsStatus(message.status), wanted
@@ -84,6 +88,19 @@ async def _take(session: AsyncSession, provider: str, report: DeliveryReport) ->
     message.change_status(wanted)
     message.failure = None if report.succeeded else (report.error or "unknown")
     return True
+
+
+async def _settle_attempt(session: AsyncSession, message: SmsMessage, number: str) -> None:
+    """A report about a number that no answer named: the provider has taken the last attempt."""
+    attempts = await repository.list_attempts(
+        session, customer_id=message.customer_id, message_id=message.message_id
+    )
+    if not attempts or any(one.provider_message_id == number for one in attempts):
+        return
+    last = attempts[-1]
+    if last.outcome in {None, AttemptOutcome.UNKNOWN}:
+        last.outcome, last.ended_at = AttemptOutcome.ACCEPTED, last.ended_at or wall_now()
+        last.provider_message_id = number
 
 
 async def _find_owner(

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.service import get_lead_days, get_offers
 from app.core.clock import local_date
+from app.core.events import publish
 from app.customers.service import get_address
 from app.network.service import Serving, find_serving, read_station_days
 from app.orders import repository
@@ -15,6 +16,7 @@ from app.orders.changes.situation import LineState, Situation
 from app.orders.changes.spells import spells_of
 from app.orders.changes.wanted import WantedChange
 from app.orders.errors import LineNotNamed, LineUnknown, OrderNotChangeable
+from app.orders.events import SpentBottlesAsked
 from app.orders.models import Order, OrderLine
 
 LOOK_AHEAD = timedelta(days=366)
@@ -68,6 +70,10 @@ async def read_lines(
     turns = await repository.list_turns(session, keys)
     stops = await repository.list_stops(session, [(order.customer_id, order.order_id)])
     moves = await repository.list_moves(session, lines)
+    asked = SpentBottlesAsked(
+        customer_id=order.customer_id, order_line_ids=[line.order_line_id for line in lines]
+    )
+    await publish(session, asked)
     address = await get_address(session, customer_id=order.customer_id, address_id=order.address_id)
     states = []
     for line in lines:
@@ -81,6 +87,7 @@ async def read_lines(
                 turns=turns[line.order_line_id],
                 spells=spells_of(stops.get(order.order_id, ()), line.order_line_id),
                 moves=moves[line.order_line_id],
+                spent=asked.spent.get(line.order_line_id, 0),
             )
         )
     return states

@@ -55,18 +55,17 @@ class _Lot:
 
 
 class Purse:
-    """Lots and gifts of one line, product by product."""
+    """Lots and gifts of one line, product by product; `spent` bottles have been at the door."""
 
-    def __init__(self, moves: Iterable[Move]) -> None:
+    def __init__(self, moves: Iterable[Move], *, spent: int = 0) -> None:
+        self._spare = -spent
         self._lots: dict[UUID, list[_Lot]] = defaultdict(list)
         self._gifts: dict[UUID, int] = defaultdict(int)
         for move in moves:
             self._replay(move)
 
     def _replay(self, move: Move) -> None:
-        if move.kind == "restored" and not move.value_fen:
-            # A make-up is brought beside the line: it neither adds to it nor is worth anything.
-            return
+        self._spare += move.signed_bottles
         if move.kind not in TAKEN:
             if move.value_fen or move.kind not in _GIFTS:
                 lot = _Lot(move.bottles, move.value_fen, move.bottles)
@@ -91,19 +90,20 @@ class Purse:
     def paid_left(self, product_id: UUID, left: int) -> int:
         """How many of the `left` bottles still to come were paid for: gifts come last."""
         paid = sum(lot.left for lot in self._lots[product_id])
-        return max(0, min(left - min(left, self._gifts[product_id]), paid))
+        return max(0, min(left - min(left, self._gifts[product_id]), paid, self._spare))
 
     def give_up(self, kind: str, product_id: UUID, bottles: int, *, left: int) -> list[Move]:
         """Give up `bottles` of the `left` ones still to come: paid ones first, then gifts.
 
-        Bottles that came back by our fault beyond what the line is entitled to are worth nothing
-        and no entry; the purse is changed.
+        Bottles that came back by our fault beyond what the line is entitled to, or that were brought
+        after all, are worth nothing and no entry; the purse is changed.
         """
         paid = min(bottles, self.paid_left(product_id, left))
         moves = []
         if paid:
             moves.append(Move(kind, product_id, paid, self._take(product_id, paid)))
-        gifts = min(bottles - paid, self._gifts[product_id])
+        gifts = max(0, min(bottles - paid, self._gifts[product_id], self._spare - paid))
+        self._spare -= paid + gifts
         if gifts:
             self._gifts[product_id] -= gifts
             moves.append(Move(kind, product_id, gifts, 0))

@@ -27,6 +27,8 @@ class LineState:
     turns: list[Turn]
     spells: list[Spell]
     moves: list[Move]
+    spent: int
+    """Bottles of its own that have been at the door, or are in a frozen plan."""
 
     @property
     def product_ids(self) -> set[UUID]:
@@ -39,7 +41,7 @@ class LineState:
 
     def purse(self) -> Purse:
         """What its bottles are worth; a fresh one, since giving up changes it."""
-        return Purse(self.moves)
+        return Purse(self.moves, spent=self.spent)
 
     def without_milk(self, day: date) -> frozenset[date]:
         """Days from a day on that its household took out, and did not ask for one by one after."""

@@ -1,15 +1,19 @@
-"""Word to households about changes that need nobody: milk that comes again by itself."""
+"""Word to households that nobody asked for: milk that comes again, an order that ends soon."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import local_date
+from app.core.jobs import enqueue_many
 from app.customers.service import contact_phone
 from app.notifications.service import send_sms
 from app.orders import repository
+from app.orders.repository import notices
 from app.orders.rules import ONE_DAY
+
+REMIND_JOB = "orders.send_renewal_reminders"
 
 
 async def tell_resuming(
@@ -33,3 +37,43 @@ async def tell_resuming(
             now=now,
         )
     return resuming[-1].change_id if len(resuming) == limit else None
+
+
+async def notice_renewals(session: AsyncSession, *, now: datetime) -> int:
+    """Find the orders that end within seven days and have jobs tell them; answers the batches."""
+    today = local_date(now)
+    batches = await notices.notice_ending(session, today=today)
+    await _enqueue(session, [(today, batch) for batch in batches])
+    return len(batches)
+
+
+async def wake_reminders(session: AsyncSession) -> None:
+    """Have told what a lost job left untold."""
+    await _enqueue(session, await notices.list_waiting_batches(session))
+
+
+async def _enqueue(session: AsyncSession, batches: list[tuple[date, int]]) -> None:
+    await enqueue_many(
+        session,
+        REMIND_JOB,
+        [{"noticed": day.isoformat(), "batch": batch} for day, batch in batches],
+        dedupe_keys=[f"{REMIND_JOB}:{day.isoformat()}:{batch}" for day, batch in batches],
+    )
+
+
+async def send_reminders(session: AsyncSession, *, noticed: date, batch: int, now: datetime) -> int:
+    """Remind the households of a batch to renew, once per order and end (S1 5.2.5)."""
+    ending = await notices.lock_untold(session, noticed=noticed, batch=batch)
+    for one in ending:
+        if one.runs:
+            await send_sms(
+                session,
+                customer_id=one.customer_id,
+                phone=await contact_phone(session, customer_id=one.customer_id),
+                template="renewal_reminder",
+                parameters={"order": one.order_no, "date": one.end_date.isoformat()},
+                cause=f"renewal_reminder:{one.order_id}:{one.end_date.isoformat()}",
+                now=now,
+            )
+    await notices.mark_told(session, noticed=noticed, batch=batch, now=now)
+    return len(ending)

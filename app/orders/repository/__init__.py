@@ -36,6 +36,7 @@ from app.orders.repository.orders import (
     list_orders,
     list_running,
     lock_bill,
+    lock_lines,
     lock_order,
     stuck_in_review,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "list_turns",
     "list_unpaid_changes",
     "lock_bill",
+    "lock_lines",
     "lock_order",
     "move_change",
     "pattern_of",

@@ -13,14 +13,18 @@ from app.orders.models import EntitlementEntry, OrderLine
 
 
 async def list_moves(session: AsyncSession, lines: Sequence[OrderLine]) -> dict[UUID, list[Move]]:
-    """What each line gained and gave up, oldest first."""
+    """What each line gained and gave up, make-ups aside, oldest first."""
     moves: dict[UUID, list[Move]] = {line.order_line_id: [] for line in lines}
     own = {line.order_line_id: line.product_id for line in lines}
     keys = [(line.customer_id, line.order_line_id) for line in lines]
     if keys:
         rows = await session.scalars(
             select(EntitlementEntry)
-            .where(tuple_(EntitlementEntry.customer_id, EntitlementEntry.order_line_id).in_(keys))
+            .where(
+                tuple_(EntitlementEntry.customer_id, EntitlementEntry.order_line_id).in_(keys),
+                # A make-up is a gift with a cause: it is brought beside the line's own days.
+                (EntitlementEntry.kind != "gift") | EntitlementEntry.cause_id.is_(None),
+            )
             .order_by(EntitlementEntry.order_line_id, EntitlementEntry.entry_id)
         )
         for row in rows:

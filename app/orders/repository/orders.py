@@ -94,6 +94,23 @@ async def list_lines(
     return list(found)
 
 
+async def lock_lines(
+    session: AsyncSession, customer_id: UUID, line_ids: Collection[UUID]
+) -> list[OrderLine]:
+    """Lines of a customer, their orders locked in key order."""
+    found = await session.scalars(
+        select(OrderLine)
+        .join(
+            Order,
+            (Order.customer_id == OrderLine.customer_id) & (Order.order_id == OrderLine.order_id),
+        )
+        .where(OrderLine.customer_id == customer_id, OrderLine.order_line_id.in_(line_ids))
+        .order_by(OrderLine.order_id, OrderLine.order_line_id)
+        .with_for_update(of=Order)
+    )
+    return list(found)
+
+
 async def change_status(
     session: AsyncSession,
     order: Order,

@@ -3,6 +3,7 @@
 from app.orders.changes.frame import apply_change, preview_change
 from app.orders.changes.paying import start_change_payment
 from app.orders.changes.undoing import undo_change
+from app.orders.service.correcting import correct_given_up
 from app.orders.service.doorstep import DoorOrder, PlacedDoorOrder, place_door_order
 from app.orders.service.ending import complete_ended_orders, expire_unpaid
 from app.orders.service.paying import receive_payment, start_payment
@@ -29,6 +30,7 @@ __all__ = [
     "RestoreItem",
     "apply_change",
     "complete_ended_orders",
+    "correct_given_up",
     "decide_review",
     "expire_unpaid",
     "find_agreement",

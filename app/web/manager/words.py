@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.kpi.definitions import Definition, KpiKey, Unit
-from app.kpi.exporting.workbook import DIRECTION_LABELS, STATUS_LABELS
+from app.kpi.exporting.words import DIRECTION_LABELS, STATUS_LABELS
 from app.kpi.morning.reading import BlockRow
 from app.kpi.morning.rules import RISK_LABELS, Risk
 from app.kpi.rules import KpiStatus

@@ -20,13 +20,12 @@ from app.core.base import CustomerOwned, EnumText, Registry, Shared
 from app.core.states import values_of
 from app.orders.states import (
     AgreementChannel,
-    ChangeStatus,
     ConfirmationKind,
     OrderSource,
     OrderStatus,
 )
 
-_PATTERN_CHECK = (
+PATTERN_CHECK = (
     "(weekday_quantities IS NULL AND quantity BETWEEN 1 AND 99"
     " AND interval_days BETWEEN 1 AND 90)"
     " OR (weekday_quantities IS NOT NULL AND quantity IS NULL AND interval_days IS NULL"
@@ -175,7 +174,7 @@ class OrderLine(CustomerOwned):
         ForeignKeyConstraint(
             ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
         ),
-        CheckConstraint(_PATTERN_CHECK, name="pattern"),
+        CheckConstraint(PATTERN_CHECK, name="pattern"),
         CheckConstraint(
             "bottles_bought > 0 AND gift_bottles >= 0 AND unscheduled_bottles >= 0", name="bottles"
         ),
@@ -232,7 +231,7 @@ class OrderTerm(CustomerOwned):
             using="gist",
             name="ex_order_terms",
         ),
-        CheckConstraint(_PATTERN_CHECK, name="pattern"),
+        CheckConstraint(PATTERN_CHECK, name="pattern"),
         CheckConstraint("NOT isempty(valid) AND NOT upper_inf(valid)", name="valid"),
         CheckConstraint("first_date = lower(valid)", name="first_date"),
     )
@@ -251,42 +250,6 @@ class OrderTerm(CustomerOwned):
     address_version_id: Mapped[UUID]
     change_id: Mapped[UUID | None]
     """The change that asked for exactly this day: it stays when the line is laid out anew."""
-
-
-class LinePhase(CustomerOwned):
-    """What a change makes of a line from a day on: another pattern, or another product.
-
-    What a row leaves open stays as it was; the line itself is the first phase.
-    """
-
-    __tablename__ = "line_phases"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["customer_id", "order_line_id"],
-            ["order_lines.customer_id", "order_lines.order_line_id"],
-        ),
-        ForeignKeyConstraint(
-            ["customer_id", "change_id"], ["order_changes.customer_id", "order_changes.change_id"]
-        ),
-        CheckConstraint(
-            f"({_PATTERN_CHECK}) AND anchor_date IS NOT NULL"
-            " OR num_nonnulls(quantity, interval_days, weekday_quantities, anchor_date) = 0",
-            name="pattern",
-        ),
-        CheckConstraint(
-            "num_nonnulls(product_id, quantity, weekday_quantities) > 0", name="something"
-        ),
-    )
-
-    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
-    order_line_id: Mapped[UUID] = mapped_column(primary_key=True)
-    change_id: Mapped[UUID] = mapped_column(primary_key=True)
-    from_date: Mapped[date]
-    quantity: Mapped[int | None] = mapped_column(SmallInteger)
-    interval_days: Mapped[int | None] = mapped_column(SmallInteger)
-    weekday_quantities: Mapped[list[int] | None] = mapped_column(ARRAY(SmallInteger))
-    anchor_date: Mapped[date | None]
-    product_id: Mapped[UUID | None] = mapped_column(ForeignKey("products.id"))
 
 
 class EntitlementEntry(CustomerOwned):
@@ -317,76 +280,3 @@ class EntitlementEntry(CustomerOwned):
     """None: the line's own product."""
     at: Mapped[datetime]
     cause_id: Mapped[UUID | None]
-
-
-class OrderChange(CustomerOwned):
-    """A change as it was shown; its status says whether it has happened. Never edited otherwise."""
-
-    __tablename__ = "order_changes"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
-        ),
-        CheckConstraint(f"status IN ({values_of(ChangeStatus)})", name="status"),
-        CheckConstraint("pay_fen >= 0 AND credit_fen >= 0", name="amounts"),
-        CheckConstraint(
-            "status NOT IN ('awaiting_payment', 'paid') OR pay_fen > 0 AND pay_before_at IS NOT NULL",
-            name="payment",
-        ),
-        Index("ix_order_changes_order_id", "customer_id", "order_id"),
-        Index("ix_order_changes_at", "at"),
-        Index(
-            "ix_order_changes_open",
-            "pay_before_at",
-            postgresql_where=text("status IN ('awaiting_payment', 'paid')"),
-        ),
-        Index(
-            "ix_order_changes_resumes_date",
-            "resumes_date",
-            postgresql_where=text("resumes_date IS NOT NULL"),
-        ),
-    )
-
-    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
-    change_id: Mapped[UUID] = mapped_column(primary_key=True)
-    order_id: Mapped[UUID]
-    kind: Mapped[str]
-    status: Mapped[ChangeStatus] = mapped_column(
-        EnumText(ChangeStatus), default=ChangeStatus.APPLIED, server_default="applied"
-    )
-    effective_date: Mapped[date]
-    request: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    preview: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    rule: Mapped[str | None]
-    """By which rule what is not brought is settled: `period`, `money`, or a policy's version."""
-    pay_fen: Mapped[int] = mapped_column(default=0, server_default="0")
-    credit_fen: Mapped[int] = mapped_column(default=0, server_default="0")
-    """What went to the customer's balance."""
-    pay_before_at: Mapped[datetime | None]
-    resumes_date: Mapped[date | None]
-    """On which day milk comes again by itself after a pause."""
-    footprint: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """What it replaced and wrote, line by line: what an undo needs."""
-    actor: Mapped[str]
-    at: Mapped[datetime]
-
-
-class ChangeHistory(CustomerOwned):
-    """Every move of a change's status: who, when, why."""
-
-    __tablename__ = "order_change_history"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["customer_id", "change_id"], ["order_changes.customer_id", "order_changes.change_id"]
-        ),
-        Index("ix_order_change_history_change_id", "customer_id", "change_id"),
-    )
-
-    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
-    entry_id: Mapped[UUID] = mapped_column(primary_key=True)
-    change_id: Mapped[UUID]
-    from_status: Mapped[str | None]
-    to_status: Mapped[str]
-    at: Mapped[datetime]
-    actor: Mapped[str]
-    reason: Mapped[str | None]

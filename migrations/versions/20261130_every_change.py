@@ -1,15 +1,17 @@
 """every change: statuses, phases of a line, days asked for one by one, value by product
 
-Revision: 0006
-Revises: 0005
+Revision: 0008
+Revises: 0007
 """
+
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -29,6 +31,24 @@ CHANGE_CHECKS = {
         "status NOT IN ('awaiting_payment', 'paid') OR pay_fen > 0 AND pay_before_at IS NOT NULL"
     ),
 }
+
+TEXT = """
+INSERT INTO sms_templates
+    (id, kind, category, text, variables, valid, useful_minutes, useful_until, created_at,
+     created_by)
+SELECT uuidv7(), 'change_refused', 'service',
+       '很抱歉，您的订单${order}的变更（${what}）未能生效，已付${amount}元将原路退回。',
+       ARRAY['order', 'what', 'amount'], '(,)', 1440, NULL, :at, 'system'
+"""
+CODES = """
+INSERT INTO sms_template_codes
+    (template_id, account, provider_code, approval, note, changed_at, changed_by)
+SELECT t.id, a.account, 'SMS_CHANGE_REFUSED',
+       CASE WHEN EXISTS (SELECT FROM demo_mark) THEN 'approved' ELSE 'draft' END,
+       NULL, :at, 'system'
+FROM sms_templates t CROSS JOIN unnest(ARRAY['primary', 'backup']) AS a(account)
+WHERE t.kind = 'change_refused'
+"""
 
 
 def upgrade() -> None:
@@ -53,6 +73,8 @@ def upgrade() -> None:
     _widen_changes()
     _create_history()
     _create_phases()
+    _create_notices()
+    _seed_text()
 
 
 def _widen_changes() -> None:
@@ -142,8 +164,44 @@ def _create_phases() -> None:
     )
 
 
+def _create_notices() -> None:
+    op.create_table(
+        "renewal_notices",
+        sa.Column("customer_id", sa.Uuid(), nullable=False),
+        sa.Column("order_id", sa.Uuid(), nullable=False),
+        sa.Column("end_date", sa.Date(), nullable=False),
+        sa.Column("noticed_date", sa.Date(), nullable=False),
+        sa.Column("batch", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", STAMP, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["customer_id", "order_id"],
+            ["orders.customer_id", "orders.order_id"],
+            name="fk_renewal_notices_customer_id_order_id",
+        ),
+        sa.PrimaryKeyConstraint("customer_id", "order_id", name="pk_renewal_notices"),
+    )
+    op.create_index(
+        "ix_renewal_notices_untold",
+        "renewal_notices",
+        ["noticed_date", "batch"],
+        postgresql_where=sa.text("told_at IS NULL"),
+    )
+
+
+def _seed_text() -> None:
+    connection, at = op.get_bind(), datetime.now(UTC)
+    for statement in (TEXT, CODES):
+        connection.execute(sa.text(statement).bindparams(sa.bindparam("at", at, STAMP)))
+
+
 def downgrade() -> None:
     """Take back."""
+    op.execute(
+        "DELETE FROM sms_template_codes WHERE template_id IN"
+        " (SELECT id FROM sms_templates WHERE kind = 'change_refused')"
+    )
+    op.execute("DELETE FROM sms_templates WHERE kind = 'change_refused'")
+    op.drop_table("renewal_notices")
     op.drop_table("line_phases")
     op.drop_table("order_change_history")
     op.drop_index("ix_order_changes_resumes_date", "order_changes")

@@ -1,0 +1,30 @@
+"""Tables of orders. Amounts are integer fen; dates are service dates."""
+
+from app.orders.models.changes import ChangeHistory, LinePhase, OrderChange, RenewalNotice
+from app.orders.models.orders import (
+    EntitlementEntry,
+    Order,
+    OrderAgreement,
+    OrderHistory,
+    OrderLine,
+    OrderNumber,
+    OrderReview,
+    OrderTerm,
+    PaymentWindow,
+)
+
+__all__ = [
+    "ChangeHistory",
+    "EntitlementEntry",
+    "LinePhase",
+    "Order",
+    "OrderAgreement",
+    "OrderChange",
+    "OrderHistory",
+    "OrderLine",
+    "OrderNumber",
+    "OrderReview",
+    "OrderTerm",
+    "PaymentWindow",
+    "RenewalNotice",
+]
