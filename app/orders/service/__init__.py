@@ -1,6 +1,7 @@
 """The use cases of orders, cut by noun; other packages import from here."""
 
 from app.orders.changes.frame import apply_change, preview_change
+from app.orders.changes.loading import find_server
 from app.orders.changes.paying import start_change_payment
 from app.orders.changes.undoing import undo_change
 from app.orders.service.correcting import correct_given_up
@@ -35,6 +36,7 @@ __all__ = [
     "expire_unpaid",
     "find_agreement",
     "find_order_by_number",
+    "find_server",
     "list_changes_of",
     "list_moves_of",
     "list_order_views",

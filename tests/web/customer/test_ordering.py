@@ -90,6 +90,7 @@ async def test_from_the_catalogue_to_the_paid_order(site: Site) -> None:
     await shot(page, "household-order-page")
     await page.goto("/")
     await expect(page.locator(".tomorrow")).to_contain_text("3月16日 周一")
+    await expect(page.locator(".tomorrow")).to_contain_text("今天 16:00 前，可修改 3月16日 周一")
     await check_axe(page)
     await shot(page, "household-home-own")
 
@@ -122,6 +123,16 @@ async def test_a_visitor_fills_in_first_and_logs_in_on_the_way(site: Site) -> No
     assert len(await orders_of(site)) == 1
     await page.goto("/my")
     await expect(page.get_by_text(PAYLOAD)).to_be_visible()
+    # The door is served from the first day on, and the day after can be changed all the same.
+    async with open_payments(site.runtime, parallel=True) as payments:
+        await page.goto("/my/orders")
+        await page.locator(".order-card").click()
+        await page.get_by_role("button", name=re.compile("微信支付")).click()
+        await expect(page.get_by_role("link", name=re.compile("打开微信付款"))).to_be_visible()
+        await pay_the_one(site, payments)
+    await page.goto("/my/calendar")
+    await page.get_by_role("link", name="3月18日 周三").click()
+    await expect(page.get_by_role("button", name="这天不要")).to_be_visible()
 
 
 async def test_an_expired_session_keeps_the_form(site: Site) -> None:
