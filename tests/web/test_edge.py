@@ -160,7 +160,7 @@ async def test_roles_without_a_page_are_refused_readably(site: Site) -> None:
     await expect(page.get_by_role("alert")).to_contain_text("没有找到")
     await check_axe(page)
     await page.get_by_role("link", name="回到首页").click()
-    await expect(page).to_have_url(re.compile("/$"))
+    await expect(page).to_have_url(re.compile("/work$"))
 
 
 async def test_the_api_can_be_read_and_tried_without_the_internet(site: Site) -> None:

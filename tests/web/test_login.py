@@ -8,8 +8,8 @@ from tests.fixtures.site import PHONE, Site, check_axe, shot
 
 async def test_staff_log_in_and_out(site: Site) -> None:
     password = await site.add_login(Role.FINANCE, "limin")
-    page = await site.page("/")
-    assert page.url == f"{site.url}/login"
+    page = await site.page("/work")
+    assert page.url == f"{site.url}/login?next=%2Fwork"
     await check_axe(page)
     await shot(page, "login")
     await page.get_by_label("账号").fill("limin")
@@ -30,8 +30,8 @@ async def test_staff_log_in_and_out(site: Site) -> None:
     await page.context.add_cookies(
         [{"name": "suixinding", "value": kept[0]["value"], "url": site.url}]
     )
-    await page.goto("/")
-    assert page.url == f"{site.url}/login"
+    await page.goto("/work")
+    assert page.url == f"{site.url}/login?next=%2Fwork"
 
 
 async def test_a_wrong_password_says_so_and_keeps_the_login(site: Site) -> None:

@@ -12,8 +12,9 @@ from app.core.clock import local_date
 from app.delivery.models import Delivery, DeliveryStatus
 from app.delivery.service.reading import list_deliveries
 from app.network.models import PlanDay, PlanDayState
-from app.network.service import find_serving, list_days
-from app.orders.service import OrderView, list_changes_of, list_order_views
+from app.network.service import list_days
+from app.orders.errors import OrderNotChangeable
+from app.orders.service import OrderView, find_server, list_changes_of, list_order_views
 from app.orders.states import ChangeStatus, OrderStatus
 
 SHOWN_ORDERS = 100
@@ -223,13 +224,9 @@ async def _first_open(
     for view in views:
         if view.order.status is not OrderStatus.DELIVERING:
             continue
-        serving = await find_serving(
-            session,
-            customer_id=view.order.customer_id,
-            address_id=view.order.address_id,
-            on=today,
-        )
-        if serving is None:
+        try:
+            serving = await find_server(session, view.order, now=now)
+        except OrderNotChangeable:
             continue
         ahead = await list_days(
             session,

@@ -2,6 +2,7 @@
 
 from app.orders.changes.cutting import Cut, CutOutcome, cut_order
 from app.orders.changes.frame import apply_change, preview_change
+from app.orders.changes.loading import find_server
 from app.orders.changes.paying import start_change_payment
 from app.orders.changes.undoing import undo_change
 from app.orders.service.correcting import correct_given_up
@@ -46,6 +47,7 @@ __all__ = [
     "expire_unpaid",
     "find_agreement",
     "find_order_by_number",
+    "find_server",
     "list_changes_of",
     "list_moves_of",
     "list_order_views",

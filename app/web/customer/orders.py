@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from app.core.db import SessionDep
-from app.core.ids import public_pair
+from app.core.ids import public_pair, public_single
 from app.core.pagination import PageDep, cursor_of
 from app.customers.service import get_address
 from app.identity.access import ClockDep, CustomerCaller, Principal
@@ -112,6 +112,7 @@ def _line(shown: LineView, names: dict[UUID, ProductName], *, today: date) -> di
     return {
         "line": shown.line,
         "product": names[first.product_id],
+        "product_id": public_single("prd", first.product_id),
         "pattern": pattern_words(first.pattern),
         "later": [
             (way.since, names[way.product_id].name, pattern_words(way.pattern)) for way in later

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from app.billing.models import Payment
 from app.billing.service import ask_channel
+from app.core.config import InstallationSettings
 from app.core.db import Database, SessionDep
 from app.core.errors import AppError, NotFound
 from app.core.ids import named_id
@@ -50,11 +51,18 @@ async def _started(
         )
     except AppError as error:
         return refusal(request, error)
-    address = str((asked.handle or {}).get("h5_url", ""))
-    safe = address if urlsplit(address).scheme in _SCHEMES else ""
+    safe = _cashier(str((asked.handle or {}).get("h5_url", "")), request, back=back)
     return render(
         request, "customer/pay_part.html", address=safe, amount_fen=asked.amount_fen, back=back
     )
+
+
+def _cashier(address: str, request: Request, *, back: str) -> str:
+    """The channel's cashier, which leads back to the page; "" for what no phone should open."""
+    if urlsplit(address).scheme not in _SCHEMES:
+        return ""
+    installed: InstallationSettings = request.app.state.runtime.installation
+    return f"{address}&{urlencode({'redirect_url': installed.base_url + back})}"
 
 
 def _payer(request: Request) -> str | None:

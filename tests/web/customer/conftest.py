@@ -19,6 +19,12 @@ from tests.fixtures.site import PHONE, Site
 TOMORROW = TODAY + timedelta(days=1)
 
 
+async def arrive(page: Page, address: str) -> None:
+    """Wait until the page at an address works; what it still loads does not matter."""
+    await page.wait_for_url(address, wait_until="commit")
+    await page.wait_for_selector("html[data-ready]", state="attached")
+
+
 @dataclass
 class Home:
     """A household with thirty bottles of milk, one a day from tomorrow on."""

@@ -15,7 +15,7 @@ from app.orders.models import OrderChange
 from tests.factories.orders import change
 from tests.factories.world import TODAY
 from tests.fixtures.site import DESK, check_axe, shot
-from tests.web.customer.conftest import TOMORROW, Home
+from tests.web.customer.conftest import TOMORROW, Home, arrive
 
 
 async def open_day(page: Page, day: str) -> None:
@@ -82,7 +82,7 @@ async def test_a_day_is_skipped_seen_and_taken_back(home: Home) -> None:
     await page.screenshot(path="var/screenshots/household-day-360.png")
     assert not await changes_of(home)
     await preview.get_by_role("button", name="确认变更").dblclick()
-    await page.wait_for_url("**/changes/chg_*")
+    await arrive(page, "**/changes/chg_*")
     await expect(page.get_by_text("变更已生效")).to_be_visible()
     (done,) = await changes_of(home)
     assert (done.kind, done.actor) == ("skip", "customer")
@@ -109,7 +109,7 @@ async def test_one_day_more_and_one_day_another_product(home: Home) -> None:
     preview = page.get_by_role("region", name="变更预览")
     await expect(preview).to_contain_text("1 → 3 瓶")
     await preview.get_by_role("button", name="确认变更").click()
-    await page.wait_for_url("**/changes/chg_*")
+    await arrive(page, "**/changes/chg_*")
     await page.goto("/my/calendar")
     await expect(page.get_by_role("link", name="3月20日 周五")).to_contain_text("3瓶")
     await open_day(page, "3月21日 周六")
@@ -144,7 +144,7 @@ async def test_what_changed_meanwhile_is_shown_as_a_fresh_preview(home: Home) ->
     await expect(preview).to_contain_text("4月15日 周三 → 4月16日 周四")
     assert len(await changes_of(home)) == 1
     await preview.get_by_role("button", name="确认变更").click()
-    await page.wait_for_url("**/changes/chg_*")
+    await arrive(page, "**/changes/chg_*")
     assert len(await changes_of(home)) == 2
 
 
@@ -207,7 +207,7 @@ async def test_a_delivery_is_rated_and_one_that_did_not_come_opens_a_ticket(home
     await check_axe(page)
     await shot(page, "household-not-come")
     await page.get_by_role("button", name="提交").dblclick()
-    await page.wait_for_url("**/my/tickets/tkt_*")
+    await arrive(page, "**/my/tickets/tkt_*")
     await expect(page.get_by_text('<script>document.title="x"</script>奶箱是空的')).to_be_visible()
     await check_axe(page)
     async with home.site.database.transaction() as session:

@@ -15,7 +15,7 @@ from app.customers.service import add_privacy_text
 from app.identity.models import Role
 from tests.factories.world import TODAY
 from tests.fixtures.site import DESK, check_axe, shot
-from tests.web.customer.conftest import Home
+from tests.web.customer.conftest import Home, arrive
 
 
 async def read_file(path: str) -> bytes:
@@ -110,7 +110,7 @@ async def test_a_ticket_with_its_thread(home: Home) -> None:
     await page.get_by_label("咨询").check()
     await page.get_by_label("请说说情况").fill(f"春节送吗？{PAYLOAD}")
     await page.get_by_role("button", name="提交").click()
-    await page.wait_for_url("**/my/tickets/tkt_*")
+    await arrive(page, "**/my/tickets/tkt_*")
     agent = home.site.world.staff[Role.SERVICE_AGENT]
     async with home.site.database.transaction() as session:
         ticket = (await session.scalars(select(Ticket))).one()

@@ -17,6 +17,7 @@ from tests.factories.world import TODAY
 from tests.fixtures.jobs import drain
 from tests.fixtures.payments import Payments, open_payments
 from tests.fixtures.site import PHONE, Site, check_axe, shot
+from tests.web.customer.conftest import arrive
 from tests.web.customer.test_shell import PHONE_NO, sent_code
 
 PAYLOAD = '<img src=x onerror="document.title=1">'
@@ -65,7 +66,7 @@ async def test_from_the_catalogue_to_the_paid_order(site: Site) -> None:
     await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
     await page.get_by_label("我已阅读并同意订奶协议").check()
     await page.get_by_role("button", name="提交订单，去付款").dblclick()
-    await page.wait_for_url("**/my/orders/ord_*")
+    await arrive(page, "**/my/orders/ord_*")
     await expect(page.get_by_text("订单已提交，请在 30 分钟内付款")).to_be_visible()
     (order,) = await orders_of(site)
     assert (order.source, order.price_fen) == (OrderSource.WEB, 10500)
@@ -89,6 +90,7 @@ async def test_from_the_catalogue_to_the_paid_order(site: Site) -> None:
     await shot(page, "household-order-page")
     await page.goto("/")
     await expect(page.locator(".tomorrow")).to_contain_text("3月16日 周一")
+    await expect(page.locator(".tomorrow")).to_contain_text("今天 16:00 前，可修改 3月16日 周一")
     await check_axe(page)
     await shot(page, "household-home-own")
 
@@ -117,10 +119,20 @@ async def test_a_visitor_fills_in_first_and_logs_in_on_the_way(site: Site) -> No
     await expect(page.get_by_text("已重新登录，请再提交一次")).to_be_visible()
     await expect(page.get_by_label("楼栋室号")).to_have_value(PAYLOAD)
     await page.get_by_role("button", name="提交订单，去付款").click()
-    await page.wait_for_url("**/my/orders/ord_*")
+    await arrive(page, "**/my/orders/ord_*")
     assert len(await orders_of(site)) == 1
     await page.goto("/my")
     await expect(page.get_by_text(PAYLOAD)).to_be_visible()
+    # The door is served from the first day on, and the day after can be changed all the same.
+    async with open_payments(site.runtime, parallel=True) as payments:
+        await page.goto("/my/orders")
+        await page.locator(".order-card").click()
+        await page.get_by_role("button", name=re.compile("微信支付")).click()
+        await expect(page.get_by_role("link", name=re.compile("打开微信付款"))).to_be_visible()
+        await pay_the_one(site, payments)
+    await page.goto("/my/calendar")
+    await page.get_by_role("link", name="3月18日 周三").click()
+    await expect(page.get_by_role("button", name="这天不要")).to_be_visible()
 
 
 async def test_an_expired_session_keeps_the_form(site: Site) -> None:
@@ -142,7 +154,7 @@ async def test_an_expired_session_keeps_the_form(site: Site) -> None:
     await expect(dialog).to_be_hidden()
     await expect(page.get_by_label("鲜牛奶 195ml 玻璃瓶 每次瓶数")).to_have_value("1")
     await page.get_by_role("button", name="提交订单，去付款").click()
-    await page.wait_for_url("**/my/orders/ord_*")
+    await arrive(page, "**/my/orders/ord_*")
     assert len(await orders_of(site)) == 1
 
 
@@ -157,7 +169,7 @@ async def test_an_address_out_of_reach_is_told_before_and_after(site: Site) -> N
     await expect(page.locator("#quote")).to_contain_text("暂不在配送范围内")
     await page.get_by_label("我已阅读并同意订奶协议").check()
     await page.get_by_role("button", name="提交订单，去付款").click()
-    await page.wait_for_url("**/my/orders/ord_*")
+    await arrive(page, "**/my/orders/ord_*")
     async with open_payments(site.runtime, parallel=True) as payments:
         await page.get_by_role("button", name=re.compile("微信支付")).click()
         await expect(page.get_by_role("link", name=re.compile("打开微信付款"))).to_be_visible()
@@ -184,7 +196,7 @@ async def test_a_new_agreement_is_read_anew(site: Site) -> None:
     assert not await orders_of(site)
     await page.get_by_label("我已阅读并同意订奶协议").check()
     await page.get_by_role("button", name="提交订单，去付款").click()
-    await page.wait_for_url("**/my/orders/ord_*")
+    await arrive(page, "**/my/orders/ord_*")
     (order,) = await orders_of(site)
     assert order.agreement_version == "2026-02"
 
@@ -217,7 +229,7 @@ async def test_the_channel_does_not_answer_and_nothing_is_taken(site: Site) -> N
     await choose_milk(page)
     await page.get_by_label("我已阅读并同意订奶协议").check()
     await page.get_by_role("button", name="提交订单，去付款").click()
-    await page.wait_for_url("**/my/orders/ord_*")
+    await arrive(page, "**/my/orders/ord_*")
     site.expected = ["503"]
     await page.get_by_role("button", name=re.compile("微信支付")).click()
     await expect(page.locator("#pay, #pay-error").first).to_contain_text(re.compile("支付|渠道|暂"))

@@ -8,7 +8,7 @@ from app.orders.states import OrderStatus
 from app.web.customer.fields import change_forms
 from tests.factories.world import TODAY
 from tests.fixtures.site import DESK, check_axe, shot
-from tests.web.customer.conftest import Home
+from tests.web.customer.conftest import Home, arrive
 from tests.web.customer.test_calendar import changes_of
 
 
@@ -21,7 +21,7 @@ async def do(page: Page, button: str = "确认变更") -> None:
     preview = page.get_by_role("region", name="变更预览")
     await expect(preview).to_be_visible()
     await preview.get_by_role("button", name=button).click()
-    await page.wait_for_url("**/changes/chg_*")
+    await arrive(page, "**/changes/chg_*")
 
 
 async def test_the_page_offers_every_kind_the_engine_has(home: Home) -> None:
@@ -132,7 +132,7 @@ async def test_cancelled_and_refunded_before_the_first_bottle(home: Home) -> Non
     preview = page.get_by_role("region", name="变更预览")
     await expect(preview).to_be_visible()
     await preview.get_by_role("button", name="确认退订").dblclick()
-    await page.wait_for_url("**/changes/chg_*")
+    await arrive(page, "**/changes/chg_*")
     order = await home.order()
     assert order.status is OrderStatus.CANCELLED
     await page.goto(address_of(home))

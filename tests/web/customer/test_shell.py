@@ -14,6 +14,7 @@ from bench.weight import in_kb, weigh
 from tests.factories.identity import another_code, code_of
 from tests.factories.world import MORNING, TODAY
 from tests.fixtures.site import PHONE, Site, check_axe, shot
+from tests.web.customer.conftest import arrive
 
 PAYLOAD = '<img src=x onerror="document.title=1">'
 PHONE_NO = "13912345678"
@@ -98,7 +99,7 @@ async def test_a_household_comes_in_with_a_code_and_goes_out(site: Site) -> None
     await expect(page.get_by_label("手机号")).to_have_value(PHONE_NO)
     await page.get_by_label("验证码").fill(code)
     await page.get_by_role("button", name="登录", exact=True).click()
-    await page.wait_for_url("**/my/calendar")
+    await arrive(page, "**/my/calendar")
     await expect(page.get_by_text("还没有在送的奶")).to_be_visible()
     await check_axe(page)
     (kept,) = await page.context.cookies()
