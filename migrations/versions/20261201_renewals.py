@@ -79,7 +79,7 @@ def _create_policies() -> None:
         sa.Column("card_arithmetic", sa.Text(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "full_refund_days BETWEEN 0 AND 90 AND card_days > 0",
+            "full_refund_days >= 0 AND full_refund_days <= 90 AND card_days > 0",
             name=op.f("ck_cancel_policies_days"),
         ),
         sa.CheckConstraint(

@@ -144,7 +144,9 @@ class CancelPolicy(Shared):
 
     __tablename__ = "cancel_policies"
     __table_args__ = (
-        CheckConstraint("full_refund_days BETWEEN 0 AND 90 AND card_days > 0", name="days"),
+        CheckConstraint(
+            "full_refund_days >= 0 AND full_refund_days <= 90 AND card_days > 0", name="days"
+        ),
         CheckConstraint(
             f"card_arithmetic IN ({values_of(CardArithmetic)})", name="card_arithmetic"
         ),

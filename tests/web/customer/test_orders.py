@@ -97,7 +97,7 @@ async def test_what_cannot_be_is_refused_with_the_first_day(home: Home) -> None:
     page = await home.page(f"{address_of(home)}/change/skip")
     await page.get_by_label("哪一天").fill(TODAY.isoformat())
     await page.get_by_role("button", name="先看看变化").click()
-    await expect(page.locator("#preview")).to_contain_text("该日期已过修改截止时间")
+    await expect(page.locator("#preview")).to_contain_text("该日期已截单")
     await expect(page.locator("#preview")).to_contain_text("最早可从 2026-03-16 起改")
     await page.goto(f"{address_of(home)}/change/swap")
     await page.get_by_label("换成").select_option(index=0)
