@@ -177,7 +177,7 @@ class ExternalLine(Registry):
             ["external_orders.source", "external_orders.number"],
             ondelete="CASCADE",
         ),
-        CheckConstraint("units BETWEEN 1 AND 4000 AND paid_fen >= 0", name="amounts"),
+        CheckConstraint("units >= 1 AND units <= 4000 AND paid_fen >= 0", name="amounts"),
         Index("ix_external_lines_sku", "sku"),
     )
 

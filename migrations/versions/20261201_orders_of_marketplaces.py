@@ -235,7 +235,7 @@ def _orders() -> None:
         sa.Column("paid_fen", sa.BigInteger(), nullable=False),
         sa.Column("order_line_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint(
-            "units BETWEEN 1 AND 4000 AND paid_fen >= 0", name=op.f("ck_external_lines_amounts")
+            "units >= 1 AND units <= 4000 AND paid_fen >= 0", name=op.f("ck_external_lines_amounts")
         ),
         sa.ForeignKeyConstraint(
             ["source", "number"],

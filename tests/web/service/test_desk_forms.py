@@ -38,7 +38,7 @@ async def test_a_caller_s_complaint_is_written_down_once(site: Site) -> None:
     await check_axe(page)
     await shot(page, "service-filing")
     await page.get_by_role("button", name="登记并发受理短信").dblclick()
-    await page.wait_for_url("**/service/tickets/tkt_*")
+    await page.wait_for_url("**/service/tickets/tkt_*", wait_until="commit")
     await expect(page.get_by_text("工单已登记")).to_be_visible()
     await expect(page.locator(".ticket-head")).to_contain_text("食品安全")
     await expect(page.locator(".from-customer .message-body")).to_have_text(
@@ -57,7 +57,7 @@ async def test_a_wrong_phone_is_refused_and_nothing_is_lost(site: Site) -> None:
     assert await count(site, Ticket) == 0
     await page.get_by_label("电话", exact=True).fill("021-64321234")
     await page.get_by_role("button", name="登记并发受理短信").click()
-    await page.wait_for_url("**/service/tickets/tkt_*")
+    await page.wait_for_url("**/service/tickets/tkt_*", wait_until="commit")
     assert await count(site, Ticket) == 1
 
 

@@ -60,7 +60,7 @@ async def test_from_the_call_to_the_payment(site: Site) -> None:
     await check_axe(page)
     await shot(page, "service-order")
     await page.get_by_role("button", name="下单并发付款短信").dblclick()
-    await page.wait_for_url("**/service/orders/ord_*")
+    await page.wait_for_url("**/service/orders/ord_*", wait_until="commit")
     await expect(page.get_by_text("订单已登记，付款链接已发短信")).to_be_visible()
     await expect(page.get_by_text("已发送 1 次（最多 5 次）")).to_be_visible()
     await check_axe(page)
@@ -138,7 +138,7 @@ async def test_a_known_caller_orders_for_an_address_he_has(site: Site) -> None:
     await page.get_by_role("button", name="去掉这种产品").click()
     await expect(page.locator("#quote .total")).to_contain_text("¥105.00")
     await page.get_by_role("button", name="下单并发付款短信").click()
-    await page.wait_for_url("**/service/orders/ord_*")
+    await page.wait_for_url("**/service/orders/ord_*", wait_until="commit")
     order = await the_order(site)
     assert order.customer_id == site.world.household.customer_id
 

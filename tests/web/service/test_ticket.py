@@ -67,7 +67,7 @@ async def test_everything_of_a_ticket_by_keyboard_alone(site: Site, desk: Desk) 
     keys = page.keyboard
     await keys.press("j")
     await keys.press("Enter")
-    await page.wait_for_url("**/service/tickets/*")
+    await page.wait_for_url("**/service/tickets/*", wait_until="commit")
     await expect(page.locator("html[data-ready]")).to_be_attached()
 
     await keys.press("t")
@@ -129,7 +129,7 @@ async def settle_by_keyboard(page: Page) -> None:
     await keys.press("Control+Enter")
     await expect(page.get_by_text("已重新打开，时限重新计算")).to_be_visible()
     await keys.press("b")
-    await page.wait_for_url("**/service")
+    await page.wait_for_url("**/service", wait_until="commit")
 
 
 async def test_two_agents_on_one_ticket(site: Site, desk: Desk) -> None:
