@@ -17,6 +17,7 @@ from app.core.errors import AppError
 from app.core.ids import public_pair, public_single, read_pair, read_single
 from app.customers.service import get_address
 from app.identity.access import ClockDep
+from app.identity.service import log_access
 from app.network import service as network
 from app.orders import presenting
 from app.orders import service as orders
@@ -229,13 +230,25 @@ async def place(request: Request, caller: Agent, session: SessionDep, clock: Clo
 @router.get("/orders/{order_id}")
 async def show_order(
     request: Request,
-    _: Agent,
+    caller: Agent,
     session: SessionDep,
     clock: ClockDep,
     order_id: Annotated[str, Path(max_length=80)],
 ) -> Response:
-    """The placed order: what the SMS is about, until when it is to be paid, and the same as a code."""
+    """The placed order: what the SMS is about, until when it is to be paid, and the same as a code.
+
+    Whoever sees the code could accept for the caller: each look at it is noted.
+    """
     values = await _order_values(session, order_id, clock)
+    if values["pay_code"] is not None:
+        await log_access(
+            session,
+            caller=caller,
+            customer_id=read_pair("ord", order_id)[0],
+            subject="order_link",
+            reason="电话订单付款二维码",
+            now=clock.now(),
+        )
     answer = render(request, "servicedesk/ordered.html", **values)
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -3,12 +3,12 @@
 import re
 
 from playwright.async_api import Page, expect
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from app.aftersales.models import SlaRule, Ticket
 from app.billing.models import Payment
 from app.core.jobs import JobContext
-from app.identity.models import Role
+from app.identity.models import AccessLogEntry, Role
 from app.orders.models import Order
 from app.web.common.qr import qr_svg
 from tests.factories.aftersales import Desk
@@ -55,6 +55,18 @@ async def code_shown(page: Page) -> str:
     return await code.locator("path").get_attribute("d") or ""
 
 
+async def looks_at(site: Site, order: Order) -> int:
+    """How often the code was noted as seen by staff."""
+    async with site.database.transaction() as session:
+        looks = await session.scalar(
+            select(func.count()).where(
+                AccessLogEntry.customer_id == order.customer_id,
+                AccessLogEntry.subject == "order_link",
+            )
+        )
+    return looks or 0
+
+
 async def test_from_the_call_to_the_payment(site: Site) -> None:
     page = await enter_order(site)
     await check_axe(page)
@@ -73,6 +85,7 @@ async def test_from_the_call_to_the_payment(site: Site) -> None:
     await expect(page.get_by_text("已发送 2 次（最多 5 次）")).to_be_visible()
     token = await token_of(site, "phone_order_link", order.customer_id)
     assert f' d="{await code_shown(page)}"' in qr_svg(f"{site.url}/l/{token}")
+    assert await looks_at(site, order) >= 2
 
     async with open_payments(site.runtime, parallel=True) as payments:
         site.expected = ["404"]
