@@ -131,7 +131,7 @@ def change_out(change: OrderChange) -> ChangeOut:
     )
 
 
-OPERATORS = {"day_withdrawn": "停送顺延"}
+OPERATORS = {"day_withdrawn": "停送"}
 """Changes the operator makes."""
 
 

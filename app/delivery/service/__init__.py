@@ -1,6 +1,7 @@
 """The use cases of delivery, cut by noun; other packages import from here."""
 
 from app.delivery.service.exceptions import resolve_exception
+from app.delivery.service.marking import mark_withdrawn
 from app.delivery.service.phone import (
     BroughtLine,
     Confirmation,
@@ -14,7 +15,6 @@ from app.delivery.service.phone import (
 from app.delivery.service.planning import (
     PlanResult,
     freeze_and_plan,
-    mark_withdrawn,
     plan_day,
     plan_frozen_days,
 )

@@ -12,6 +12,7 @@ from app.orders.models.orders import (
     OrderTerm,
     PaymentWindow,
 )
+from app.orders.models.withdrawals import Withdrawal, WithdrawnLine
 
 __all__ = [
     "ChangeHistory",
@@ -27,4 +28,6 @@ __all__ = [
     "OrderTerm",
     "PaymentWindow",
     "RenewalNotice",
+    "Withdrawal",
+    "WithdrawnLine",
 ]
