@@ -1,6 +1,6 @@
 """What can go wrong in the morning."""
 
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict, InvalidInput, NotFound
 
 
 class RouteUnknown(NotFound):
@@ -36,3 +36,38 @@ class DayNotPlanned(Conflict):
 
     code = "day_not_planned"
     title = "该日尚未排定配送"
+
+
+class WithdrawalUnknown(NotFound):
+    """No such withdrawal, or not of the caller's station."""
+
+    code = "withdrawal_not_found"
+    title = "没有找到该停送"
+
+
+class WithdrawalUndone(Conflict):
+    """It has been undone already."""
+
+    code = "withdrawal_undone"
+    title = "该停送已撤销"
+
+
+class WithdrawalBegun(Conflict):
+    """The cut-off of its first day has passed: what was said to the households stands."""
+
+    code = "withdrawal_begun"
+    title = "停送首日已截单，不能撤销"
+
+
+class WithdrawalTooLong(InvalidInput):
+    """The last day lies before the first, or too far behind it."""
+
+    code = "withdrawal_too_long"
+    title = "停送日期有误，一次最多31天"
+
+
+class WithdrawalScopeUnknown(InvalidInput):
+    """A station, block or product of the scope does not exist, or a block is of another station."""
+
+    code = "withdrawal_scope_unknown"
+    title = "停送范围中的奶站、区块或产品不存在"

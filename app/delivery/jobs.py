@@ -1,6 +1,6 @@
 """Background jobs of delivery."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from app.core.clock import local_date
@@ -8,9 +8,10 @@ from app.core.jobs import JobContext, JobSpec, Payload, enqueue
 from app.core.schedule import Schedule
 from app.delivery.repository import mornings
 from app.delivery.service import freeze_and_plan
-from app.delivery.service.withdrawing import TELL_JOB, tell_households, tell_payload
+from app.delivery.service.withdrawing import TELL_JOB, tell_households, wake_untold
 
 PLAN_JOB = "delivery.freeze_and_plan"
+SWEEP_JOB = "delivery.sweep_withdrawals"
 COUNT_JOB = "delivery.count_mornings"
 COUNTED_BACK = timedelta(days=62)
 """How far back rounds are looked for that nobody has counted."""
@@ -23,23 +24,28 @@ async def run_freeze_and_plan(context: JobContext, _: Payload) -> None:
 
 
 async def run_tell_withdrawn(context: JobContext, payload: Payload) -> None:
-    """Tell one batch of households of a withdrawn day, and leave the rest to the next job."""
-    station_id = UUID(payload["station_id"])
-    service_date = date.fromisoformat(payload["service_date"])
-    reason = payload["reason"]
+    """Tell one batch of households of a withdrawal, and leave the rest to the next job."""
+    withdrawal_id = UUID(payload["withdrawal_id"])
     async with context.database.transaction() as session:
         last = await tell_households(
             session,
-            station_id=station_id,
-            service_date=service_date,
-            reason=reason,
-            after=None if payload["after"] is None else UUID(payload["after"]),
+            withdrawal_id=withdrawal_id,
+            after=UUID(payload["after"]),
             now=context.clock.now(),
         )
         if last is not None:
             await enqueue(
-                session, TELL_JOB, tell_payload(station_id, service_date, reason, after=last)
+                session,
+                TELL_JOB,
+                {"withdrawal_id": str(withdrawal_id), "after": str(last)},
+                dedupe_key=f"{TELL_JOB}:{withdrawal_id}:{last}",
             )
+
+
+async def run_sweep_withdrawals(context: JobContext, _: Payload) -> None:
+    """Wake the telling of withdrawals whose job was lost."""
+    async with context.database.transaction() as session:
+        await wake_untold(session, now=context.clock.now())
 
 
 async def run_count_mornings(context: JobContext, _: Payload) -> None:
@@ -56,9 +62,11 @@ async def run_count_mornings(context: JobContext, _: Payload) -> None:
 JOBS: list[JobSpec] = [
     JobSpec(PLAN_JOB, run_freeze_and_plan, concurrency=1),
     JobSpec(TELL_JOB, run_tell_withdrawn),
+    JobSpec(SWEEP_JOB, run_sweep_withdrawals),
     JobSpec(COUNT_JOB, run_count_mornings, concurrency=1),
 ]
 SCHEDULES: list[Schedule] = [
     Schedule(PLAN_JOB, every=timedelta(minutes=1), catch_up=timedelta(minutes=2)),
+    Schedule(SWEEP_JOB, every=timedelta(minutes=5), catch_up=timedelta(minutes=5)),
     Schedule(COUNT_JOB, every=timedelta(minutes=10), catch_up=timedelta(minutes=10)),
 ]

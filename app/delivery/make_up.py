@@ -4,6 +4,7 @@ Before the plan of their day they wait as rows the plan will find; after it they
 stops, route sheet and picking totals. They never touch the line's own days.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -94,14 +95,21 @@ async def add_make_up(
 
 
 async def move_make_ups(
-    session: AsyncSession, *, station_id: UUID, service_date: date, now: datetime
+    session: AsyncSession,
+    *,
+    station_id: UUID,
+    service_date: date,
+    now: datetime,
+    wished: date | None = None,
+    blocks: Collection[UUID] | None = None,
+    products: Collection[UUID] | None = None,
 ) -> int:
-    """Bring the make-ups of a day that has just been withdrawn on the station's next open day.
+    """Bring the make-ups of a withdrawn day on the station's next open day, not before `wished`.
 
-    The old rows stay, cancelled; what cannot be brought any more raises the alert
-    `make_up_unplaced`. Answers how many were moved. Raises NoOpenDay.
+    Those of some blocks or products, if said. The old rows stay, cancelled; what cannot be brought
+    any more raises the alert `make_up_unplaced`. Answers how many were moved. Raises NoOpenDay.
     """
-    waiting = await session.scalars(
+    query = (
         select(Delivery)
         .where(
             Delivery.service_date == service_date,
@@ -112,10 +120,15 @@ async def move_make_ups(
         )
         .order_by(Delivery.customer_id, Delivery.order_line_id, Delivery.delivery_no)
     )
+    if blocks is not None:
+        query = query.where(Delivery.block_id.in_(blocks))
+    if products is not None:
+        query = query.where(Delivery.product_id.in_(products))
+    waiting = await session.scalars(query)
     moved = 0
     for old in list(waiting):
         later = await network.first_open_date(
-            session, station_id=station_id, now=now, lead_days=0, wished=service_date
+            session, station_id=station_id, now=now, lead_days=0, wished=wished or service_date
         )
         old.status = DeliveryStatus.CANCELLED
         await session.flush()

@@ -178,6 +178,16 @@ KINDS: Mapping[str, Kind] = _listed(
         {"date": "2026-03-20", "reason": "暴雪", "new_end": "2026-04-15"},
     ),
     Kind(
+        "day_withdrawn_credited",
+        "${date}因${reason}暂停送奶，奶款${amount}元已存入您的账户余额，敬请谅解。",
+        {"date": "2026-03-20", "reason": "暴雪", "amount": "10.50"},
+    ),
+    Kind(
+        "withdrawal_undone",
+        "原定${date}的停送已取消，届时照常为您送奶，您的奶送至${new_end}，敬请谅解。",
+        {"date": "2026-03-20", "new_end": "2026-04-14"},
+    ),
+    Kind(
         "delivery_late",
         "很抱歉，今天${date}的牛奶会晚到，预计${until}前送达，敬请谅解。",
         {"date": "2026-03-16", "until": "09:00"},

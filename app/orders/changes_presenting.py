@@ -142,7 +142,7 @@ def change_out(change: OrderChange) -> ChangeOut:
     )
 
 
-OTHERS = {"day_withdrawn": "停送顺延", "marketplace_refund": "平台退款减瓶", "renew": "续订"}
+OTHERS = {"day_withdrawn": "停送", "marketplace_refund": "平台退款减瓶", "renew": "续订"}
 """What the operator or a marketplace does to an order, and what leaves it as it is."""
 
 

@@ -276,11 +276,12 @@ def rebuild(
     before: Course | None = None,
     keeps_gaps: bool = True,
     asked: Mapping[date, Term] | None = None,
+    freed: Collection[date] = (),
 ) -> Rebuilt:
     """Keep what is before `from_date`, lay out `stock` from there on.
 
-    Earlier gaps stay (those of the course `before`, when it changes) unless `keeps_gaps` is false,
-    and so do days asked for one by one; `asked` adds such days, gaps or not.
+    Earlier gaps stay (those of the course `before`, when it changes) unless `keeps_gaps` is false
+    or the day is `freed`, and so do days asked for one by one; `asked` adds such days, gaps or not.
     """
     kept = []
     for term in terms:
@@ -294,7 +295,7 @@ def rebuild(
         course,
         start=from_date,
         stock=stock,
-        blocked={*gaps, *blocked} - wished.keys(),
+        blocked={*(gaps - set(freed)), *blocked} - wished.keys(),
         fixed={**fixed_from(terms, from_date), **wished},
     )
     return Rebuilt(tuple(kept), tuple(fresh))

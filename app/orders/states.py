@@ -91,6 +91,17 @@ SETTLEMENT_LABELS = {
 }
 
 
+class WithdrawalSettle(StrEnum):
+    """What becomes of withdrawn bottles: rolled to the end, paid to the balance, or as chosen.
+
+    `as_chosen` follows the rule of the order's last skip or pause, and rolls without one.
+    """
+
+    PERIOD = "period"
+    MONEY = "money"
+    AS_CHOSEN = "as_chosen"
+
+
 class OrderSource(StrEnum):
     """Where an order came from; `internet` ones count for the internet rate (S1 5.2.1)."""
 

@@ -24,7 +24,9 @@ from app.delivery.models import BlockMorning, RouteSheet
 from app.delivery.rules import FailureReason
 from app.delivery.service import Batch, Confirmation, plan_day, sync
 from app.delivery.service.reading import hand_over_route
-from app.delivery.service.withdrawing import withdraw_day
+from app.delivery.service.withdrawing import withdraw
+from app.orders.repository.withdrawals import Scope
+from app.orders.states import WithdrawalSettle
 from tests.delivery.conftest import SYNC_AT, Round
 from tests.delivery.test_sync_races import live_round
 from tests.factories.delivery import TOMORROW, RunningLine, add_line
@@ -262,10 +264,10 @@ async def test_the_counts_equal_the_rows_after_any_story(
             await plan(session, world)
             await assert_equal(session)
             if withdrawn:
-                await withdraw_day(
+                await withdraw(
                     session,
-                    station_id=world.station_id,
-                    service_date=NEXT_DAY,
+                    Scope(stations=[world.station_id], first=NEXT_DAY, last=NEXT_DAY),
+                    settle=WithdrawalSettle.PERIOD,
                     reason="台风",
                     actor="test",
                     now=MORNING,

@@ -134,8 +134,13 @@ async def test_a_withdrawal_and_a_change_exclude_each_other(live_database: Datab
     (station_id,) = await prepare(live_database, "ST01")
     async with asyncio.timeout(30):
         async with live_database.transaction() as session:
-            await service.withdraw_day(
-                session, station_id=station_id, service_date=TOMORROW, reason="停电", now=MORNING
+            await service.withdraw_days(
+                session,
+                stations=[station_id],
+                first=TOMORROW,
+                last=TOMORROW,
+                reason="停电",
+                now=MORNING,
             )
             waiting = asyncio.create_task(change(live_database, station_id))
             await until_somebody_waits(live_database)

@@ -126,8 +126,8 @@ async def test_a_day_is_withdrawn_before_its_cutoff_only(
     world: World, session: AsyncSession
 ) -> None:
     async def withdraw(day: date, now: datetime) -> None:
-        await service.withdraw_day(
-            session, station_id=world.station_id, service_date=day, reason="台风", now=now
+        await service.withdraw_days(
+            session, stations=[world.station_id], first=day, last=day, reason="台风", now=now
         )
 
     await withdraw(ahead(2), MORNING)

@@ -22,6 +22,8 @@ PROMISED = {
     "milk_resumed": ("order", "date"),
     "renewal_reminder": ("order", "date"),
     "day_withdrawn": ("date", "reason", "new_end"),
+    "day_withdrawn_credited": ("date", "reason", "amount"),
+    "withdrawal_undone": ("date", "new_end"),
     "delivery_late": ("date", "until"),
     "delivery_failed": ("date", "reason"),
     "ticket_received": ("ticket",),

@@ -70,6 +70,12 @@ async def add_once(session: AsyncSession, values: Mapping[str, Any]) -> None:
     await session.execute(insert(LedgerTransfer).values(**values).on_conflict_do_nothing())
 
 
+async def add_many(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert transfers; a key that is there already is an error."""
+    if rows:
+        await session.execute(insert(LedgerTransfer), list(rows))
+
+
 async def list_balances(session: AsyncSession) -> list[AccountBalance]:
     """Totals of every account, by name."""
     rows = await session.execute(

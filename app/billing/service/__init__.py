@@ -9,7 +9,14 @@ from app.billing.service.approving import (
 )
 from app.billing.service.asking import ask_channel, query_payment
 from app.billing.service.door import record_door_payment
-from app.billing.service.ledger import list_clearing, pay_credit, post, transfer_id
+from app.billing.service.ledger import (
+    Posting,
+    list_clearing,
+    pay_credit,
+    post,
+    post_many,
+    transfer_id,
+)
 from app.billing.service.marketplace import mirror_refund, record_marketplace_payment
 from app.billing.service.notices import accept_notification
 from app.billing.service.payments import close_open_payments, open_payment, wake_due_payments
@@ -36,6 +43,7 @@ from app.billing.service.submitting import submit_refund
 
 __all__ = [
     "PosSlip",
+    "Posting",
     "Purse",
     "accept_notification",
     "approve_refund",
@@ -56,6 +64,7 @@ __all__ = [
     "pay_credit",
     "pay_out",
     "post",
+    "post_many",
     "query_payment",
     "read_evidence",
     "record_door_payment",

@@ -1,5 +1,6 @@
 """The ledger: one helper that posts, and what can be read from it. Amounts are integer fen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -77,6 +78,56 @@ async def post(
 def transfer_id(source_id: UUID, cause: str) -> UUID:
     """The id of what a source causes."""
     return uuid5(source_id, cause)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """One of many transfers of a cause; `part` tells those of one source apart."""
+
+    customer_id: UUID
+    amount_fen: int
+    reference_id: UUID
+    source_id: UUID
+    part: UUID
+
+    def id_for(self, cause: str) -> UUID:
+        """The transfer's id: what it is reversed by."""
+        return transfer_id(self.source_id, f"{cause}:{self.part}")
+
+
+async def post_many(
+    session: AsyncSession,
+    postings: Sequence[Posting],
+    *,
+    debit: str,
+    credit: str,
+    cause: str,
+    now: datetime,
+    reverses: str | None = None,
+) -> None:
+    """Book many transfers between two accounts in one statement; keys as of `post`.
+
+    `reverses` names the cause under which the same postings were booked the other way round.
+    """
+    await ledger_rows.add_many(
+        session,
+        [
+            {
+                "customer_id": one.customer_id,
+                "booked_date": local_date(now),
+                "transfer_id": one.id_for(cause),
+                "debit_account": debit,
+                "credit_account": credit,
+                "amount_fen": one.amount_fen,
+                "cause": cause,
+                "reference_id": one.reference_id,
+                "source_id": one.source_id,
+                "booked_at": now,
+                "reverses_id": None if reverses is None else one.id_for(reverses),
+            }
+            for one in postings
+        ],
+    )
 
 
 async def pay_credit(

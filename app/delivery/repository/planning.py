@@ -1,5 +1,6 @@
 """SQL of the daily plan: a query over terms, set-based from end to end."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -9,14 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.delivery.models import ExceptionReason
 from app.delivery.repository import mornings
-from app.delivery.repository.calendar import due_quantity
 from app.delivery.repository.scope import DayScope
 from app.delivery.repository.setting_aside import JUDGED, SET_ASIDE, SetAside
 from app.network.models import PlanDay, PlanDayState
+from app.orders.repository.calendar import due_quantity
 
 __all__ = [
     "DayScope",
     "DueLine",
+    "drop_withdrawn_stops",
     "end_bulk_work",
     "find_line",
     "insert_deliveries",
@@ -116,8 +118,25 @@ FROM order_terms t {_SERVED}
     JOIN orders o ON o.customer_id = l.customer_id AND o.order_id = l.order_id
         AND o.status IN ('delivering', 'cancelled')
 WHERE t.valid @> {_DATE} AND {_QUANTITY} > 0
+  AND (CAST(:blocks AS uuid[]) IS NULL OR b.id = ANY(CAST(:blocks AS uuid[])))
+  AND (CAST(:products AS uuid[]) IS NULL OR t.product_id = ANY(CAST(:products AS uuid[])))
 GROUP BY t.customer_id, t.address_id
 ON CONFLICT DO NOTHING
+"""
+
+_DROP_WITHDRAWN = """
+DELETE FROM stops s
+USING (
+    SELECT DISTINCT w.customer_id, d.day, t.address_id
+    FROM withdrawn_lines w
+    CROSS JOIN LATERAL unnest(w.days) AS d(day)
+    JOIN order_terms t ON t.customer_id = w.customer_id AND t.order_line_id = w.order_line_id
+        AND t.valid @> d.day
+    WHERE w.withdrawal_id = :withdrawal AND w.state = 'put_back'
+) b
+WHERE s.service_date BETWEEN :first AND :last AND s.state = 'withdrawn'
+  AND s.customer_id = b.customer_id AND s.service_date = b.day AND s.address_id = b.address_id
+RETURNING s.service_date, s.block_id
 """
 
 _ROUTE_SHEETS = f"""
@@ -216,13 +235,37 @@ async def insert_stops(session: AsyncSession, scope: DayScope, *, again: bool) -
     return len(written)
 
 
-async def insert_withdrawn_stops(session: AsyncSession, scope: DayScope) -> int:
-    """Stops that would have been due on a day the operator withdraws."""
-    count = await _count(session, scope, _WITHDRAWN_STOPS)
+async def insert_withdrawn_stops(
+    session: AsyncSession,
+    scope: DayScope,
+    *,
+    blocks: Collection[UUID] | None = None,
+    products: Collection[UUID] | None = None,
+) -> int:
+    """Stops that would have been due on a day the operator withdraws, of some blocks or products."""
+    result = await session.execute(
+        *scope.bind(
+            _WITHDRAWN_STOPS,
+            blocks=None if blocks is None else sorted(blocks),
+            products=None if products is None else sorted(products),
+        )
+    )
     await mornings.rebuild_day(
         session, scope.service_date, await mornings.list_blocks(session, scope)
     )
-    return count
+    return int(getattr(result, "rowcount", 0))
+
+
+async def drop_withdrawn_stops(
+    session: AsyncSession, *, withdrawal_id: UUID, first: date, last: date
+) -> int:
+    """Take away what a withdrawal had listed and its undo has put back; answers how many."""
+    values = {"withdrawal": withdrawal_id, "first": first, "last": last}
+    dropped = (await session.execute(text(_DROP_WITHDRAWN), values)).all()
+    for day in sorted({row.service_date for row in dropped}):
+        blocks = {row.block_id for row in dropped if row.service_date == day}
+        await mornings.rebuild_day(session, day, blocks)
+    return len(dropped)
 
 
 async def rebuild_totals(session: AsyncSession, scope: DayScope, *, now: datetime) -> None:

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.delivery.models import ExceptionReason, PlanException
-from app.delivery.repository.calendar import bottles_called, due_quantity
 from app.delivery.repository.scope import DayScope
+from app.orders.repository.calendar import bottles_called, due_quantity
 
 _DATE = "CAST(:service_date AS date)"
 _QUANTITY = due_quantity("t", _DATE)

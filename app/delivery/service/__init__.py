@@ -8,6 +8,7 @@ from app.delivery.service.calendar import (
     view_calendar,
 )
 from app.delivery.service.exceptions import resolve_exception
+from app.delivery.service.marking import mark_withdrawn
 from app.delivery.service.phone import (
     BroughtLine,
     Confirmation,
@@ -21,7 +22,6 @@ from app.delivery.service.phone import (
 from app.delivery.service.planning import (
     PlanResult,
     freeze_and_plan,
-    mark_withdrawn,
     plan_day,
     plan_frozen_days,
 )

@@ -198,7 +198,9 @@ async def _without_milk(
             line_id = UUID(said["order_line_id"])
             days = said.get("days", ())
             if state is MilkState.WITHDRAWN:
-                days = [(change.effective_date.isoformat(), 0, 0)]
+                # Receipts from when days were withdrawn one by one name theirs as effective.
+                only = [change.effective_date.isoformat()]
+                days = [(day, 0, 0) for day in said.get("days_withdrawn", only)]
             for text, before, after in days:
                 key = (date.fromisoformat(text), line_id)
                 found.pop(key, None)

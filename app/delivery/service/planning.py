@@ -14,11 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.alerts import raise_alert
-from app.core.clock import local_date
 from app.core.db import Database
 from app.delivery.repository import planning, setting_aside
 from app.delivery.repository.scope import DayScope
 from app.delivery.repository.setting_aside import SetAside
+from app.delivery.service.withdrawing import withdraw_late
 from app.network.service import freeze_days
 
 STATIONS_AT_ONCE = 100
@@ -136,22 +136,7 @@ async def _plan_chunk(
     stations = sorted(chunk & left)
     if not stations:
         return 0
+    await withdraw_late(session, stations=stations, service_date=service_date, now=now)
     await plan_day(session, stations=stations, service_date=service_date, now=now)
     await planning.mark_planned(session, DayScope(service_date, stations), now=now)
     return len(stations)
-
-
-async def mark_withdrawn(
-    session: AsyncSession, *, station_id: UUID, service_date: date, now: datetime
-) -> int:
-    """List what would have been due on a day that is being withdrawn, as `withdrawn` stops.
-
-    To be called before the lines' terms roll on; KPIs show these stops apart. Answers how many.
-    Raises ValueError for a day that is not ahead.
-    """
-    if service_date <= local_date(now):
-        raise ValueError("only a day ahead can be withdrawn")
-    await planning.prepare_bulk_work(session)
-    stops = await planning.insert_withdrawn_stops(session, DayScope(service_date, [station_id]))
-    await planning.end_bulk_work(session)
-    return stops

@@ -1,128 +1,369 @@
-"""The operator takes a station's day out before its freeze: festival, flood, road closed."""
+"""The operator takes days out of the plan before their freeze: festival, flood, road closed.
 
-from collections.abc import Sequence
+A whole station's days are closed in the calendar. Of some blocks or products only, the days stay
+open: what is ordered or changed onto them later rolls on when the day is planned.
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import Row, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import local_date
+from app.core.ids import HOUSE, new_id
 from app.core.jobs import enqueue
-from app.customers.service import contact_phone
+from app.core.money import yuan_text
+from app.customers.service import contact_phones
+from app.delivery.errors import (
+    WithdrawalBegun,
+    WithdrawalScopeUnknown,
+    WithdrawalTooLong,
+    WithdrawalUndone,
+    WithdrawalUnknown,
+)
 from app.delivery.make_up import move_make_ups
-from app.delivery.models import Stop, StopState
-from app.delivery.service.planning import mark_withdrawn
+from app.delivery.repository import planning
+from app.delivery.service.marking import mark_withdrawn
 from app.network import service as network
-from app.notifications.service import send_sms
-from app.orders.service import roll_withdrawn_day
+from app.network.errors import DayClosed
+from app.network.models import PlanDayState
+from app.notifications.service import Note, send_many
+from app.orders.models import Withdrawal
+from app.orders.repository import withdrawals
+from app.orders.repository.withdrawals import Scope
+from app.orders.service import put_back, take_out
+from app.orders.states import WithdrawalSettle
 
 TELL_JOB = "delivery.tell_withdrawn"
-BATCH = 200
-_LAST_DAYS = """
-SELECT t.customer_id, max(upper(t.valid)) - 1 AS last_date
-FROM order_terms t
-JOIN order_lines l USING (customer_id, order_line_id)
-JOIN orders o ON o.customer_id = l.customer_id AND o.order_id = l.order_id
-WHERE t.customer_id = ANY(CAST(:customers AS uuid[])) AND o.status = 'delivering'
-GROUP BY t.customer_id
-"""
+BATCH = 500
+"""Households told by one job."""
+MOST_DAYS = 31
+PATIENCE = timedelta(minutes=10)
+SAMPLE = 20
 
 
-@dataclass(frozen=True)
-class Withdrawn:
-    """What a withdrawal moved."""
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Whom a scope would hit: by station, and some lines."""
 
-    stops: int
-    lines: int
-    make_ups: int
+    stations: Sequence[Row[Any]]
+    sample: Sequence[Row[Any]]
 
 
-async def withdraw_day(
+async def preview_withdrawal(session: AsyncSession, scope: Scope, *, now: datetime) -> Hit:
+    """Who would be hit; nothing is locked or kept.
+
+    Raises WithdrawalScopeUnknown, WithdrawalTooLong, and DayClosed.
+    """
+    await _require_possible(session, scope, now=now)
+    for station_id in sorted(scope.stations):
+        closed = await network.list_closed_dates(
+            session, station_id=station_id, from_date=scope.first, now=now
+        )
+        if shut := closed & set(scope.days):
+            raise DayClosed(service_date=min(shut).isoformat(), station_id=str(station_id))
+    await withdrawals.prepare_bulk_work(session)
+    found = await withdrawals.count_hit(session, scope)
+    sample = await withdrawals.sample_hit(session, scope, limit=SAMPLE)
+    await withdrawals.end_bulk_work(session)
+    return Hit(found, sample)
+
+
+async def withdraw(
     session: AsyncSession,
+    scope: Scope,
     *,
-    station_id: UUID,
-    service_date: date,
+    settle: WithdrawalSettle,
     reason: str,
     actor: str,
     now: datetime,
-) -> Withdrawn:
-    """Withdraw a day: list its stops, roll its bottles to the end, tell the households by SMS.
+) -> Withdrawal:
+    """Withdraw a scope: list its stops, roll or credit its bottles, tell the households by SMS.
 
-    Raises DayClosed when the day is frozen, withdrawn already or past its cut-off.
+    Raises DayClosed when a day is frozen, withdrawn already or past its cut-off,
+    WithdrawalScopeUnknown and WithdrawalTooLong (S1 5.2.6).
     """
-    await network.withdraw_day(
-        session, station_id=station_id, service_date=service_date, reason=reason, now=now
+    await _require_possible(session, scope, now=now)
+    await withdrawals.lock_acts(session)
+    await _hold(session, scope, now=now)
+    made = await _write(session, scope, settle=settle, reason=reason, actor=actor, now=now)
+    if scope.is_whole:
+        await network.withdraw_days(
+            session,
+            stations=scope.stations,
+            first=scope.first,
+            last=scope.last,
+            reason=reason,
+            now=now,
+        )
+    stops = make_ups = 0
+    for day in scope.days:
+        stops += await mark_withdrawn(
+            session,
+            stations=scope.stations,
+            service_date=day,
+            blocks=scope.blocks,
+            products=scope.products,
+            now=now,
+        )
+    await _take(session, made, scope, actor=actor, now=now)
+    for station_id in sorted(scope.stations):
+        for day in scope.days:
+            make_ups += await move_make_ups(
+                session,
+                station_id=station_id,
+                service_date=day,
+                wished=scope.last + timedelta(days=1),
+                blocks=scope.blocks,
+                products=scope.products,
+                now=now,
+            )
+    await session.execute(
+        update(Withdrawal)
+        .where(Withdrawal.id == made.id)
+        .values(stops=stops, make_ups=make_ups)
+        .execution_options(synchronize_session=False)
     )
-    stops = await mark_withdrawn(session, station_id=station_id, service_date=service_date, now=now)
-    rolled = await roll_withdrawn_day(
-        session,
-        station_id=station_id,
-        service_date=service_date,
-        reason=reason,
-        actor=actor,
-        now=now,
-    )
-    moved = await move_make_ups(session, station_id=station_id, service_date=service_date, now=now)
-    await enqueue(session, TELL_JOB, tell_payload(station_id, service_date, reason, after=None))
-    return Withdrawn(stops=stops, lines=len(rolled), make_ups=moved)
+    return await get_withdrawal(session, made.id)
 
 
-def tell_payload(
-    station_id: UUID, service_date: date, reason: str, *, after: UUID | None
-) -> dict[str, Any]:
-    """Payload of TELL_JOB: the next households after a customer id."""
-    return {
-        "station_id": str(station_id),
-        "service_date": service_date.isoformat(),
-        "reason": reason,
-        "after": None if after is None else str(after),
-    }
+async def withdraw_late(
+    session: AsyncSession, *, stations: Collection[UUID], service_date: date, now: datetime
+) -> None:
+    """Roll on what came onto a day after some of its blocks or products had been withdrawn.
+
+    To be called before the day is planned; each find is a withdrawal of its own.
+    """
+    for found in await withdrawals.list_partial_on(session, service_date):
+        scope = Scope(
+            stations=sorted(set(stations) & set(found.station_ids)),
+            blocks=found.block_ids,
+            products=found.product_ids,
+            first=service_date,
+            last=service_date,
+        )
+        if not scope.stations or not await withdrawals.count_hit(session, scope):
+            continue
+        made = await _write(
+            session,
+            scope,
+            settle=WithdrawalSettle.PERIOD,
+            reason=found.reason,
+            actor="system",
+            now=now,
+        )
+        await _take(session, made, scope, actor="system", now=now)
+
+
+async def undo_withdrawal(
+    session: AsyncSession,
+    *,
+    withdrawal_id: UUID,
+    actor: str,
+    now: datetime,
+    station_id: UUID | None = None,
+) -> Withdrawal:
+    """Put a withdrawal's days back before the first of them is frozen, and tell the households.
+
+    Of one station only, if said. Raises WithdrawalUnknown, WithdrawalUndone, WithdrawalBegun.
+    """
+    await withdrawals.lock_acts(session)
+    made = await get_withdrawal(session, withdrawal_id, station_id=station_id)
+    if made.undone_at is not None:
+        raise WithdrawalUndone
+    scope = scope_of(made)
+    try:
+        if scope.is_whole:
+            await network.reopen_days(
+                session, stations=scope.stations, first=scope.first, last=scope.last, now=now
+            )
+        else:
+            await _hold(session, scope, now=now)
+    except DayClosed as error:
+        raise WithdrawalBegun from error
+    made.undone_at, made.undone_by, made.told_at = now, actor, None
+    await session.flush()
+    kept = await put_back(
+        session, withdrawal_id=withdrawal_id, first_date=scope.first, actor=actor, now=now
+    )
+    await planning.prepare_bulk_work(session)
+    await planning.drop_withdrawn_stops(
+        session, withdrawal_id=withdrawal_id, first=scope.first, last=scope.last
+    )
+    await planning.end_bulk_work(session)
+    await session.execute(
+        update(Withdrawal)
+        .where(Withdrawal.id == withdrawal_id)
+        .values(kept_lines=kept)
+        .execution_options(synchronize_session=False)
+    )
+    await wake_telling(session, withdrawal_id)
+    return await get_withdrawal(session, withdrawal_id)
+
+
+async def get_withdrawal(
+    session: AsyncSession, withdrawal_id: UUID, *, station_id: UUID | None = None
+) -> Withdrawal:
+    """One withdrawal; of no other station than the one said. Raises WithdrawalUnknown."""
+    made = await withdrawals.find_withdrawal(session, withdrawal_id)
+    if made is None or (station_id is not None and made.station_ids != [station_id]):
+        raise WithdrawalUnknown
+    return made
+
+
+def scope_of(made: Withdrawal) -> Scope:
+    """The scope that a withdrawal took out."""
+    return Scope(
+        stations=made.station_ids,
+        blocks=made.block_ids,
+        products=made.product_ids,
+        first=made.first_date,
+        last=made.last_date,
+    )
+
+
+async def wake_telling(session: AsyncSession, withdrawal_id: UUID) -> None:
+    """Have a job tell the households, from the first one on."""
+    payload = {"withdrawal_id": str(withdrawal_id), "after": str(HOUSE)}
+    await enqueue(session, TELL_JOB, payload, dedupe_key=f"{TELL_JOB}:{withdrawal_id}")
+
+
+async def wake_untold(session: AsyncSession, *, now: datetime) -> None:
+    """Have told what a lost job left untold."""
+    for withdrawal_id in await withdrawals.list_untold(session, before=now - PATIENCE):
+        await wake_telling(session, withdrawal_id)
 
 
 async def tell_households(
+    session: AsyncSession, *, withdrawal_id: UUID, after: UUID, now: datetime
+) -> UUID | None:
+    """Write the SMS of one batch of households, each once; answers the last, None at the end."""
+    made = await get_withdrawal(session, withdrawal_id)
+    rows = await withdrawals.list_households(session, withdrawal_id, after=after, limit=BATCH)
+    phones = await contact_phones(session, customer_ids=[row.customer_id for row in rows])
+    await send_many(
+        session,
+        [
+            _note(made, row, phones[row.customer_id])
+            for row in rows
+            if row.customer_id in phones and (row.is_put_back or made.undone_at is None)
+        ],
+        now=now,
+    )
+    if len(rows) == BATCH:
+        return UUID(str(rows[-1].customer_id))
+    made.told_at = now
+    return None
+
+
+def _note(made: Withdrawal, row: Row[Any], phone: str) -> Note:
+    """What one household is told; `last_date` is that of its lines as they were moved."""
+    days = made.first_date.isoformat()
+    if made.last_date != made.first_date:
+        days += f"至{made.last_date.isoformat()}"
+    values = {"date": days}
+    if made.undone_at is not None:
+        kind, values = "withdrawal_undone", values | {"new_end": row.last_before.isoformat()}
+    elif row.credit_fen:
+        kind, values = "day_withdrawn_credited", values | {"amount": yuan_text(row.credit_fen)}
+    else:
+        end = (row.last_date or made.last_date).isoformat()
+        kind, values = "day_withdrawn", values | {"new_end": end}
+    if made.undone_at is None:
+        values["reason"] = made.reason[:20]
+    return Note(row.customer_id, phone, kind, values, f"{kind}:{made.id}")
+
+
+async def _require_possible(session: AsyncSession, scope: Scope, *, now: datetime) -> None:
+    if not 0 <= (scope.last - scope.first).days < MOST_DAYS:
+        raise WithdrawalTooLong(most_days=MOST_DAYS)
+    if scope.first <= local_date(now):
+        raise DayClosed(service_date=scope.first.isoformat())
+    if not await withdrawals.is_known(session, scope):
+        raise WithdrawalScopeUnknown
+
+
+async def _hold(session: AsyncSession, scope: Scope, *, now: datetime) -> None:
+    await network.hold_days(
+        session,
+        stations=scope.stations,
+        first=scope.first,
+        last=scope.last,
+        state=PlanDayState.OPEN,
+        now=now,
+    )
+
+
+async def _write(
+    session: AsyncSession,
+    scope: Scope,
+    *,
+    settle: WithdrawalSettle,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> Withdrawal:
+    made = Withdrawal(
+        id=new_id(),
+        station_ids=sorted(scope.stations),
+        block_ids=None if scope.blocks is None else sorted(scope.blocks),
+        product_ids=None if scope.products is None else sorted(scope.products),
+        first_date=scope.first,
+        last_date=scope.last,
+        reason=reason,
+        settle=settle,
+        lines=0,
+        households=0,
+        bottles=0,
+        credit_fen=0,
+        stops=0,
+        make_ups=0,
+        actor=actor,
+        at=now,
+    )
+    session.add(made)
+    await session.flush()
+    return made
+
+
+async def _take(
+    session: AsyncSession, made: Withdrawal, scope: Scope, *, actor: str, now: datetime
+) -> None:
+    taken = await take_out(
+        session,
+        scope,
+        withdrawal_id=made.id,
+        settle=made.settle,
+        reason=made.reason,
+        actor=actor,
+        now=now,
+    )
+    await session.execute(
+        update(Withdrawal)
+        .where(Withdrawal.id == made.id)
+        .values(
+            lines=taken.lines,
+            households=taken.households,
+            bottles=taken.bottles,
+            credit_fen=taken.credit_fen,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    await wake_telling(session, made.id)
+
+
+async def list_withdrawals(
     session: AsyncSession,
     *,
-    station_id: UUID,
-    service_date: date,
-    reason: str,
-    after: UUID | None,
-    now: datetime,
-) -> UUID | None:
-    """Send the SMS of one batch of households; answers the last one told, None at the end."""
-    query = (
-        select(Stop.customer_id)
-        .where(
-            Stop.service_date == service_date,
-            Stop.station_id == station_id,
-            Stop.state == StopState.WITHDRAWN,
-        )
-        .distinct()
-        .order_by(Stop.customer_id)
-        .limit(BATCH)
+    station_id: UUID | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[Withdrawal]:
+    """Withdrawals (of one station), newest first."""
+    return await withdrawals.list_withdrawals(
+        session, station_id=station_id, before=before, limit=limit
     )
-    if after is not None:
-        query = query.where(Stop.customer_id > after)
-    customers = list(await session.scalars(query))
-    ends = await _last_days(session, customers)
-    for customer_id in customers:
-        await send_sms(
-            session,
-            customer_id=customer_id,
-            phone=await contact_phone(session, customer_id=customer_id),
-            template="day_withdrawn",
-            parameters={
-                "date": service_date.isoformat(),
-                "reason": reason[:20],
-                "new_end": ends.get(customer_id, service_date).isoformat(),
-            },
-            cause=f"day_withdrawn:{service_date.isoformat()}",
-            now=now,
-        )
-    return customers[-1] if len(customers) == BATCH else None
-
-
-async def _last_days(session: AsyncSession, customers: Sequence[UUID]) -> dict[UUID, date]:
-    rows = await session.execute(text(_LAST_DAYS), {"customers": list(customers)})
-    return {row.customer_id: row.last_date for row in rows}

@@ -1,6 +1,6 @@
 """Plan days in SQL: made ahead, held by changes, frozen, withdrawn."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, time
 from uuid import UUID
 
@@ -163,6 +163,43 @@ async def lock_days_from(
     if period.until is not None:
         query = query.where(PlanDay.service_date < period.until)
     return list(await session.scalars(query))
+
+
+async def lock_days_of(
+    session: AsyncSession, *, stations: Collection[UUID], from_date: date
+) -> list[PlanDay]:
+    """Days of stations from a date on, locked in order."""
+    return list(
+        await session.scalars(
+            select(PlanDay)
+            .where(PlanDay.station_id.in_(stations), PlanDay.service_date >= from_date)
+            .order_by(PlanDay.station_id, PlanDay.service_date)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+async def set_state(
+    session: AsyncSession,
+    *,
+    stations: Collection[UUID],
+    first: date,
+    last: date,
+    state: PlanDayState,
+    reason: str | None,
+) -> None:
+    """Withdraw or open locked days, both ends included."""
+    await session.execute(
+        update(PlanDay)
+        .where(
+            PlanDay.station_id.in_(stations),
+            PlanDay.service_date >= first,
+            PlanDay.service_date <= last,
+        )
+        .values(state=state, reason=reason)
+        .execution_options(synchronize_session="fetch")
+    )
 
 
 async def move_cutoffs(

@@ -13,12 +13,14 @@ from app.network.service.days import (
     ensure_plan_days,
     first_open_date,
     freeze_days,
+    hold_days,
     hold_open_day,
     list_closed_dates,
     list_days,
     read_station_days,
+    reopen_days,
     set_cutoff,
-    withdraw_day,
+    withdraw_days,
 )
 from app.network.service.rounds import (
     assign_address,
@@ -77,6 +79,7 @@ __all__ = [
     "get_station",
     "get_vehicle",
     "hand_over_block",
+    "hold_days",
     "hold_open_day",
     "list_block_deliverers",
     "list_blocks",
@@ -93,6 +96,7 @@ __all__ = [
     "match_stations",
     "order_stops",
     "read_station_days",
+    "reopen_days",
     "set_cutoff",
-    "withdraw_day",
+    "withdraw_days",
 ]

@@ -4,6 +4,7 @@ A change share-locks the day of its first effective date until it commits; the f
 same row for itself. So a change is in the plan or refused, never in between.
 """
 
+from collections.abc import Collection
 from datetime import date, datetime, time
 from uuid import UUID
 
@@ -97,16 +98,68 @@ async def freeze_days(session: AsyncSession, *, now: datetime) -> list[tuple[UUI
     return due
 
 
-async def withdraw_day(
-    session: AsyncSession, *, station_id: UUID, service_date: date, reason: str, now: datetime
+async def hold_days(
+    session: AsyncSession,
+    *,
+    stations: Collection[UUID],
+    first: date,
+    last: date,
+    state: PlanDayState,
+    now: datetime,
 ) -> None:
-    """Take a day out before its cut-off; its row stays locked until commit. Raises DayClosed."""
-    day = await days.find_day(session, station_id=station_id, service_date=service_date, lock=True)
-    if day is None or day.state is not PlanDayState.OPEN or day.cutoff_at <= now:
-        raise DayClosed(service_date=service_date.isoformat())
-    day.state = PlanDayState.WITHDRAWN
-    day.reason = reason
-    await session.flush()
+    """Keep every change of stations away until commit; the days named must be in `state`.
+
+    Not only the days named are locked but all that are ahead: a change that begins on another day
+    lays its line out over these too. Raises DayClosed when one is in another state, missing, or
+    past its cut-off.
+    """
+    ahead = await days.lock_days_of(session, stations=stations, from_date=local_date(now))
+    fitting = {
+        (day.station_id, day.service_date)
+        for day in ahead
+        if day.state is state and day.cutoff_at > now
+    }
+    for station_id in sorted(stations):
+        day = first
+        while day <= last:
+            if (station_id, day) not in fitting:
+                raise DayClosed(service_date=day.isoformat(), station_id=str(station_id))
+            day += ONE_DAY
+
+
+async def withdraw_days(
+    session: AsyncSession,
+    *,
+    stations: Collection[UUID],
+    first: date,
+    last: date,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Let stations bring nothing on open days; all stay held until commit. Raises as `hold_days`."""
+    await hold_days(
+        session, stations=stations, first=first, last=last, state=PlanDayState.OPEN, now=now
+    )
+    await days.set_state(
+        session,
+        stations=stations,
+        first=first,
+        last=last,
+        state=PlanDayState.WITHDRAWN,
+        reason=reason,
+    )
+
+
+async def reopen_days(
+    session: AsyncSession, *, stations: Collection[UUID], first: date, last: date, now: datetime
+) -> None:
+    """Open withdrawn days again before their cut-off; raises as `hold_days`."""
+    await hold_days(
+        session, stations=stations, first=first, last=last, state=PlanDayState.WITHDRAWN, now=now
+    )
+    await days.set_state(
+        session, stations=stations, first=first, last=last, state=PlanDayState.OPEN, reason=None
+    )
 
 
 async def set_cutoff(

@@ -1,6 +1,6 @@
 """SQL of messages, attempts and reports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.base import EnumText
+from app.core.bulk import insert_missing
 from app.core.errors import NotFound
 from app.core.ids import HOUSE
 from app.notifications.models import SmsAttempt, SmsMessage, SmsReceipt, SmsReply
@@ -42,6 +43,33 @@ async def insert_message(session: AsyncSession, values: Mapping[str, Any]) -> bo
         .returning(SmsMessage.message_id)
     )
     return added is not None
+
+
+_MANY = {
+    "message_id": "uuid",
+    "customer_id": "uuid",
+    "cause": "text",
+    "template": "text",
+    "phone_sealed": "bytea",
+    "phone_index": "bytea",
+    "parameters_sealed": "bytea",
+    "status": "text",
+    "failure": "text",
+    "due_at": "timestamptz",
+    "send_before_at": "timestamptz",
+    "created_at": "timestamptz",
+    "attempts": "bigint",
+    "enquiries": "bigint",
+    "duplicate_possible": "boolean",
+}
+_AT_FIRST = {"attempts": 0, "enquiries": 0, "duplicate_possible": False}
+
+
+async def insert_messages(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
+    """Add messages in one statement; answers those that are new, as of `insert_message`."""
+    full = [{**row, **_AT_FIRST} for row in rows]
+    values = [tuple(row[name] for name in _MANY) for row in full]
+    return set(await insert_missing(session, "sms_messages", _MANY, values))
 
 
 async def find_by_cause(

@@ -15,11 +15,13 @@ from app.notifications.service._catalogue import (
     set_rule,
 )
 from app.notifications.service._messages import (
+    Note,
     SmsShown,
     Wanted,
     find_parameters,
     list_own_messages,
     search_messages,
+    send_many,
     send_sms,
     show_message,
 )
@@ -35,6 +37,7 @@ __all__ = [
     "InboundText",
     "NewRule",
     "NewText",
+    "Note",
     "Preview",
     "ReplyShown",
     "SmsShown",
@@ -52,6 +55,7 @@ __all__ = [
     "prune",
     "resend_sms",
     "search_messages",
+    "send_many",
     "send_message",
     "send_sms",
     "set_approval",

@@ -1,7 +1,7 @@
 """Writing messages down, and showing them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import local_date, local_instant, wall_now
 from app.core.ids import new_id
-from app.core.jobs import enqueue
+from app.core.jobs import enqueue, enqueue_many
 from app.identity.errors import PhoneInvalid
 from app.identity.rules import is_mobile, mask_phone, normalise_phone
 from app.notifications import repository
-from app.notifications.models import SmsAttempt, SmsMessage
+from app.notifications.models import SmsAttempt, SmsMessage, SmsTemplate
 from app.notifications.rules import useful_until
 from app.notifications.service._sealing import (
     index_phone,
@@ -37,6 +37,17 @@ class Resend:
     message_id: UUID
     actor: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One SMS of a kind for a cause."""
+
+    customer_id: UUID
+    phone: str = field(repr=False)
+    template: str
+    values: Mapping[str, str] = field(repr=False)
+    cause: str
 
 
 async def send_sms(
@@ -82,34 +93,9 @@ async def write_message(
     resend: Resend | None = None,
 ) -> tuple[UUID, SmsStatus] | None:
     """Add the row and its job; None when the event has its message already."""
-    message_id, wall = new_id(), wall_now()
-    try:
-        number = normalise_phone(phone)
-    except PhoneInvalid:
-        number = phone
     text = await repository.find_template(session, kind=get_kind(template), on=local_date(now))
-    useful = timedelta(minutes=text.useful_minutes)
-    end = useful_until(now=now, useful=useful, until=text.useful_until)
-    patience = min(end, send_before or end) - now
-    status, failure = SmsStatus.QUEUED, None
-    if not is_mobile(number):
-        status, failure = SmsStatus.FAILED, "not_a_mobile"
-    elif patience <= timedelta():
-        status = SmsStatus.EXPIRED
-    row: dict[str, Any] = {
-        "customer_id": customer_id,
-        "message_id": message_id,
-        "cause": cause,
-        "template": template,
-        "phone_sealed": seal_phone(message_id, number),
-        "phone_index": index_phone(number),
-        "parameters_sealed": seal_parameters(message_id, values),
-        "status": status,
-        "failure": failure,
-        "due_at": wall,
-        "send_before_at": wall + patience,
-        "created_at": now,
-    }
+    note = Note(customer_id, phone, template, values, cause)
+    row = _row(note, text, now=now, send_before=send_before)
     if resend is not None:
         row |= {
             "resend_of": resend.message_id,
@@ -118,11 +104,73 @@ async def write_message(
         }
     if not await repository.insert_message(session, row):
         return None
+    message_id, status = row["message_id"], row["status"]
     if status is SmsStatus.QUEUED:
         await enqueue(
             session, SEND_JOB, payload_of(customer_id, message_id), dedupe_key=f"sms:{message_id}"
         )
     return message_id, status
+
+
+async def send_many(session: AsyncSession, notes: Sequence[Note], *, now: datetime) -> int:
+    """As `send_sms` for many households in two statements; answers how many messages are new.
+
+    Some hundreds at once: each phone and text is sealed by itself.
+    """
+    texts = {
+        template: await repository.find_template(
+            session, kind=get_kind(template), on=local_date(now)
+        )
+        for template in sorted({note.template for note in notes})
+    }
+    rows = []
+    for note in notes:
+        fitted = replace(note, values=get_kind(note.template).fit(note.values))
+        rows.append(_row(fitted, texts[note.template], now=now, send_before=None))
+    added = await repository.insert_messages(session, rows)
+    queued = [
+        row for row in rows if row["message_id"] in added and row["status"] is SmsStatus.QUEUED
+    ]
+    await enqueue_many(
+        session,
+        SEND_JOB,
+        [payload_of(row["customer_id"], row["message_id"]) for row in queued],
+        dedupe_keys=[f"sms:{row['message_id']}" for row in queued],
+    )
+    return len(added)
+
+
+def _row(
+    note: Note, text: SmsTemplate, *, now: datetime, send_before: datetime | None
+) -> dict[str, Any]:
+    """The columns of a message; a landline is kept as failed, one that comes too late as expired."""
+    message_id, wall = new_id(), wall_now()
+    try:
+        number = normalise_phone(note.phone)
+    except PhoneInvalid:
+        number = note.phone
+    useful = timedelta(minutes=text.useful_minutes)
+    end = useful_until(now=now, useful=useful, until=text.useful_until)
+    patience = min(end, send_before or end) - now
+    status, failure = SmsStatus.QUEUED, None
+    if not is_mobile(number):
+        status, failure = SmsStatus.FAILED, "not_a_mobile"
+    elif patience <= timedelta():
+        status = SmsStatus.EXPIRED
+    return {
+        "customer_id": note.customer_id,
+        "message_id": message_id,
+        "cause": note.cause,
+        "template": note.template,
+        "phone_sealed": seal_phone(message_id, number),
+        "phone_index": index_phone(number),
+        "parameters_sealed": seal_parameters(message_id, note.values),
+        "status": status,
+        "failure": failure,
+        "due_at": wall,
+        "send_before_at": wall + patience,
+        "created_at": now,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,23 +26,34 @@ async def start_after(session: AsyncSession, line: OrderLine) -> date:
 
 
 async def follow_renewed(
-    session: AsyncSession, keys: Collection[tuple[UUID, UUID]], *, now: datetime
+    session: AsyncSession,
+    keys: Collection[tuple[UUID, UUID]],
+    *,
+    now: datetime,
+    without: Collection[date] = (),
 ) -> None:
     """Let renewals of these lines (customer, line) begin where their ends now are.
 
     To be called with the lines' orders locked, after their terms are written. A renewal that has
     begun, or whose first day is frozen, stays; one of a line that waits for a resume waits too.
+    The days `without` get nothing, though their stations are open on them.
     """
     moved = []
     for order, line, before in await renewals.lock_followers(session, keys):
-        if await _follow(session, order, line, before, now=now):
+        if await _follow(session, order, line, before, now=now, without=without):
             moved.append((line.customer_id, line.order_line_id))
     if moved:
-        await follow_renewed(session, moved, now=now)
+        await follow_renewed(session, moved, now=now, without=without)
 
 
 async def _follow(
-    session: AsyncSession, order: Order, line: OrderLine, before: OrderLine, *, now: datetime
+    session: AsyncSession,
+    order: Order,
+    line: OrderLine,
+    before: OrderLine,
+    *,
+    now: datetime,
+    without: Collection[date],
 ) -> bool:
     (state,) = await read_lines(session, order, [line])
     if any(spell.last is None for spell in state.spells):
@@ -60,7 +71,7 @@ async def _follow(
         result = rebuild(state.terms, state.course, from_date=begin, stock={})
     else:
         closed = await list_closed_dates(session, station_id=station_id, from_date=begin, now=now)
-        result = _from(state, begin, start, stock, closed)
+        result = _from(state, begin, start, stock, {*closed, *without})
     if result.terms == state.terms and waits == bool(line.unscheduled_bottles):
         return False
     repository.set_unscheduled(line, stock if waits else Counter())

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import local_date
 from app.core.jobs import enqueue_many
-from app.customers.service import contact_phone
-from app.notifications.service import send_sms
+from app.customers.service import contact_phones
+from app.notifications.service import Note, send_many
 from app.orders import repository
 from app.orders.repository import notices
 from app.orders.rules import ONE_DAY
@@ -26,16 +26,21 @@ async def tell_resuming(
     resuming = await repository.list_resuming(
         session, tomorrow=local_date(now) + ONE_DAY, after=after, limit=limit
     )
-    for one in resuming:
-        await send_sms(
-            session,
-            customer_id=one.customer_id,
-            phone=await contact_phone(session, customer_id=one.customer_id),
-            template="milk_resumed",
-            parameters={"order": one.order_no, "date": one.resumes_date.isoformat()},
-            cause=f"milk_resumed:{one.change_id}",
-            now=now,
-        )
+    phones = await contact_phones(session, customer_ids={one.customer_id for one in resuming})
+    await send_many(
+        session,
+        [
+            Note(
+                one.customer_id,
+                phones[one.customer_id],
+                "milk_resumed",
+                {"order": one.order_no, "date": one.resumes_date.isoformat()},
+                f"milk_resumed:{one.change_id}",
+            )
+            for one in resuming
+        ],
+        now=now,
+    )
     return resuming[-1].change_id if len(resuming) == limit else None
 
 
@@ -64,16 +69,21 @@ async def _enqueue(session: AsyncSession, batches: list[tuple[date, int]]) -> No
 async def send_reminders(session: AsyncSession, *, noticed: date, batch: int, now: datetime) -> int:
     """Remind the households of a batch to renew, once per order and end (S1 5.2.5)."""
     ending = await notices.lock_untold(session, noticed=noticed, batch=batch)
-    for one in ending:
-        if one.runs:
-            await send_sms(
-                session,
-                customer_id=one.customer_id,
-                phone=await contact_phone(session, customer_id=one.customer_id),
-                template="renewal_reminder",
-                parameters={"order": one.order_no, "date": one.end_date.isoformat()},
-                cause=f"renewal_reminder:{one.order_id}:{one.end_date.isoformat()}",
-                now=now,
+    phones = await contact_phones(session, customer_ids={one.customer_id for one in ending})
+    await send_many(
+        session,
+        [
+            Note(
+                one.customer_id,
+                phones[one.customer_id],
+                "renewal_reminder",
+                {"order": one.order_no, "date": one.end_date.isoformat()},
+                f"renewal_reminder:{one.order_id}:{one.end_date.isoformat()}",
             )
+            for one in ending
+            if one.runs
+        ],
+        now=now,
+    )
     await notices.mark_told(session, noticed=noticed, batch=batch, now=now)
     return len(ending)

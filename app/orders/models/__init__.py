@@ -18,6 +18,7 @@ from app.orders.models.orders import (
     OrderTerm,
     PaymentWindow,
 )
+from app.orders.models.withdrawals import Withdrawal, WithdrawnLine
 
 __all__ = [
     "CancelPolicy",
@@ -34,4 +35,6 @@ __all__ = [
     "OrderTerm",
     "PaymentWindow",
     "RenewalNotice",
+    "Withdrawal",
+    "WithdrawnLine",
 ]

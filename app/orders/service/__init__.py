@@ -24,7 +24,8 @@ from app.orders.service.reading import (
 )
 from app.orders.service.renewing import apply_renewal, confirm_change, preview_renewal
 from app.orders.service.reviewing import decide_review, list_waiting, review_by_coverage
-from app.orders.service.rolling import RestoreItem, restore_failed, roll_withdrawn_day
+from app.orders.service.rolling import RestoreItem, restore_failed
+from app.orders.service.withdrawing import put_back, take_out
 
 __all__ = [
     "Cut",
@@ -59,13 +60,14 @@ __all__ = [
     "preview_change",
     "preview_renewal",
     "publish_agreement",
+    "put_back",
     "quote",
     "receive_payment",
     "restore_failed",
     "review_by_coverage",
-    "roll_withdrawn_day",
     "start_change_payment",
     "start_payment",
+    "take_out",
     "undo_change",
     "view_order",
 ]

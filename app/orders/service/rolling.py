@@ -1,4 +1,4 @@
-"""Rolling days to the end: an operator's withdrawn day, a delivery that failed by our fault."""
+"""Rolling bottles to the end: of a delivery that failed by our fault."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -6,26 +6,23 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.ids import new_id
 from app.network.models import AddressBlock, Block
 from app.network.service import first_open_date, list_closed_dates
 from app.orders import repository
 from app.orders.changes.following import follow_renewed
 from app.orders.changes.spells import spells_of, unwanted_days
-from app.orders.models import Order, OrderChange, OrderLine, OrderTerm
+from app.orders.models import Order, OrderLine
 from app.orders.rules import (
     ONE_DAY,
     Course,
     Rebuilt,
     Term,
-    end_date,
     rebuild,
     stock_from,
 )
-from app.orders.states import OrderStatus
 
 
 @dataclass(frozen=True)
@@ -37,143 +34,6 @@ class RestoreItem:
     service_date: date
     delivery_no: int
     bottles: int
-
-
-@dataclass(frozen=True)
-class Rolled:
-    """A line whose end moved."""
-
-    customer_id: UUID
-    order_line_id: UUID
-    order_id: UUID
-    end_date: date | None
-
-
-async def roll_withdrawn_day(
-    session: AsyncSession,
-    *,
-    station_id: UUID,
-    service_date: date,
-    reason: str,
-    actor: str,
-    now: datetime,
-) -> list[Rolled]:
-    """Move a withdrawn day's bottles of a station to the end of their lines, with a receipt each.
-
-    The day's row is locked by the caller, so no change of these lines runs beside it.
-    """
-    lines = await _lines_due(session, station_id=station_id, service_date=service_date)
-    keys = [(line.customer_id, line.order_line_id) for line in lines]
-    terms = await repository.list_terms(session, keys)
-    turns = await repository.list_turns(session, keys)
-    blocked = await list_closed_dates(
-        session, station_id=station_id, from_date=service_date, now=now
-    )
-    stops = await repository.list_stops(
-        session, {(line.customer_id, line.order_id) for line in lines}
-    )
-    rebuilt: list[tuple[UUID, UUID, Rebuilt]] = []
-    rolled: list[Rolled] = []
-    for line in lines:
-        mine = terms[line.order_line_id]
-        spells = spells_of(stops.get(line.order_id, ()), line.order_line_id)
-        if not any(term.on(service_date) for term in mine):
-            continue
-        result = rebuild(
-            mine,
-            _course(line, mine, turns),
-            from_date=service_date,
-            stock=stock_from(mine, service_date),
-            blocked={*blocked, service_date, *unwanted_days(spells, mine, service_date)},
-        )
-        rebuilt.append((line.customer_id, line.order_line_id, result))
-        rolled.append(
-            Rolled(line.customer_id, line.order_line_id, line.order_id, end_date(result.terms))
-        )
-    if rebuilt:
-        await repository.replace_terms(session, from_date=service_date, rebuilt=rebuilt)
-        await follow_renewed(session, [(one[0], one[1]) for one in rebuilt], now=now)
-        await _write_receipts(
-            session, rolled, service_date=service_date, reason=reason, actor=actor, now=now
-        )
-    return rolled
-
-
-async def _write_receipts(
-    session: AsyncSession,
-    rolled: Sequence[Rolled],
-    *,
-    service_date: date,
-    reason: str,
-    actor: str,
-    now: datetime,
-) -> None:
-    by_order: dict[tuple[UUID, UUID], list[Rolled]] = defaultdict(list)
-    for one in rolled:
-        by_order[one.customer_id, one.order_id].append(one)
-    await session.execute(
-        insert(OrderChange),
-        [
-            {
-                "customer_id": customer_id,
-                "change_id": new_id(),
-                "order_id": order_id,
-                "kind": "day_withdrawn",
-                "effective_date": service_date,
-                "request": {"kind": "day_withdrawn", "reason": reason},
-                "preview": {
-                    "lines": [
-                        {
-                            "order_line_id": str(line.order_line_id),
-                            "end_after": line.end_date and line.end_date.isoformat(),
-                        }
-                        for line in lines
-                    ]
-                },
-                "actor": actor,
-                "at": now,
-            }
-            for (customer_id, order_id), lines in by_order.items()
-        ],
-    )
-    await session.execute(
-        update(Order)
-        .where(tuple_(Order.customer_id, Order.order_id).in_(list(by_order)))
-        .values(version=Order.version + 1)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def _lines_due(
-    session: AsyncSession, *, station_id: UUID, service_date: date
-) -> list[OrderLine]:
-    rows = await session.scalars(
-        select(OrderLine)
-        .join(
-            OrderTerm,
-            (OrderTerm.customer_id == OrderLine.customer_id)
-            & (OrderTerm.order_line_id == OrderLine.order_line_id),
-        )
-        .join(
-            Order,
-            (Order.customer_id == OrderLine.customer_id) & (Order.order_id == OrderLine.order_id),
-        )
-        .join(
-            AddressBlock,
-            (AddressBlock.customer_id == OrderTerm.customer_id)
-            & (AddressBlock.address_id == OrderTerm.address_id)
-            & AddressBlock.valid.contains(service_date),
-        )
-        .join(Block, Block.id == AddressBlock.block_id)
-        .where(
-            Block.station_id == station_id,
-            OrderTerm.valid.contains(service_date),
-            Order.status == OrderStatus.DELIVERING,
-        )
-        .order_by(OrderLine.customer_id, OrderLine.order_line_id)
-        .with_for_update(of=Order)
-    )
-    return list(rows)
 
 
 async def restore_failed(

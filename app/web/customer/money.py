@@ -16,6 +16,8 @@ MOVE_LABELS = {
     "ticket_compensation": "售后补偿",
     "change_credited": "变更折算",
     "change_undone": "撤销变更，收回折算",
+    "day_withdrawn": "停送折算",
+    "day_withdrawn_undone": "恢复配送，收回折算",
     "order_cancelled": "余额退回",
 }
 CHANNEL_LABELS = {"wechat": "微信支付", "cash": "现金", "pos": "POS 刷卡"}

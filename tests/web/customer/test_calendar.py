@@ -12,6 +12,8 @@ from app.delivery.models import Delivery, DeliveryStatus
 from app.delivery.service import withdrawing
 from app.identity.models import SessionRow
 from app.orders.models import OrderChange
+from app.orders.repository.withdrawals import Scope
+from app.orders.states import WithdrawalSettle
 from tests.factories.orders import change
 from tests.factories.world import TODAY
 from tests.fixtures.site import DESK, check_axe, shot
@@ -158,18 +160,19 @@ async def test_a_day_past_its_cut_off_and_a_day_the_operator_withdrew(home: Home
     await expect(page.get_by_role("button", name="这天不要")).to_have_count(0)
     await page.get_by_role("button", name="关闭").click()
     async with home.site.database.transaction() as session:
-        await withdrawing.withdraw_day(
+        day = TODAY + timedelta(days=4)
+        await withdrawing.withdraw(
             session,
-            station_id=home.site.world.station_id,
-            service_date=TODAY + timedelta(days=5),
+            Scope(stations=[home.site.world.station_id], first=day, last=day + timedelta(days=1)),
+            settle=WithdrawalSettle.PERIOD,
             reason="暴雪",
             actor="staff:1",
             now=home.site.clock.now(),
         )
     await page.reload()
-    await expect(page.locator(".day.withdrawn")).to_contain_text("停送")
+    await expect(page.locator(".day.withdrawn")).to_contain_text(["停送", "停送"])
     await open_day(page, "3月20日 周五")
-    await expect(page.locator("#day-dialog")).to_contain_text("我方停送，奶已顺延")
+    await expect(page.locator("#day-dialog")).to_contain_text("我方停送，奶已顺延或折算到余额")
 
 
 async def test_an_expired_session_over_a_preview(home: Home) -> None:

@@ -1,0 +1,240 @@
+"""SQL of withdrawals: their scopes, whom they hit, and their own rows."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.orders.models import Withdrawal, WithdrawnLine
+from app.orders.repository.calendar import due_quantity
+
+ACT_LOCK: Final = 7_300_703
+"""Advisory lock: one withdrawal, or undo of one, at a time."""
+WORK_MEMORY: Final = "64MB"
+
+_DAYS = "unnest(CAST(:days AS date[])) AS d(day)"
+SCOPED = f"""
+    FROM order_terms t
+    JOIN {_DAYS} ON t.valid @> d.day
+    JOIN address_blocks a ON a.customer_id = t.customer_id AND a.address_id = t.address_id
+        AND a.valid @> d.day
+    JOIN blocks b ON b.id = a.block_id AND b.station_id = ANY(CAST(:stations AS uuid[]))
+    JOIN order_lines l ON l.customer_id = t.customer_id AND l.order_line_id = t.order_line_id
+    JOIN orders o ON o.customer_id = l.customer_id AND o.order_id = l.order_id
+        AND o.status = 'delivering'
+    WHERE t.valid && daterange(:first, :last, '[]')
+      AND (CAST(:blocks AS uuid[]) IS NULL OR b.id = ANY(CAST(:blocks AS uuid[])))
+      AND (CAST(:products AS uuid[]) IS NULL OR t.product_id = ANY(CAST(:products AS uuid[])))
+      AND {due_quantity("t", "d.day")} > 0
+"""
+
+DUE = f"""
+due AS (
+    SELECT t.customer_id, t.order_line_id, any_value(l.order_id) AS order_id,
+           any_value(b.station_id) AS station_id, any_value(b.id) AS block_id,
+           array_agg(d.day ORDER BY d.day) AS days,
+           sum({due_quantity("t", "d.day")})::bigint AS bottles
+    {SCOPED}
+    GROUP BY t.customer_id, t.order_line_id
+)
+"""
+
+_BY_STATION = f"""
+WITH {DUE}
+SELECT due.station_id, any_value(s.name) AS name, count(*) AS lines,
+       count(DISTINCT due.customer_id) AS households, sum(due.bottles)::bigint AS bottles
+FROM due JOIN stations s ON s.id = due.station_id
+GROUP BY due.station_id ORDER BY any_value(s.code)
+"""
+_SAMPLE = f"""
+WITH {DUE}
+SELECT due.customer_id, due.order_id, o.order_no, b.name AS block, p.name AS product, due.days,
+       due.bottles
+FROM due
+JOIN orders o ON o.customer_id = due.customer_id AND o.order_id = due.order_id
+JOIN order_lines l ON l.customer_id = due.customer_id AND l.order_line_id = due.order_line_id
+JOIN products p ON p.id = l.product_id
+JOIN blocks b ON b.id = due.block_id
+ORDER BY due.customer_id, due.order_line_id LIMIT :limit
+"""
+
+
+_HOUSEHOLDS = """
+SELECT w.customer_id, max(w.until_after) - 1 AS last_date,
+       max(w.until_before) - 1 AS last_before, sum(w.credit_fen)::bigint AS credit_fen,
+       bool_or(w.state = 'put_back') AS is_put_back
+FROM withdrawn_lines w
+WHERE w.withdrawal_id = :id AND w.customer_id > CAST(:after AS uuid)
+GROUP BY w.customer_id ORDER BY w.customer_id LIMIT :limit
+"""
+
+_RENEWED = """
+SELECT w.customer_id, w.order_line_id
+FROM withdrawn_lines w
+JOIN order_lines f ON f.customer_id = w.customer_id AND f.renews_line_id = w.order_line_id
+WHERE w.withdrawal_id = :id AND w.state = :state AND f.renews_line_id IS NOT NULL
+ORDER BY w.customer_id, w.order_line_id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Stations, of these some blocks and products only, and the days."""
+
+    stations: Collection[UUID]
+    blocks: Collection[UUID] | None = None
+    products: Collection[UUID] | None = None
+    first: date
+    last: date
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the stations bring nothing at all."""
+        return self.blocks is None and self.products is None
+
+    @property
+    def days(self) -> list[date]:
+        """Its days, both ends included."""
+        span = range(self.first.toordinal(), self.last.toordinal() + 1)
+        return [date.fromordinal(day) for day in span]
+
+    def values(self) -> dict[str, object]:
+        """Values of the statements."""
+        return {
+            "stations": sorted(self.stations),
+            "blocks": None if self.blocks is None else sorted(self.blocks),
+            "products": None if self.products is None else sorted(self.products),
+            "first": self.first,
+            "last": self.last,
+            "days": self.days,
+        }
+
+
+async def lock_acts(session: AsyncSession) -> None:
+    """One withdrawal, or undo of one, at a time; held until commit."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ACT_LOCK})
+
+
+async def prepare_bulk_work(session: AsyncSession) -> None:
+    """Settings of this transaction for statements over whole stations (see the daily plan)."""
+    await session.execute(
+        text(
+            "SELECT set_config('work_mem', :memory, true), set_config('jit', 'off', true),"
+            " set_config('enable_nestloop', 'off', true)"
+        ),
+        {"memory": WORK_MEMORY},
+    )
+
+
+async def end_bulk_work(session: AsyncSession) -> None:
+    """Back to what suits small statements."""
+    await session.execute(text("SELECT set_config('enable_nestloop', 'on', true)"))
+
+
+async def count_hit(session: AsyncSession, scope: Scope) -> Sequence[Row[Any]]:
+    """Lines, households and bottles that a scope would hit, by station."""
+    return (await session.execute(text(_BY_STATION), scope.values())).all()
+
+
+async def sample_hit(session: AsyncSession, scope: Scope, *, limit: int) -> Sequence[Row[Any]]:
+    """Some of the lines that a scope would hit."""
+    return (await session.execute(text(_SAMPLE), scope.values() | {"limit": limit})).all()
+
+
+async def find_withdrawal(session: AsyncSession, withdrawal_id: UUID) -> Withdrawal | None:
+    """One withdrawal, read anew."""
+    return await session.get(Withdrawal, withdrawal_id, populate_existing=True)
+
+
+async def list_untold(session: AsyncSession, *, before: datetime) -> list[UUID]:
+    """Withdrawals, or undos, of before an instant whose households have not all been told."""
+    found = await session.scalars(
+        select(Withdrawal.id).where(
+            Withdrawal.told_at.is_(None),
+            func.coalesce(Withdrawal.undone_at, Withdrawal.at) < before,
+        )
+    )
+    return list(found)
+
+
+_UNKNOWN = """
+SELECT EXISTS (
+    SELECT FROM unnest(CAST(:stations AS uuid[])) AS x(id)
+    WHERE NOT EXISTS (SELECT FROM stations s WHERE s.id = x.id)
+    UNION ALL
+    SELECT FROM unnest(CAST(:blocks AS uuid[])) AS x(id)
+    WHERE NOT EXISTS (SELECT FROM blocks b WHERE b.id = x.id
+                      AND b.station_id = ANY(CAST(:stations AS uuid[])))
+    UNION ALL
+    SELECT FROM unnest(CAST(:products AS uuid[])) AS x(id)
+    WHERE NOT EXISTS (SELECT FROM products p WHERE p.id = x.id))
+"""
+
+
+async def is_known(session: AsyncSession, scope: Scope) -> bool:
+    """Whether its stations, blocks (of these stations) and products exist."""
+    values = scope.values()
+    wanted = {name: values[name] for name in ("stations", "blocks", "products")}
+    return not await session.scalar(text(_UNKNOWN), wanted)
+
+
+async def list_withdrawals(
+    session: AsyncSession,
+    *,
+    station_id: UUID | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[Withdrawal]:
+    """Withdrawals (of one station), newest first."""
+    query = select(Withdrawal).order_by(Withdrawal.at.desc(), Withdrawal.id.desc()).limit(limit)
+    if station_id is not None:
+        query = query.where(Withdrawal.station_ids.any(station_id))  # type: ignore[arg-type]  # an array's any()
+    if before is not None:
+        query = query.where(
+            (Withdrawal.at < before[0])
+            | ((Withdrawal.at == before[0]) & (Withdrawal.id < before[1]))
+        )
+    return list(await session.scalars(query))
+
+
+async def list_partial_on(session: AsyncSession, day: date) -> list[Withdrawal]:
+    """Withdrawals in force on a day that leave the day itself open: of some blocks or products."""
+    found = await session.scalars(
+        select(Withdrawal)
+        .where(
+            Withdrawal.first_date <= day,
+            Withdrawal.last_date >= day,
+            Withdrawal.undone_at.is_(None),
+            Withdrawal.block_ids.is_not(None) | Withdrawal.product_ids.is_not(None),
+        )
+        .order_by(Withdrawal.at)
+    )
+    return list(found)
+
+
+async def list_renewed(
+    session: AsyncSession, withdrawal_id: UUID, *, state: str
+) -> list[tuple[UUID, UUID]]:
+    """Keys (customer, line) of a withdrawal's lines in a state that another order goes on from."""
+    found = await session.execute(text(_RENEWED), {"id": withdrawal_id, "state": state})
+    return [(customer_id, line_id) for customer_id, line_id in found]
+
+
+async def list_households(
+    session: AsyncSession, withdrawal_id: UUID, *, after: UUID, limit: int
+) -> Sequence[Row[Any]]:
+    """Households of a withdrawal by id: last day, credit (fen), whether something was put back."""
+    values = {"id": withdrawal_id, "after": after, "limit": limit}
+    return (await session.execute(text(_HOUSEHOLDS), values)).all()
+
+
+def beyond(query: Any, after: tuple[UUID, UUID] | None) -> Any:
+    """Only lines behind a key (customer, line)."""
+    if after is None:
+        return query
+    customer, line = WithdrawnLine.customer_id, WithdrawnLine.order_line_id
+    return query.where((customer > after[0]) | ((customer == after[0]) & (line > after[1])))
