@@ -17,6 +17,7 @@ from app.identity.access import ClockDep, CustomerCaller, Principal
 from app.orders import changes_presenting as presenting
 from app.orders import service as orders
 from app.orders.change_schemas import ChangeApplyIn
+from app.orders.markets import market_of
 from app.orders.models import OrderChange
 from app.orders.states import ChangeStatus
 from app.web.common.forms import Made, MadeBefore, as_shape, go_to, once, once_key
@@ -45,7 +46,18 @@ async def show_form(
     if form is None:
         raise NotFound
     view = await find_order(session, caller, order_id, clock)
-    offered = await catalog.list_offered(session, on=clock.today(), limit=MOST_PRODUCTS)
+    address = await customers.get_address(
+        session,
+        customer_id=caller.customer_id,
+        address_id=view.order.address_id,
+        include_removed=True,
+    )
+    offered = await catalog.list_offered(
+        session,
+        on=clock.today(),
+        limit=MOST_PRODUCTS,
+        market=market_of(address, view.order.source),
+    )
     return render(
         request,
         "customer/change.html",
