@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from app.catalog import announcement_api, discount_api, price_api, service
+from app.catalog import announcement_api, discount_api, price_api, promotion_api, service
 from app.catalog.markets import Market
 from app.catalog.models import PriceChannel, ProductVatRate, StorageClass
 from app.catalog.price_api import Reader, days_of
@@ -35,6 +35,7 @@ router = APIRouter(tags=["catalog"])
 router.include_router(announcement_api.router)
 router.include_router(price_api.router)
 router.include_router(discount_api.router)
+router.include_router(promotion_api.router)
 
 Keeper = Annotated[Principal, Depends(Allow(Role.ADMIN))]
 Out = TypeVar("Out", OfferOut, ProductOut)

@@ -1,18 +1,15 @@
 """JSON endpoints of period discounts: dated rows, kept by those who answer for money."""
 
-from datetime import date
-from uuid import UUID
-
 from fastapi import APIRouter, Response
 
 from app.catalog import discounting
 from app.catalog.models import PeriodDiscount
-from app.catalog.price_api import Pricer, Reader, days_of
+from app.catalog.price_api import Pricer, Reader, after_dated, days_of
 from app.catalog.schemas import CalendarDate, DiscountIn, DiscountOut, PriceEnd
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
-from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.pagination import Page, PageDep, cursor_of
 from app.identity.access import ClockDep
 
 router = APIRouter()
@@ -34,25 +31,13 @@ def _out(discount: PeriodDiscount) -> DiscountOut:
     )
 
 
-def _after(page: PageRequest) -> tuple[date, UUID] | None:
-    match page.after:
-        case None:
-            return None
-        case [str() as first, str() as row_id]:
-            try:
-                return date.fromisoformat(first), UUID(row_id)
-            except ValueError as error:
-                raise BadCursor from error
-    raise BadCursor
-
-
 @router.get("/period-discounts")
 async def list_discounts(
     _: Reader, session: SessionDep, page: PageDep, on: CalendarDate | None = None
 ) -> Page[DiscountOut]:
     """Period discounts, those of a day or all, the latest first."""
     found = await discounting.list_discounts(
-        session, on=on, limit=page.limit + 1, after=_after(page)
+        session, on=on, limit=page.limit + 1, after=after_dated(page)
     )
     shown = found[: page.limit]
     cursor = None

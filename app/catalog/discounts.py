@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-LEAST_PRICE_FEN = 1
-"""Nothing is sold for nothing."""
+from app.catalog.promotions import LEAST_PRICE_FEN, Offered
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,17 @@ class Charged:
     full_fen: int
     tier: Tier | None
     discount_fen: int
+    promotion: Offered | None = None
+    gift_bottles: int = 0
+
+    def under(self, promotion: Offered, *, bottles: int) -> "Charged":
+        """The same under a promotion, where that grants more than the period does."""
+        gifts, off = promotion.gifts(bottles), promotion.off(self.full_fen)
+        if off > self.discount_fen:
+            return Charged(self.full_fen, None, off, promotion, gifts)
+        if gifts:
+            return Charged(self.full_fen, self.tier, self.discount_fen, promotion, gifts)
+        return self
 
     @property
     def price_fen(self) -> int:

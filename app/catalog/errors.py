@@ -113,3 +113,17 @@ class DiscountTooEarly(InvalidInput):
 
     code = "discount_too_early"
     title = "周期优惠最早从明天起"
+
+
+class PromotionUnknown(NotFound):
+    """No such promotion."""
+
+    code = "promotion_not_found"
+    title = "没有找到该促销"
+
+
+class PromotionTooEarly(InvalidInput):
+    """A promotion begins tomorrow at the earliest."""
+
+    code = "promotion_too_early"
+    title = "促销最早从明天起"

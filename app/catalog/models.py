@@ -13,11 +13,13 @@ from sqlalchemy import (
     Numeric,
     SmallInteger,
     Text,
+    Uuid,
     literal_column,
 )
 from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.catalog.promotions import Ruled
 from app.core.base import EnumText, Shared
 from app.core.states import values_of
 
@@ -181,6 +183,53 @@ class PeriodDiscount(Shared):
     off_permille: Mapped[int | None] = mapped_column(SmallInteger)
     off_fen: Mapped[int | None]
     """Taken from the price of one line."""
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Promotion(Shared):
+    """An offer over a period of days: gifts for bottles bought, or less to pay, with its rule.
+
+    A row that has begun only ever gets a last day; what was bought under it keeps it.
+    """
+
+    __tablename__ = "promotions"
+    __table_args__ = (
+        CheckConstraint("length(name) > 0 AND length(rule) > 0", name="words"),
+        CheckConstraint("NOT isempty(valid) AND NOT lower_inf(valid)", name="valid"),
+        CheckConstraint("cardinality(product_ids) > 0", name="products"),
+        CheckConstraint(f"channel IN ({values_of(PriceChannel)})", name="channel"),
+        CheckConstraint("buy_bottles > 0 AND gift_bottles > 0", name="gifts"),
+        CheckConstraint("off_permille BETWEEN 1 AND 900", name="off_permille"),
+        CheckConstraint("off_fen > 0", name="off_fen"),
+        CheckConstraint(
+            "num_nonnulls(buy_bottles, gift_bottles) = 2"
+            " AND num_nonnulls(off_permille, off_fen) = 0"
+            " OR num_nonnulls(buy_bottles, gift_bottles) = 0"
+            " AND num_nonnulls(off_permille, off_fen) = 1",
+            name="granted",
+        ),
+        CheckConstraint(f"forbids <@ ARRAY[{values_of(Ruled)}]::text[]", name="forbids"),
+        Index("ix_promotions_valid", "valid", postgresql_using="gist"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    rule: Mapped[str]
+    """What it says, as the household reads it."""
+    product_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid))
+    """None: every product."""
+    channel: Mapped[PriceChannel | None] = mapped_column(EnumText(PriceChannel))
+    """None: through every channel."""
+    buy_bottles: Mapped[int | None] = mapped_column(SmallInteger)
+    gift_bottles: Mapped[int | None] = mapped_column(SmallInteger)
+    """Given for every `buy_bottles` bought."""
+    off_permille: Mapped[int | None] = mapped_column(SmallInteger)
+    off_fen: Mapped[int | None]
+    """Taken from the price of one line."""
+    forbids: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    """Changes (`Ruled`) that what is bought under it does not allow."""
     valid: Mapped[Range[date]] = mapped_column(DATERANGE)
     created_by: Mapped[str]
     created_at: Mapped[datetime]

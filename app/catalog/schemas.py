@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.catalog.markets import Market
 from app.catalog.models import AnnouncementKind, PriceChannel, StorageClass
+from app.catalog.promotions import Ruled
 from app.core.money import PositiveFen
 from app.core.schemas import Answer, LongText, OptionalText, Request, ShortText
 
@@ -212,5 +213,51 @@ class DiscountOut(Answer):
     min_bottles: int | None
     off_permille: int | None
     off_fen: int | None
+    from_date: date | None
+    to_date: date | None
+
+
+class PromotionIn(Request):
+    """An offer from a day to come on: gifts for bottles bought, or less to pay, with its rule.
+
+    Null products: every product; null channel: every channel. `forbids` names the changes that what
+    is bought under it does not allow.
+    """
+
+    name: ShortText
+    rule: LongText
+    product_ids: Annotated[list[ShortText], Field(min_length=1, max_length=100)] | None = None
+    channel: PriceChannel | None = None
+    buy_bottles: Annotated[int, Field(ge=1, le=4000, strict=True)] | None = None
+    gift_bottles: Annotated[int, Field(ge=1, le=400, strict=True)] | None = None
+    off_permille: Annotated[int, Field(ge=1, le=900, strict=True)] | None = None
+    off_fen: PositiveFen | None = None
+    forbids: Annotated[list[Ruled], Field(max_length=5)] = Field(default_factory=list)
+    from_date: CalendarDate
+    to_date: CalendarDate | None = None
+
+    @model_validator(mode="after")
+    def one_grant(self) -> Self:
+        """Gifts or a discount."""
+        gifts = (self.buy_bottles is not None, self.gift_bottles is not None)
+        off = (self.off_permille is not None) + (self.off_fen is not None)
+        if (all(gifts), any(gifts), off) not in {(True, True, 0), (False, False, 1)}:
+            raise ValueError("give buy_bottles with gift_bottles, or off_permille, or off_fen")
+        return self
+
+
+class PromotionOut(Answer):
+    """A promotion and its first and last day."""
+
+    id: str
+    name: str
+    rule: str
+    product_ids: list[str] | None
+    channel: PriceChannel | None
+    buy_bottles: int | None
+    gift_bottles: int | None
+    off_permille: int | None
+    off_fen: int | None
+    forbids: list[Ruled]
     from_date: date | None
     to_date: date | None

@@ -1,7 +1,7 @@
 """Use cases of the catalogue: offers, prices with validity, recognition of written names."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,7 +23,8 @@ from app.catalog.errors import (
 )
 from app.catalog.markets import ANYWHERE, Market
 from app.catalog.models import Product, ProductVatRate, StorageClass
-from app.catalog.repository import PricedProduct, discounts
+from app.catalog.promotions import Offered
+from app.catalog.repository import PricedProduct, discounts, promotions
 from app.catalog.rules import NamedProduct, ProductMatch, ProductNames
 from app.core.ids import new_id, public_single
 
@@ -44,11 +45,25 @@ class Offer:
     price_fen: int
     vat_permille: int
     tiers: tuple[Tier, ...] = ()
+    promotions: tuple[Offered, ...] = ()
 
     def charge(self, *, bottles: int, days: int | None) -> Charged:
-        """The price of so many bottles over a paid period (None: not said), its discount taken."""
+        """The price of so many bottles over a paid period (None: not said), its discount taken.
+
+        Of the promotions the one worth most holds; its discount instead of the period's where it is
+        larger, its gifts beside it.
+        """
         full = bottles * self.price_fen
-        return charge(self.tiers, full_fen=full, days=days, bottles=bottles)
+        charged = charge(self.tiers, full_fen=full, days=days, bottles=bottles)
+        best = max(
+            self.promotions,
+            key=lambda one: (
+                one.worth(bottles=bottles, unit_fen=self.price_fen),
+                one.promotion_id,
+            ),
+            default=None,
+        )
+        return charged if best is None else charged.under(best, bottles=bottles)
 
 
 async def get_offers(
@@ -61,14 +76,24 @@ async def get_offers(
     """
     found = await repository.list_offered(session, product_ids=product_ids, on=on, market=market)
     tiers = await discounts.list_tiers(session, product_ids=product_ids, on=on)
-    offers = {row["id"]: _offer(row, tiers[row["id"]], on=on) for row in found}
+    promoted = await promotions.list_offered(
+        session, product_ids=product_ids, on=on, channel=market.channel
+    )
+    offers = {
+        row["id"]: replace(
+            _offer(row, on=on),
+            tiers=tuple(tiers[row["id"]]),
+            promotions=tuple(promoted[row["id"]]),
+        )
+        for row in found
+    }
     for product_id in product_ids:
         if product_id not in offers:
             raise ProductUnknown(product=public_single("prd", product_id))
     return offers
 
 
-def _offer(row: Mapping[str, Any], tiers: Collection[Tier], *, on: date) -> Offer:
+def _offer(row: Mapping[str, Any], *, on: date) -> Offer:
     product = public_single("prd", row["id"])
     if not row["on_sale"]:
         raise ProductNotOnSale(product=product, name=row["name"])
@@ -84,7 +109,6 @@ def _offer(row: Mapping[str, Any], tiers: Collection[Tier], *, on: date) -> Offe
         shelf_life_days=row["shelf_life_days"],
         price_fen=row["price_fen"],
         vat_permille=row["vat_permille"],
-        tiers=tuple(tiers),
     )
 
 

@@ -178,6 +178,13 @@ class WindowChangedMeanwhile(Conflict):
     title = "付款时限刚被他人修改，请刷新后再试"
 
 
+class PromotionForbids(Conflict):
+    """The promotion a line was bought under does not allow the change; facts carry its rule."""
+
+    code = "promotion_forbids"
+    title = "该产品为促销订购，不支持此项变更"
+
+
 class FaultNotYours(Forbidden):
     """Because of whom an order ends is said by staff."""
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from app.billing.models import Payment, PaymentChannel
+from app.catalog.promotions import Offered
 from app.core.ids import public_pair, public_single, read_single
 from app.orders.changes.wanted import pattern_as_json
 from app.orders.models import Order, OrderChange, OrderHistory, OrderLine
@@ -21,6 +22,7 @@ from app.orders.schemas import (
     OrderOut,
     PaymentStarted,
     QuotedLineOut,
+    QuotedPromotionOut,
     QuoteOut,
     ReviewOut,
     WarningOut,
@@ -64,10 +66,23 @@ def _quoted_line(line: QuotedLine) -> QuotedLineOut:
         full_fen=line.price.full_fen,
         discount=line.price.discount,
         discount_fen=line.price.discount_fen,
+        gift_bottles=line.price.gift_bottles,
+        promotion=_promotion(line.price.promotion),
         price_fen=line.price_fen,
         start_date=line.start_date,
         end_date=line.end_date,
         deliveries=[DayOut(date=day, bottles=count) for day, count in line.deliveries],
+    )
+
+
+def _promotion(promotion: Offered | None) -> QuotedPromotionOut | None:
+    if promotion is None:
+        return None
+    return QuotedPromotionOut(
+        id=public_single("prm", promotion.promotion_id),
+        name=promotion.name,
+        rule=promotion.rule,
+        forbids=sorted(promotion.forbids),
     )
 
 
@@ -80,9 +95,10 @@ def placed_out(placed: Placed) -> OrderOut:
             pattern_of(line),
             product_id=line.product_id,
             start=line.start_date,
-            bottles=line.bottles_bought,
+            bottles=line.bottles_bought + line.gift_bottles,
         )
-        lines.append(_line(line, pattern, end=end_date(terms), left=line.bottles_bought))
+        left = line.bottles_bought + line.gift_bottles
+        lines.append(_line(line, pattern, end=end_date(terms), left=left))
     status = placed.order.status
     return _order(placed.order, lines, shown=status.value, label=LABELS[status])
 

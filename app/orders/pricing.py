@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from app.catalog.discounts import Charged
+from app.catalog.promotions import Offered
 from app.catalog.service import Offer
 
 
@@ -24,13 +25,31 @@ class LinePrice:
 
     @property
     def discount_fen(self) -> int:
-        """What the period takes from it."""
+        """What the period or a promotion takes from it."""
         return self.charged.discount_fen
 
     @property
     def discount(self) -> str | None:
         """What that discount is called."""
-        return None if self.charged.tier is None else self.charged.tier.name
+        if self.charged.tier is not None:
+            return self.charged.tier.name
+        promotion = self.charged.promotion
+        return promotion.name if promotion is not None and self.discount_fen else None
+
+    @property
+    def promotion(self) -> Offered | None:
+        """The promotion it is bought under."""
+        return self.charged.promotion
+
+    @property
+    def gift_bottles(self) -> int:
+        """Bottles given on top, at value 0."""
+        return self.charged.gift_bottles
+
+    @property
+    def all_bottles(self) -> int:
+        """Bottles that come, bought and given."""
+        return self.bottles + self.gift_bottles
 
     @property
     def price_fen(self) -> int:
@@ -46,6 +65,8 @@ class LinePrice:
             "vat_permille": self.offer.vat_permille,
             "discount_fen": self.discount_fen,
             "discount_id": None if tier is None else tier.discount_id,
+            "promotion_id": None if self.promotion is None else self.promotion.promotion_id,
+            "gift_bottles": self.gift_bottles,
             "priced_date": self.priced_date,
         }
 

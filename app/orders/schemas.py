@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from app.catalog.promotions import Ruled
 from app.core.money import PositiveFen
 from app.core.schemas import (
     Answer,
@@ -110,6 +111,15 @@ class DayOut(Answer):
     bottles: int
 
 
+class QuotedPromotionOut(Answer):
+    """The promotion a line would be bought under, and the changes it does not allow."""
+
+    id: str
+    name: str
+    rule: str
+    forbids: list[Ruled]
+
+
 class QuotedLineOut(Answer):
     """A line with its days and price."""
 
@@ -122,6 +132,8 @@ class QuotedLineOut(Answer):
     """At the list price; less `discount_fen` is `price_fen`."""
     discount: str | None
     discount_fen: int
+    gift_bottles: int
+    promotion: QuotedPromotionOut | None
     price_fen: int
     start_date: date
     end_date: date

@@ -22,12 +22,17 @@ def upgrade() -> None:
     """Apply."""
     _widen_prices()
     _create_discounts()
+    _create_promotions()
     op.add_column(
         "order_lines",
         sa.Column("discount_fen", sa.BigInteger(), nullable=False, server_default="0"),
     )
     op.add_column("order_lines", sa.Column("discount_id", sa.Uuid(), nullable=True))
     op.add_column("order_lines", sa.Column("priced_date", sa.Date(), nullable=True))
+    op.add_column("order_lines", sa.Column("promotion_id", sa.Uuid(), nullable=True))
+    op.create_foreign_key(
+        "fk_order_lines_promotion_id", "order_lines", "promotions", ["promotion_id"], ["id"]
+    )
     op.create_foreign_key(
         "fk_order_lines_discount_id", "order_lines", "period_discounts", ["discount_id"], ["id"]
     )
@@ -119,6 +124,56 @@ def _create_discounts() -> None:
     )
 
 
+def _create_promotions() -> None:
+    op.create_table(
+        "promotions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("product_ids", postgresql.ARRAY(sa.Uuid()), nullable=True),
+        sa.Column("channel", sa.Text(), nullable=True),
+        sa.Column("buy_bottles", sa.SmallInteger(), nullable=True),
+        sa.Column("gift_bottles", sa.SmallInteger(), nullable=True),
+        sa.Column("off_permille", sa.SmallInteger(), nullable=True),
+        sa.Column("off_fen", sa.BigInteger(), nullable=True),
+        sa.Column("forbids", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("valid", postgresql.DATERANGE(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", STAMP, nullable=False),
+        sa.CheckConstraint(
+            "length(name) > 0 AND length(rule) > 0", name=op.f("ck_promotions_words")
+        ),
+        sa.CheckConstraint(
+            "NOT isempty(valid) AND NOT lower_inf(valid)", name=op.f("ck_promotions_valid")
+        ),
+        sa.CheckConstraint("cardinality(product_ids) > 0", name=op.f("ck_promotions_products")),
+        sa.CheckConstraint(
+            "channel IN ('web', 'phone', 'door', 'shop', 'marketplace')",
+            name=op.f("ck_promotions_channel"),
+        ),
+        sa.CheckConstraint(
+            "buy_bottles > 0 AND gift_bottles > 0", name=op.f("ck_promotions_gifts")
+        ),
+        sa.CheckConstraint(
+            "off_permille BETWEEN 1 AND 900", name=op.f("ck_promotions_off_permille")
+        ),
+        sa.CheckConstraint("off_fen > 0", name=op.f("ck_promotions_off_fen")),
+        sa.CheckConstraint(
+            "num_nonnulls(buy_bottles, gift_bottles) = 2"
+            " AND num_nonnulls(off_permille, off_fen) = 0"
+            " OR num_nonnulls(buy_bottles, gift_bottles) = 0"
+            " AND num_nonnulls(off_permille, off_fen) = 1",
+            name=op.f("ck_promotions_granted"),
+        ),
+        sa.CheckConstraint(
+            "forbids <@ ARRAY['pause', 'skip', 'cancel', 'swap', 'quantity']::text[]",
+            name=op.f("ck_promotions_forbids"),
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_promotions"),
+    )
+    op.create_index("ix_promotions_valid", "promotions", ["valid"], postgresql_using="gist")
+
+
 def downgrade() -> None:
     """Take back; prices of one city or channel have no place before."""
     op.execute(
@@ -129,11 +184,14 @@ def downgrade() -> None:
     op.create_check_constraint(
         op.f(SETTLED), "cancel_policies", "card_arithmetic IN ('price_paid', 'list_price')"
     )
+    op.drop_constraint("fk_order_lines_promotion_id", "order_lines", type_="foreignkey")
+    op.drop_column("order_lines", "promotion_id")
     op.drop_constraint("fk_order_lines_discount_id", "order_lines", type_="foreignkey")
     op.drop_constraint(op.f("ck_order_lines_discount"), "order_lines")
     for column in ("priced_date", "discount_id", "discount_fen"):
         op.drop_column("order_lines", column)
     op.drop_table("period_discounts")
+    op.drop_table("promotions")
     op.execute("DELETE FROM product_prices WHERE city_code IS NOT NULL OR channel IS NOT NULL")
     op.drop_constraint("ex_prices", "product_prices")
     op.create_exclude_constraint(

@@ -36,7 +36,7 @@ def add_product(situation: Situation, wanted: WantedChange) -> Outcome:
     placement = Placement(
         wanted.pattern, day, offer.product_id, door.address_id, door.address_version_id
     )
-    terms = lay_out(placement, start=day, bottles=bottles, blocked=situation.days.closed)
+    terms = lay_out(placement, start=day, bottles=price.all_bottles, blocked=situation.days.closed)
     return Outcome(
         effective_date=day,
         first_possible_date=situation.first_possible(products={offer.product_id}),

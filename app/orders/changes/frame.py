@@ -19,6 +19,7 @@ from app.orders import repository
 from app.orders.changes.kinds import KINDS
 from app.orders.changes.loading import read_situation
 from app.orders.changes.previews import Effect, LineEffect, make_token, read_token
+from app.orders.changes.promised import require_allowed
 from app.orders.changes.situation import LineOutcome, Outcome
 from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import require_refund_here, write_change
@@ -57,7 +58,7 @@ async def preview_change(
 ) -> tuple[Effect, str]:
     """What the change would do, and the token that makes exactly that happen.
 
-    Raises OrderNotChangeable, NothingToChange and what its kind raises.
+    Raises OrderNotChangeable, NothingToChange, PromotionForbids and what its kind raises.
     """
     order = await repository.get_order(session, customer_id, order_id)
     computed = await compute(session, order, wanted, now=now)
@@ -139,6 +140,7 @@ async def _compute(
     if order.status is not OrderStatus.DELIVERING:
         raise OrderNotChangeable(status=order.status.value)
     situation = await read_situation(session, order, wanted, now=now)
+    await require_allowed(session, situation, wanted)
     try:
         outcome = KINDS[wanted.kind].compute(situation, wanted)
     except BeyondHorizon as error:

@@ -162,5 +162,5 @@ def _valued(moves: Sequence[Move], refund_fen: int) -> list[Move]:
         found.append(replace(move, value_fen=value))
         left -= value
     if left and found:
-        found[0] = replace(found[0], value_fen=found[0].value_fen + left)
+        found[0] = replace(found[0], kind="refunded", value_fen=found[0].value_fen + left)
     return found

@@ -157,7 +157,6 @@ async def _add_line(
         anchor_date=wanted.start_date,
         cycle_days=wanted.cycle_days,
         bottles_bought=wanted.price.bottles,
-        gift_bottles=0,
         unscheduled_bottles=0,
         **wanted.price.columns(),
     )
@@ -165,7 +164,10 @@ async def _add_line(
     await session.flush()
     await repository.insert_terms(session, line.customer_id, line.order_line_id, wanted.terms)
     bought = Move("bought", line.product_id, wanted.price.bottles, wanted.price.price_fen)
-    write_moves(session, line, [bought], change_id=change.change_id, now=now)
+    moves = [bought]
+    if line.gift_bottles:
+        moves.append(Move("gift", line.product_id, line.gift_bottles, 0))
+    write_moves(session, line, moves, change_id=change.change_id, now=now)
     none: Counter[UUID] = Counter()
     added = line_footprint(
         (), wanted.terms, day=change.effective_date, waiting_before=none, waiting_after=none

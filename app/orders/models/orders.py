@@ -237,6 +237,8 @@ class OrderLine(CustomerOwned):
     discount_fen: Mapped[int] = mapped_column(default=0, server_default="0")
     """What a period discount took from the list price; `paid_fen` is what was left."""
     discount_id: Mapped[UUID | None] = mapped_column(ForeignKey("period_discounts.id"))
+    promotion_id: Mapped[UUID | None] = mapped_column(ForeignKey("promotions.id"))
+    """The promotion it was bought under, whose rule its changes keep to."""
     priced_date: Mapped[date | None]
     """Whose day's discounts it was bought under: those of a past day never change."""
     vat_permille: Mapped[int]

@@ -110,8 +110,10 @@ async def place_paid_order(
 
 
 def _paid(line: QuotedLine, paid_fen: int) -> LinePrice:
-    """What the marketplace took, without a discount of ours."""
-    return replace(line.price, charged=Charged(paid_fen, None, 0))
+    """What the marketplace took, without a discount of ours; gifts are ours to give."""
+    charged, gifts = line.price.charged, line.price.gift_bottles
+    promotion = charged.promotion if gifts else None
+    return replace(line.price, charged=Charged(paid_fen, None, 0, promotion, gifts))
 
 
 def _order(

@@ -169,8 +169,13 @@ def _quote_line(
     )
     if not 0 < bottles <= MAX_BOTTLES:
         raise AmountTooLarge(bottles=bottles, most=MAX_BOTTLES)
+    price = price_line(offer, bottles=bottles, days=line.cycle_days, on=today)
     terms = terms_for(
-        line.pattern, product_id=line.product_id, start=start, bottles=bottles, blocked=blocked
+        line.pattern,
+        product_id=line.product_id,
+        start=start,
+        bottles=price.all_bottles,
+        blocked=blocked,
     )
     return QuotedLine(
         wanted=line,
@@ -178,7 +183,7 @@ def _quote_line(
         start_date=start,
         end_date=end_date(terms) or start,
         bottles=bottles,
-        price=price_line(offer, bottles=bottles, days=line.cycle_days, on=today),
+        price=price,
         deliveries=[day for term in terms for day in term.deliveries()],
     )
 
@@ -332,7 +337,6 @@ def line_row(order: Order, line: QuotedLine) -> OrderLine:
         start_date=line.start_date,
         cycle_days=line.wanted.cycle_days,
         bottles_bought=line.bottles,
-        gift_bottles=0,
         unscheduled_bottles=0,
         **line.price.columns(),
     )

@@ -155,10 +155,10 @@ async def _compute(
             session, product_ids={placement.product_id}, on=today, market=market
         )
         bottles = _bottles(state.line, placement, start)
-        terms = lay_out(placement, start=start, bottles=bottles, blocked=closed)
         price = price_line(
             offers[placement.product_id], bottles=bottles, days=state.line.cycle_days, on=today
         )
+        terms = lay_out(placement, start=start, bottles=price.all_bottles, blocked=closed)
         found.append(RenewedLine(state, last, placement, price, tuple(terms)))
     if sum(line.price_fen for line in found) > MAX_FEN:
         raise AmountTooLarge(most=MAX_BOTTLES)
@@ -255,7 +255,6 @@ def _row(order: Order, line: RenewedLine) -> OrderLine:
         anchor_date=line.placement.anchor,
         cycle_days=line.before.line.cycle_days,
         bottles_bought=line.price.bottles,
-        gift_bottles=0,
         unscheduled_bottles=0,
         **line.price.columns(),
         renews_line_id=line.before.line.order_line_id,
