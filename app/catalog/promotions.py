@@ -45,7 +45,3 @@ class Offered:
         else:
             taken = self.off_fen or 0
         return max(0, min(taken, full_fen - LEAST_PRICE_FEN))
-
-    def worth(self, *, bottles: int, unit_fen: int) -> int:
-        """What it is worth to who buys so many bottles."""
-        return self.gifts(bottles) * unit_fen + self.off(bottles * unit_fen)

@@ -50,20 +50,15 @@ class Offer:
     def charge(self, *, bottles: int, days: int | None) -> Charged:
         """The price of so many bottles over a paid period (None: not said), its discount taken.
 
-        Of the promotions the one worth most holds; its discount instead of the period's where it is
-        larger, its gifts beside it.
+        Of the promotions the one that grants most holds: its discount instead of the period's where
+        it is larger, its gifts beside it. One that grants nothing more binds nobody.
         """
         full = bottles * self.price_fen
         charged = charge(self.tiers, full_fen=full, days=days, bottles=bottles)
-        best = max(
-            self.promotions,
-            key=lambda one: (
-                one.worth(bottles=bottles, unit_fen=self.price_fen),
-                one.promotion_id,
-            ),
-            default=None,
+        return max(
+            (charged, *(charged.under(one, bottles=bottles) for one in self.promotions)),
+            key=lambda one: one.discount_fen + one.gift_bottles * self.price_fen,
         )
-        return charged if best is None else charged.under(best, bottles=bottles)
 
 
 async def get_offers(

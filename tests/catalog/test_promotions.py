@@ -75,6 +75,9 @@ def test_discounts_do_not_add_up_and_gifts_come_on_top() -> None:
     given_ = offer(tiers=(season,), promotions=(offered(buy_bottles=30, gift_bottles=1),))
     charged = given_.charge(bottles=91, days=91)
     assert (charged.tier, charged.discount_fen, charged.gift_bottles) == (season, 3185, 3)
+    smaller = offered(off_permille=90)
+    both = offer(tiers=(season,), promotions=(smaller, *given_.promotions))
+    assert both.charge(bottles=91, days=91) == charged, "a discount that does not count hides none"
 
 
 grants = st.builds(

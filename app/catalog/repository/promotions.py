@@ -17,6 +17,7 @@ SELECT id, name, rule, product_ids, buy_bottles, gift_bottles, off_permille, off
 FROM promotions
 WHERE valid @> $2::date AND (channel IS NULL OR channel = $3)
   AND (product_ids IS NULL OR product_ids && $1::uuid[])
+ORDER BY id
 """
 
 
