@@ -5,12 +5,16 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app.core.db import Database
-from app.core.ids import public_single, read_pair
+from app.core.ids import new_id, public_single, read_pair
+from app.delivery.service import view_calendar
 from app.identity.models import Role
 from app.orders.models import EntitlementEntry
+from app.orders.rules import Pattern, Placement, gifts_by_day, lay_out
 from tests.catalog.test_promotions import GIFTS, promote
 from tests.factories import orders
 from tests.factories.world import MORNING, TODAY, World
@@ -67,6 +71,42 @@ async def test_gifts_come_last_at_no_value(
     assert await entries(database, order) == [("bought", 30, 10500), ("gift", 2, 0)]
     async with database.transaction() as session:
         await assert_invariants(session, clock.now(), only={"I1", "I2", "I5", "I6"})
+
+
+async def test_the_calendar_marks_the_days_of_gifts(
+    client: httpx.AsyncClient,
+    world: World,
+    paid_order: Deliver,
+    clock: SetClock,
+    database: Database,
+) -> None:
+    await promoted_order(client, world, paid_order, clock, forbids=[])
+    async with database.transaction() as session:
+        calendar = await view_calendar(
+            session,
+            customer_id=world.household.customer_id,
+            first=TODAY,
+            last=TODAY + DAY * 60,
+            now=clock.now(),
+        )
+    gifts = {day: milk.gifts for day, milk in calendar.days.items() if milk.gifts}
+    assert gifts == {TODAY + DAY * 32: 1, TODAY + DAY * 33: 1}
+
+
+@given(
+    count=st.integers(1, 60),
+    each=st.integers(1, 5),
+    gifts=st.integers(0, 70),
+    waiting=st.integers(0, 20),
+)
+def test_gifts_are_the_last_bottles(count: int, each: int, gifts: int, waiting: int) -> None:
+    place = Placement(Pattern.every(1, each), TODAY, new_id(), new_id(), new_id())
+    terms = lay_out(place, start=TODAY, bottles=count)
+    days = dict(day for term in terms for day in term.deliveries())
+    found = gifts_by_day(terms, gifts=gifts, waiting=waiting)
+    assert sum(found.values()) == min(count, max(0, gifts - waiting))
+    assert all(0 < given_ <= days[day] for day, given_ in found.items())
+    assert set(found) == set(sorted(days)[-len(found) :] if found else ())
 
 
 WANTED: dict[str, Json] = {
