@@ -90,7 +90,13 @@ async def test_a_full_disk_is_refused_cleanly_and_mends_by_itself() -> None:
         people = await load_small_city(var, households=dose(200, 5_000), sim_port=ports[1])
         with small_disk(var / "pg18"):
             async with supervised(var, people, ports=ports) as (whole, supervisor):
-                await fill_under_load(whole)
+                try:
+                    await fill_under_load(whole)
+                except BaseException as error:
+                    for log in (var / "log").glob("*.log"):
+                        error.add_note(f"{log.name}:\n{log.read_text(errors='replace')[-4000:]}")
+                    error.add_note(supervisor.words[-2000:])
+                    raise
                 assert supervisor.is_alive, supervisor.words
 
 
