@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from app.delivery.api import book, routes, sync, withdrawal
 
 router = APIRouter(tags=["delivery"])
+router.include_router(sync.router)
 router.include_router(routes.router)
 router.include_router(book.router)
-router.include_router(sync.router)
 router.include_router(withdrawal.router)

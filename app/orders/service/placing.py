@@ -31,7 +31,6 @@ from app.orders.rules import (
     Placement,
     Term,
     bottles_between,
-    end_date,
     lay_out,
 )
 from app.orders.states import AgreementChannel, ConfirmationKind, OrderSource, OrderStatus
@@ -177,14 +176,15 @@ def _quote_line(
         bottles=price.all_bottles,
         blocked=blocked,
     )
+    deliveries = [day for term in terms for day in term.deliveries()]
     return QuotedLine(
         wanted=line,
         offer=offer,
         start_date=start,
-        end_date=end_date(terms) or start,
+        end_date=deliveries[-1][0],
         bottles=bottles,
         price=price,
-        deliveries=[day for term in terms for day in term.deliveries()],
+        deliveries=deliveries,
     )
 
 
