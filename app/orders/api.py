@@ -44,10 +44,6 @@ from app.orders.service.placing import WantedLine
 from app.orders.states import OrderSource
 
 router = APIRouter(tags=["orders"])
-router.include_router(phone_api.router)
-router.include_router(changes_api.router)
-router.include_router(policies_api.router)
-router.include_router(recorded_api.router)
 
 Publisher = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.ADMIN))]
 Reviewer = Annotated[Principal, Depends(Allow(Role.REVIEWER, Role.MANAGER))]
@@ -269,3 +265,10 @@ async def place_door_order(
         repeated=placed.is_repeat,
     )
     return await call.remember(session, 201, answer)
+
+
+# Routes are tried in turn: those of every order come first.
+router.include_router(phone_api.router)
+router.include_router(changes_api.router)
+router.include_router(policies_api.router)
+router.include_router(recorded_api.router)

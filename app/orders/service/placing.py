@@ -29,7 +29,6 @@ from app.orders.rules import (
     Placement,
     Term,
     bottles_between,
-    end_date,
     lay_out,
 )
 from app.orders.states import AgreementChannel, ConfirmationKind, OrderSource, OrderStatus
@@ -144,14 +143,15 @@ def _quote_line(
     terms = terms_for(
         line.pattern, product_id=line.product_id, start=start, bottles=bottles, blocked=blocked
     )
+    deliveries = [day for term in terms for day in term.deliveries()]
     return QuotedLine(
         wanted=line,
         offer=offer,
         start_date=start,
-        end_date=end_date(terms) or start,
+        end_date=deliveries[-1][0],
         bottles=bottles,
         price_fen=bottles * offer.price_fen,
-        deliveries=[day for term in terms for day in term.deliveries()],
+        deliveries=deliveries,
     )
 
 
