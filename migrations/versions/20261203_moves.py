@@ -98,7 +98,7 @@ def _widen_changes() -> None:
     op.create_index(
         "ix_order_changes_recorded_by",
         "order_changes",
-        ["recorded_by", "at"],
+        ["recorded_by", "at", "change_id"],
         postgresql_where=sa.text("recorded_by IS NOT NULL"),
     )
     op.create_index(

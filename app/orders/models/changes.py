@@ -98,6 +98,7 @@ class OrderChange(CustomerOwned):
             "ix_order_changes_recorded_by",
             "recorded_by",
             "at",
+            "change_id",
             postgresql_where=text("recorded_by IS NOT NULL"),
         ),
         Index(
