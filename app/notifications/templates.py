@@ -217,6 +217,11 @@ KINDS: Mapping[str, Kind] = _listed(
     Kind(
         "delivery_failed",
         "很抱歉，${date}的牛奶未能送达：${reason}。未送的奶不会扣款，如有疑问请联系客服。",
+        {"date": "2026-03-16", "reason": "奶不够"},
+    ),
+    Kind(
+        "delivery_not_left",
+        "${date}的牛奶未能放到您的门口：${reason}。如有疑问请联系客服，或在订单页反馈。",
         {"date": "2026-03-16", "reason": "门禁进不去"},
     ),
     Kind("ticket_received", "我们已收到您的反馈，编号${ticket}，24小时内答复您。", _TICKET),

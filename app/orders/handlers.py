@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.billing.events import PaymentCaptured, RefundSucceeded
+from app.billing.events import PaymentCaptured, RefundSubmitted, RefundSucceeded
 from app.core.clock import local_date
 from app.core.money import yuan_text
 from app.core.registration import Reaction
@@ -29,8 +29,19 @@ from app.orders.service.telephone import view_by_link
 from app.orders.states import ConfirmationKind
 
 
+async def tell_refund_sent(session: AsyncSession, event: RefundSubmitted) -> None:
+    """Tell the customer that money is on its way back."""
+    await _tell_of_refund(session, event, "refund_sent")
+
+
 async def tell_refund(session: AsyncSession, event: RefundSucceeded) -> None:
     """Tell the customer that the channel has given the money back."""
+    await _tell_of_refund(session, event, "refund_done")
+
+
+async def _tell_of_refund(
+    session: AsyncSession, event: RefundSubmitted | RefundSucceeded, template: str
+) -> None:
     order = await repository.find_order_of(session, event.customer_id, event.reference_id)
     if order is None:
         return
@@ -38,9 +49,9 @@ async def tell_refund(session: AsyncSession, event: RefundSucceeded) -> None:
         session,
         customer_id=event.customer_id,
         phone=await contact_phone(session, customer_id=event.customer_id),
-        template="refund_done",
+        template=template,
         parameters={"order": order.order_no, "amount": yuan_text(event.amount_fen)},
-        cause=f"refund_done:{event.refund_id}",
+        cause=f"{template}:{event.refund_id}",
         now=event.at,
     )
 
@@ -131,6 +142,7 @@ REACTIONS: list[Reaction] = [
     (PaymentCaptured, receive_payment),
     (PaymentCaptured, receive_change_payment),
     (PaymentCaptured, tell_paid),
+    (RefundSubmitted, tell_refund_sent),
     (RefundSucceeded, tell_refund),
     (CustomerErasureAsked, refuse_erasure),
     (AddressRemovalAsked, refuse_removal),

@@ -30,6 +30,7 @@ PROMISED = {
     "withdrawal_undone": ("date", "new_end"),
     "delivery_late": ("date", "until"),
     "delivery_failed": ("date", "reason"),
+    "delivery_not_left": ("date", "reason"),
     "ticket_received": ("ticket",),
     "ticket_closed": ("ticket", "site", "token"),
     "promotion": ("news", "until"),
