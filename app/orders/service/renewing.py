@@ -15,12 +15,12 @@ from app.core.clock import local_date
 from app.core.crypto import KeyRing
 from app.core.ids import new_id
 from app.core.money import MAX_FEN
-from app.network.service import list_closed_dates
 from app.orders import repository
 from app.orders.changes.frame import apply_change
-from app.orders.changes.loading import find_server, read_lines
+from app.orders.changes.loading import read_lines
 from app.orders.changes.previews import Effect, LineEffect, make_token, read_token
 from app.orders.changes.situation import LineState
+from app.orders.changes.stays import stays_of
 from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import new_change
 from app.orders.errors import (
@@ -82,8 +82,7 @@ async def preview_renewal(
     order = await repository.get_order(session, customer_id, order_id)
     lines = await _compute(session, order, now=now)
     effect = _effect(lines, wanted)
-    token = make_token(keys, order, effect, station_id=None, hold_date=effect.effective_date)
-    return effect, token
+    return effect, make_token(keys, order, effect, holds=())
 
 
 async def apply_renewal(
@@ -135,9 +134,8 @@ async def _compute(session: AsyncSession, order: Order, *, now: datetime) -> lis
     ends = {state.line.order_line_id: end_date(state.terms) for state in states}
     if any(state.line.unscheduled_bottles for state in states) or None in ends.values():
         raise EndUnknown
-    station_id = (await find_server(session, order, now=now)).station_id
     today = local_date(now)
-    closed = await list_closed_dates(session, station_id=station_id, from_date=today, now=now)
+    closed = (await stays_of(session, order, now=now)).days.closed
     found = []
     for state in states:
         last = ends[state.line.order_line_id]
@@ -211,7 +209,7 @@ async def _place(
         status=OrderStatus.PENDING_PAYMENT,
         confirmation=ConfirmationKind.ONLINE,
         source=source,
-        address_id=order.address_id,
+        address_id=lines[0].placement.address_id,
         price_fen=effect.pay_fen,
         agreement_version=None if by_phone else wanted.agreement_version,
         agreed_at=None if by_phone else now,
