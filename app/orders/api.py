@@ -14,7 +14,15 @@ from app.core.pagination import Page, PageDep, cursor_of
 from app.customers.service import get_address
 from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, DelivererCaller, Principal
 from app.identity.models import Role
-from app.orders import changes_api, phone_api, policies_api, presenting, repository, service
+from app.orders import (
+    changes_api,
+    phone_api,
+    policies_api,
+    presenting,
+    recorded_api,
+    repository,
+    service,
+)
 from app.orders.callers import OrderReader, own_order
 from app.orders.schemas import (
     AgreementIn,
@@ -191,7 +199,7 @@ async def list_reviews(
     page: PageDep,
     city: Annotated[str | None, Query(pattern=r"^[0-9]{6}$")] = None,
 ) -> Page[ReviewOut]:
-    """Orders that wait for a reviewer, oldest first: why, and the blocks near the building."""
+    """Orders and moves that wait for a reviewer, oldest first: why, and the blocks near the building."""
     waiting = await service.list_waiting(
         session,
         limit=page.limit + 1,
@@ -202,7 +210,7 @@ async def list_reviews(
     shown = waiting[: page.limit]
     more = len(waiting) > page.limit
     last = shown[-1].review if shown else None
-    cursor = cursor_of(last.opened_at.isoformat(), str(last.order_id)) if last and more else None
+    cursor = cursor_of(last.opened_at.isoformat(), str(last.review_id)) if last and more else None
     return Page(items=[presenting.review_out(item) for item in shown], next_cursor=cursor)
 
 
@@ -215,7 +223,10 @@ async def review_order(
     session: SessionDep,
     clock: ClockDep,
 ) -> Response:
-    """Approve into a block, or reject with a reason; rejection refunds by itself."""
+    """Approve an order or its move into a block, or reject it with a reason.
+
+    A rejected order is refunded by itself; a rejected move leaves everything as it is.
+    """
     customer_id, row_id = own_order(caller, order_id)
     await service.decide_review(
         session,
@@ -227,6 +238,9 @@ async def review_order(
         reason=body.reason,
         actor=caller.actor,
         now=clock.now(),
+        change_id=None
+        if body.change_id is None
+        else changes_api.change_of(customer_id, body.change_id),
     )
     view = await service.view_order(
         session, customer_id=customer_id, order_id=row_id, today=clock.today()
@@ -261,3 +275,4 @@ async def place_door_order(
 router.include_router(phone_api.router)
 router.include_router(changes_api.router)
 router.include_router(policies_api.router)
+router.include_router(recorded_api.router)

@@ -140,6 +140,17 @@ class RenewIn(Request):
     source: Literal["web", "app", "mini_program"] = "web"
 
 
+class MoveIn(Request):
+    """To another of the household's addresses, in the same city (搬家).
+
+    The address is reviewed first: the preview names the earliest day, the review fixes it.
+    """
+
+    kind: Literal["move"]
+    from_date: date | None = None
+    address_id: ShortText
+
+
 class CancelIn(Request):
     """End the order; what was delivered is kept, the rest is refunded.
 
@@ -162,6 +173,7 @@ ChangeIn = Annotated[
     | SwapIn
     | AddProductIn
     | RenewIn
+    | MoveIn
     | CancelIn,
     Field(discriminator="kind"),
 ]
@@ -276,6 +288,8 @@ class PreviewOut(Answer):
     rule: str | None
     """How what is not brought is settled; of a cancelling, the policy."""
     settlement: SettlementOut | None
+    review: Literal["covered", "unclear", "uncovered"] | None
+    """Of a move: the verdict on the new address, which its review will go by."""
     lines: list[LineEffectOut]
     token: str
 
@@ -304,6 +318,8 @@ class ChangeOut(Answer):
     settlement: SettlementOut | None
     renewal_order_id: str | None
     """The order a renewal made: it is paid as any other."""
+    address_id: str | None
+    """Of a move: where to."""
     undoable: bool
     """Whether its kind can be undone; whether it still can, undoing says."""
     lines: list[LineEffectOut]

@@ -20,8 +20,10 @@ from app.links.states import LinkPurpose
 from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.changes.paying import receive_change_payment
+from app.orders.changes.recording import view_recorded
 from app.orders.errors import OrdersRunning, OrderUnknown
 from app.orders.phone_schemas import OrderAsked
+from app.orders.recorded_schemas import RecordedAsked
 from app.orders.service import receive_payment
 from app.orders.service.telephone import view_by_link
 from app.orders.states import ConfirmationKind
@@ -81,7 +83,9 @@ async def refuse_erasure(session: AsyncSession, event: CustomerErasureAsked) -> 
 
 async def refuse_removal(session: AsyncSession, event: AddressRemovalAsked) -> None:
     """An address that orders are brought to stays; raises AddressInUse."""
-    if await repository.count_running(session, event.customer_id, address_id=event.address_id):
+    if await repository.is_in_use(
+        session, event.customer_id, address_id=event.address_id, today=local_date(event.at)
+    ):
         raise AddressInUse
 
 
@@ -122,6 +126,18 @@ async def show_phone_order(session: AsyncSession, event: LinkShown) -> None:
         event.about.update(OrderAsked.of(view).model_dump(mode="json"))
 
 
+async def show_recorded_change(session: AsyncSession, event: LinkShown) -> None:
+    """What a link about a change recorded at the door shows."""
+    if event.purpose is LinkPurpose.CHANGE_CONFIRMATION:
+        found = await view_recorded(
+            session,
+            customer_id=event.customer_id,
+            change_id=event.subject_id,
+            now=runtime().clock.now(),
+        )
+        event.about.update(RecordedAsked.of(found).model_dump(mode="json"))
+
+
 REACTIONS: list[Reaction] = [
     (PaymentCaptured, receive_payment),
     (PaymentCaptured, receive_change_payment),
@@ -133,4 +149,5 @@ REACTIONS: list[Reaction] = [
     (AddressChanged, follow_address),
     (CustomerExportAsked, export_orders),
     (LinkShown, show_phone_order),
+    (LinkShown, show_recorded_change),
 ]

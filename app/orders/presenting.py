@@ -18,6 +18,7 @@ from app.orders.schemas import (
     DoorOrderIn,
     HistoryOut,
     LineOut,
+    NextAddressOut,
     OrderHistoryOut,
     OrderOut,
     PaymentStarted,
@@ -100,7 +101,10 @@ def placed_out(placed: Placed) -> OrderOut:
         left = line.bottles_bought + line.gift_bottles
         lines.append(_line(line, pattern, end=end_date(terms), left=left))
     status = placed.order.status
-    return _order(placed.order, lines, shown=status.value, label=LABELS[status])
+    order = placed.order
+    return _order(
+        order, lines, shown=status.value, label=LABELS[status], address_id=order.address_id
+    )
 
 
 def order_out(view: OrderView) -> OrderOut:
@@ -116,10 +120,23 @@ def order_out(view: OrderView) -> OrderOut:
         )
         for item in view.lines
     ]
-    return _order(view.order, lines, shown=view.shown_status, label=view.label)
+    out = _order(
+        view.order,
+        lines,
+        shown=view.shown_status,
+        label=view.label,
+        address_id=view.address_id,
+    )
+    door = view.next_door
+    if door is not None:
+        address_id = public_pair("adr", view.order.customer_id, door.address_id)
+        out.next_address = NextAddressOut(address_id=address_id, from_date=door.from_date)
+    return out
 
 
-def _order(order: Order, lines: list[LineOut], *, shown: str, label: str) -> OrderOut:
+def _order(
+    order: Order, lines: list[LineOut], *, shown: str, label: str, address_id: UUID
+) -> OrderOut:
     return OrderOut(
         id=public_pair("ord", order.customer_id, order.order_id),
         order_no=order.order_no,
@@ -128,7 +145,7 @@ def _order(order: Order, lines: list[LineOut], *, shown: str, label: str) -> Ord
         label=label,
         confirmation=order.confirmation,
         source=order.source,
-        address_id=public_pair("adr", order.customer_id, order.address_id),
+        address_id=public_pair("adr", order.customer_id, address_id),
         price_fen=order.price_fen,
         agreement_version=order.agreement_version,
         placed_at=order.placed_at,
@@ -198,6 +215,9 @@ def review_out(waiting: WaitingReview) -> ReviewOut:
     return ReviewOut(
         order_id=public_pair("ord", waiting.order.customer_id, waiting.order.order_id),
         order_no=waiting.order.order_no,
+        change_id=None
+        if waiting.change is None
+        else public_pair("chg", waiting.change.customer_id, waiting.change.change_id),
         verdict=waiting.review.verdict,
         opened_at=waiting.review.opened_at,
         price_fen=waiting.order.price_fen,

@@ -207,6 +207,13 @@ class LineOut(Answer):
     vat_permille: int
 
 
+class NextAddressOut(Answer):
+    """Where an accepted move will bring an order, and from which day on."""
+
+    address_id: str
+    from_date: date
+
+
 class OrderOut(Answer):
     """An order; `status` is stored, `shown_status` adds not_started and paused."""
 
@@ -218,6 +225,8 @@ class OrderOut(Answer):
     confirmation: str
     source: str | None
     address_id: str
+    """Where it is brought today."""
+    next_address: NextAddressOut | None = None
     price_fen: int
     agreement_version: str | None
     placed_at: datetime
@@ -285,13 +294,14 @@ class CandidateOut(Answer):
 
 
 class ReviewOut(Answer):
-    """An order that waits for a reviewer; the building only, no personal data.
+    """An order or a move that waits for a reviewer; the building only, no personal data.
 
-    `verdict` is that of the day it was opened, `reason` and `candidates` are of now.
+    `change_id` names the move. `verdict` is that of the day it was opened, `reason` and `candidates` are of now.
     """
 
     order_id: str
     order_no: str
+    change_id: str | None
     verdict: str
     opened_at: datetime
     price_fen: int
@@ -315,6 +325,8 @@ class ReviewIn(Request):
     block_id: ShortText | None = None
     stop_no: Annotated[int, Field(ge=0, le=100_000, strict=True)] | None = None
     reason: LongText | None = None
+    change_id: ShortText | None = None
+    """The move that was looked at."""
 
     @model_validator(mode="after")
     def complete(self) -> Self:

@@ -41,7 +41,11 @@ ORDER_MOVES: StateTable[OrderStatus] = StateTable(
 
 
 class ChangeStatus(StrEnum):
-    """How far a change is; one that costs money waits for its own payment."""
+    """How far a change is.
+
+    One that costs money waits for its own payment, a move for its review, one that a deliverer
+    recorded at the door for the household.
+    """
 
     AWAITING_PAYMENT = "awaiting_payment"
     PAID = "paid"
@@ -49,6 +53,10 @@ class ChangeStatus(StrEnum):
     UNDONE = "undone"
     EXPIRED = "expired"
     REFUSED = "refused"
+    UNDER_REVIEW = "under_review"
+    REJECTED = "rejected"
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    DECLINED = "declined"
 
 
 CHANGE_LABELS = {
@@ -58,6 +66,10 @@ CHANGE_LABELS = {
     ChangeStatus.UNDONE: "已撤销",
     ChangeStatus.EXPIRED: "已过期",
     ChangeStatus.REFUSED: "未能生效",
+    ChangeStatus.UNDER_REVIEW: "正在审核",
+    ChangeStatus.REJECTED: "未通过审核",
+    ChangeStatus.AWAITING_CONFIRMATION: "待顾客确认",
+    ChangeStatus.DECLINED: "顾客未同意",
 }
 
 CHANGE_MOVES: StateTable[ChangeStatus] = StateTable(
@@ -65,6 +77,22 @@ CHANGE_MOVES: StateTable[ChangeStatus] = StateTable(
         ChangeStatus.AWAITING_PAYMENT: frozenset({ChangeStatus.PAID, ChangeStatus.EXPIRED}),
         ChangeStatus.PAID: frozenset({ChangeStatus.APPLIED, ChangeStatus.REFUSED}),
         ChangeStatus.APPLIED: frozenset({ChangeStatus.UNDONE}),
+        ChangeStatus.UNDER_REVIEW: frozenset(
+            {
+                ChangeStatus.APPLIED,
+                ChangeStatus.REJECTED,
+                ChangeStatus.UNDONE,
+                ChangeStatus.EXPIRED,
+            }
+        ),
+        ChangeStatus.AWAITING_CONFIRMATION: frozenset(
+            {
+                ChangeStatus.APPLIED,
+                ChangeStatus.DECLINED,
+                ChangeStatus.UNDONE,
+                ChangeStatus.EXPIRED,
+            }
+        ),
     }
 )
 

@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import local_date
 from app.delivery.models import Delivery, DeliveryStatus
 from app.delivery.service.reading import list_deliveries
+from app.network.errors import NoOpenDay
 from app.network.models import PlanDay, PlanDayState
 from app.network.service import list_days
 from app.orders.errors import OrderNotChangeable
 from app.orders.rules import gifts_by_day
-from app.orders.service import OrderView, find_server, list_changes_of, list_order_views
+from app.orders.service import OrderView, list_changes_of, list_order_views, stays_of
 from app.orders.states import ChangeStatus, OrderStatus
 
 SHOWN_ORDERS = 100
@@ -200,9 +201,8 @@ async def _without_milk(
         for shown in view.lines
     }
     found: dict[tuple[date, UUID], MilkLine] = {}
-    for change in await list_changes_of(
-        session, customer_id=order.customer_id, order_id=order.order_id
-    ):
+    changes = await list_changes_of(session, customer_id=order.customer_id, order_id=order.order_id)
+    for change in sorted(changes, key=lambda one: (one.confirmed_at or one.at, one.change_id)):
         if change.status is not ChangeStatus.APPLIED:
             continue
         state = _WITHOUT_MILK.get(change.kind)
@@ -241,13 +241,14 @@ async def _first_open(
         if view.order.status is not OrderStatus.DELIVERING:
             continue
         try:
-            serving = await find_server(session, view.order, now=now)
-        except OrderNotChangeable:
+            stays = await stays_of(session, view.order, now=now)
+            first = stays.first_open()
+        except (OrderNotChangeable, NoOpenDay):
             continue
         ahead = await list_days(
             session,
-            station_id=serving.station_id,
-            from_date=today,
+            station_id=stays.station_on(first),
+            from_date=first,
             until=date.fromordinal(today.toordinal() + _LOOK_AHEAD_DAYS),
         )
         for day in ahead:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,21 +14,19 @@ from app.core.clock import local_date
 from app.core.events import publish
 from app.core.ids import public_single
 from app.customers.service import get_address
-from app.network.service import Serving, find_serving, read_station_days
 from app.orders import repository
 from app.orders.changes.kinds import KINDS
 from app.orders.changes.settling import CancelRule
 from app.orders.changes.situation import LineState, Situation
 from app.orders.changes.spells import spells_of
+from app.orders.changes.stays import read_stays
 from app.orders.changes.wanted import WantedChange
-from app.orders.errors import LineNotNamed, LineUnknown, OrderNotChangeable
+from app.orders.errors import LineNotNamed, LineUnknown
 from app.orders.events import SpentBottlesAsked
 from app.orders.markets import market_of
 from app.orders.models import Order, OrderLine
-from app.orders.repository import policies
+from app.orders.repository import Door, policies
 from app.orders.states import ConfirmationKind, Fault
-
-LOOK_AHEAD = timedelta(days=366)
 
 
 async def read_situation(
@@ -39,10 +37,12 @@ async def read_situation(
     Raises OrderNotChangeable (nobody serves it), LineUnknown, LineNotNamed, and for a wanted product
     ProductUnknown, ProductNotOnSale.
     """
-    serving = await find_server(session, order, now=now)
-    days = await read_station_days(session, station_id=serving.station_id, now=now)
+    doors = (await repository.list_doors(session, [(order.customer_id, order.order_id)]))[
+        order.order_id
+    ]
+    stays = await read_stays(session, order, doors, now=now)
     lines = await repository.list_lines(session, order.customer_id, [order.order_id])
-    states = await read_lines(session, order, _chosen(lines, wanted))
+    states = await read_lines(session, order, _chosen(lines, wanted), doors=doors)
     products = {product for state in states for product in state.product_ids}
     offers = {}
     if wanted.product_id is not None:
@@ -59,8 +59,7 @@ async def read_situation(
     return Situation(
         order=order,
         lines=states,
-        station_id=serving.station_id,
-        days=days,
+        stays=stays,
         lead_days=await get_lead_days(session, product_ids=products),
         offers=offers,
         now=now,
@@ -121,9 +120,16 @@ def _chosen(lines: Sequence[OrderLine], wanted: WantedChange) -> list[OrderLine]
 
 
 async def read_lines(
-    session: AsyncSession, order: Order, lines: Sequence[OrderLine]
+    session: AsyncSession,
+    order: Order,
+    lines: Sequence[OrderLine],
+    *,
+    doors: Sequence[Door] | None = None,
 ) -> list[LineState]:
-    """Lines of an order as they stand."""
+    """Lines of an order as they stand; its doors are read unless the caller has."""
+    if doors is None:
+        found = await repository.list_doors(session, [(order.customer_id, order.order_id)])
+        doors = found[order.order_id]
     keys = [(line.customer_id, line.order_line_id) for line in lines]
     terms = await repository.list_terms(session, keys)
     turns = await repository.list_turns(session, keys)
@@ -133,32 +139,19 @@ async def read_lines(
         customer_id=order.customer_id, order_line_ids=[line.order_line_id for line in lines]
     )
     await publish(session, asked)
-    address = await get_address(session, customer_id=order.customer_id, address_id=order.address_id)
     states = []
     for line in lines:
         mine = terms[line.order_line_id]
-        base = repository.placement_of(line, mine, address)
         states.append(
             LineState(
                 line=line,
                 terms=mine,
-                course=repository.course_of(base, turns[line.order_line_id]),
+                course=repository.line_course(line, mine, turns[line.order_line_id], doors),
                 turns=turns[line.order_line_id],
+                doors=tuple(doors[1:]),
                 spells=spells_of(stops.get(order.order_id, ()), line.order_line_id),
                 moves=moves[line.order_line_id],
                 spent=asked.spent.get(line.order_line_id, 0),
             )
         )
     return states
-
-
-async def find_server(session: AsyncSession, order: Order, *, now: datetime) -> Serving:
-    """Who serves the order now or, for one that has not begun, will; raises OrderNotChangeable."""
-    today = local_date(now)
-    for on in (today, today + LOOK_AHEAD):
-        serving = await find_serving(
-            session, customer_id=order.customer_id, address_id=order.address_id, on=on
-        )
-        if serving is not None:
-            return serving
-    raise OrderNotChangeable(status=order.status.value)

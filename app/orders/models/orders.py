@@ -158,21 +158,36 @@ class OrderHistory(CustomerOwned):
     reason: Mapped[str | None]
 
 
+def _of_order(context: Any) -> UUID:
+    order_id: UUID = context.get_current_parameters()["order_id"]
+    return order_id
+
+
 class OrderReview(CustomerOwned):
-    """The review of an online order by coverage or by a person (S1 4.3.1)."""
+    """The review of an online order, or of a move, by coverage or by a person (S1 4.3.1)."""
 
     __tablename__ = "order_reviews"
     __table_args__ = (
         ForeignKeyConstraint(
             ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
         ),
+        ForeignKeyConstraint(
+            ["customer_id", "change_id"], ["order_changes.customer_id", "order_changes.change_id"]
+        ),
+        CheckConstraint("review_id = coalesce(change_id, order_id)", name="subject"),
         CheckConstraint("verdict IN ('covered', 'unclear', 'uncovered')", name="verdict"),
-        CheckConstraint("decision IS NULL OR decision IN ('approved', 'rejected')", name="decided"),
+        CheckConstraint(
+            "decision IS NULL OR decision IN ('approved', 'rejected', 'withdrawn')", name="decided"
+        ),
         Index("ix_order_reviews_waiting", "opened_at", postgresql_where=text("decision IS NULL")),
     )
 
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
-    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    review_id: Mapped[UUID] = mapped_column(primary_key=True, default=_of_order)
+    """The order's id, or the move's."""
+    order_id: Mapped[UUID]
+    change_id: Mapped[UUID | None]
+    """The move; None: the order itself."""
     verdict: Mapped[str]
     opened_at: Mapped[datetime]
     decision: Mapped[str | None]

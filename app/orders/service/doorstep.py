@@ -18,13 +18,13 @@ from app.customers.service import AddressText, add_address, ensure_customer, get
 from app.network.service import check_coverage, list_blocks_of_deliverer
 from app.notifications.service import send_sms
 from app.orders import repository
+from app.orders.changes.destinations import DEFAULT_STOP_NO, ServedBy
 from app.orders.errors import AmountTooLarge, NotServedByDeliverer
 from app.orders.markets import CHANNELS
 from app.orders.models import Order, OrderLine
 from app.orders.rules import MAX_BOTTLES, Pattern
-from app.orders.service.confirming import ServedBy, confirm_order
+from app.orders.service.confirming import confirm_order
 from app.orders.service.placing import require_agreement, take_order_no
-from app.orders.service.reviewing import DEFAULT_STOP_NO
 from app.orders.states import AgreementChannel, ConfirmationKind, OrderSource, OrderStatus
 
 

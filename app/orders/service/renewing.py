@@ -16,12 +16,12 @@ from app.core.crypto import KeyRing
 from app.core.ids import new_id
 from app.core.money import MAX_FEN
 from app.customers.service import get_address
-from app.network.service import list_closed_dates
 from app.orders import repository
 from app.orders.changes.frame import apply_change
-from app.orders.changes.loading import find_server, read_lines
+from app.orders.changes.loading import read_lines
 from app.orders.changes.previews import Effect, LineEffect, make_token, read_token
 from app.orders.changes.situation import LineState
+from app.orders.changes.stays import stays_of
 from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import new_change
 from app.orders.errors import (
@@ -84,8 +84,7 @@ async def preview_renewal(
     order = await repository.get_order(session, customer_id, order_id)
     lines = await _compute(session, order, wanted, now=now)
     effect = _effect(lines, wanted)
-    token = make_token(keys, order, effect, station_id=None, hold_date=effect.effective_date)
-    return effect, token
+    return effect, make_token(keys, order, effect, holds=())
 
 
 async def apply_renewal(
@@ -139,9 +138,8 @@ async def _compute(
     ends = {state.line.order_line_id: end_date(state.terms) for state in states}
     if any(state.line.unscheduled_bottles for state in states) or None in ends.values():
         raise EndUnknown
-    station_id = (await find_server(session, order, now=now)).station_id
     today = local_date(now)
-    closed = await list_closed_dates(session, station_id=station_id, from_date=today, now=now)
+    closed = (await stays_of(session, order, now=now)).days.closed
     address = await get_address(session, customer_id=order.customer_id, address_id=order.address_id)
     market = market_of(address, _source(wanted))
     found = []
@@ -225,7 +223,7 @@ async def _place(
         status=OrderStatus.PENDING_PAYMENT,
         confirmation=ConfirmationKind.ONLINE,
         source=source,
-        address_id=order.address_id,
+        address_id=lines[0].placement.address_id,
         price_fen=effect.pay_fen,
         agreement_version=None if by_phone else wanted.agreement_version,
         agreed_at=None if by_phone else now,
