@@ -85,7 +85,11 @@ async def quote(body: QuoteIn, session: SessionDep, clock: ClockDep) -> QuoteOut
     """Every delivery date and the price; an uncovered address is a warning."""
     now = clock.now()
     result = await service.quote(
-        session, building=body.address.building(), lines=_wanted(body.lines), now=now
+        session,
+        building=body.address.building(),
+        lines=_wanted(body.lines),
+        source=OrderSource(body.source),
+        now=now,
     )
     version = await repository.current_version(session, on=local_date(now))
     return presenting.quote_out(result, agreement_version=version or "")

@@ -10,7 +10,7 @@ from app.core.money import Fen
 from app.core.schemas import Answer, LongText, OptionalText, Request, ShortText
 from app.orders.models import CancelPolicy
 from app.orders.schemas import Bottles, EveryDays, PatternIn, Weekdays
-from app.orders.states import CardArithmetic, ChangeStatus, Settlement
+from app.orders.states import CardArithmetic, ChangeStatus, Fault, Settlement
 
 LineId = ShortText
 Settle = Literal["period", "money"]
@@ -152,10 +152,14 @@ class MoveIn(Request):
 
 
 class CancelIn(Request):
-    """End the order; what was delivered is kept, the rest is refunded."""
+    """End the order; what was delivered is kept, the rest is refunded.
+
+    Staff say `fault: operator` when it ends by our fault: then no discount is taken back.
+    """
 
     kind: Literal["cancel"]
     reason: OptionalText | None = None
+    fault: Fault | None = None
 
 
 ChangeIn = Annotated[
@@ -215,6 +219,11 @@ class SettledLineOut(Answer):
     kept_fen: Fen
     refund_fen: Fen
     unit_price_fen: Fen | None
+    used_days: int | None = None
+    """The term really used, where that is the arithmetic; null also for a line bought by bottles."""
+    used_full_fen: Fen | None = None
+    used_discount: str | None = None
+    used_discount_fen: Fen | None = None
 
 
 class SettlementOut(Answer):

@@ -23,6 +23,7 @@ from app.orders.change_schemas import (
     ChangesOut,
     PreviewOut,
 )
+from app.orders.errors import FaultNotYours
 from app.orders.presenting import payment_out
 from app.orders.schemas import PaymentIn, PaymentStarted
 
@@ -36,6 +37,8 @@ async def preview_change(
     """What a change would do; nothing happens yet."""
     customer_id, row_id = own_order(caller, order_id)
     wanted = presenting.wanted_change(customer_id, body)
+    if wanted.fault is not None and caller.has(Role.CUSTOMER):
+        raise FaultNotYours
     preview = service.preview_change
     if wanted.kind == "renew":
         preview = service.preview_renewal

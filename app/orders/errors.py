@@ -1,6 +1,6 @@
 """What can go wrong with an order."""
 
-from app.core.errors import Conflict, InvalidInput, NotFound, Unavailable
+from app.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 
 
 class OrderUnknown(NotFound):
@@ -176,6 +176,20 @@ class WindowChangedMeanwhile(Conflict):
 
     code = "window_changed"
     title = "付款时限刚被他人修改，请刷新后再试"
+
+
+class PromotionForbids(Conflict):
+    """The promotion a line was bought under does not allow the change; facts carry its rule."""
+
+    code = "promotion_forbids"
+    title = "该产品为促销订购，不支持此项变更"
+
+
+class FaultNotYours(Forbidden):
+    """Because of whom an order ends is said by staff."""
+
+    code = "fault_not_yours"
+    title = "退订责任由客服认定，请联系客服"
 
 
 class PolicyTooEarly(InvalidInput):

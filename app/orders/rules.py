@@ -332,3 +332,15 @@ def changed_products(
         for at in sorted(old.keys() & new.keys())
         if at >= from_date and old[at] != new[at]
     ]
+
+
+def gifts_by_day(terms: Iterable[Term], *, gifts: int, waiting: int = 0) -> dict[date, int]:
+    """On which days the gifts of a line come: the last bottles of all, after those that wait."""
+    days = sorted((day for term in terms for day in term.deliveries()), reverse=True)
+    left, found = max(0, gifts - waiting), {}
+    for day, count in days:
+        if left <= 0:
+            break
+        found[day] = min(count, left)
+        left -= count
+    return found

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from app.catalog.promotions import Ruled
 from app.core.money import PositiveFen
 from app.core.schemas import (
     Answer,
@@ -96,10 +97,11 @@ class BuildingIn(Request):
 
 
 class QuoteIn(Request):
-    """What would it bring and cost?"""
+    """What would it bring and cost, ordered through this source?"""
 
     address: BuildingIn
     lines: Lines
+    source: Literal["web", "app", "mini_program", "phone", "door"] = "web"
 
 
 class DayOut(Answer):
@@ -107,6 +109,15 @@ class DayOut(Answer):
 
     date: date
     bottles: int
+
+
+class QuotedPromotionOut(Answer):
+    """The promotion a line would be bought under, and the changes it does not allow."""
+
+    id: str
+    name: str
+    rule: str
+    forbids: list[Ruled]
 
 
 class QuotedLineOut(Answer):
@@ -117,6 +128,12 @@ class QuotedLineOut(Answer):
     specification: str
     unit_price_fen: int
     bottles: int
+    full_fen: int
+    """At the list price; less `discount_fen` is `price_fen`."""
+    discount: str | None
+    discount_fen: int
+    gift_bottles: int
+    promotion: QuotedPromotionOut | None
     price_fen: int
     start_date: date
     end_date: date
@@ -136,6 +153,8 @@ class QuoteOut(Answer):
     station: str | None
     block: str | None
     first_possible_date: date
+    full_fen: int
+    discount_fen: int
     price_fen: int
     lines: list[QuotedLineOut]
     warnings: list[WarningOut]
@@ -182,6 +201,8 @@ class LineOut(Answer):
     gift_bottles: int
     bottles_left: int
     paid_fen: int
+    discount_fen: int
+    """What a period discount took from the list price."""
     unit_price_fen: int | None
     vat_permille: int
 

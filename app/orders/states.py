@@ -102,6 +102,8 @@ class CardArithmetic(StrEnum):
 
     PRICE_PAID = "price_paid"
     LIST_PRICE = "list_price"
+    TERM_PRICE = "term_price"
+    """By what the term really used would have cost."""
 
 
 class Settlement(StrEnum):
@@ -110,13 +112,22 @@ class Settlement(StrEnum):
     FULL_REFUND = "full_refund"
     PRICE_PAID = "price_paid"
     LIST_PRICE = "list_price"
+    TERM_PRICE = "term_price"
 
 
 SETTLEMENT_LABELS = {
     Settlement.FULL_REFUND: "付款七日内全额退款",
     Settlement.PRICE_PAID: "已送部分按成交价结算，其余退还",
     Settlement.LIST_PRICE: "已送部分按零售价结算，不超过实付金额，其余退还",
+    Settlement.TERM_PRICE: "已送部分按实际用期的价格结算，不超过实付金额，其余退还",
 }
+
+
+class Fault(StrEnum):
+    """Because of whom an order ends: our own fault costs the household no discount."""
+
+    HOUSEHOLD = "household"
+    OPERATOR = "operator"
 
 
 class WithdrawalSettle(StrEnum):

@@ -15,6 +15,7 @@ from app.network.errors import NoOpenDay
 from app.network.models import PlanDay, PlanDayState
 from app.network.service import list_days
 from app.orders.errors import OrderNotChangeable
+from app.orders.rules import gifts_by_day
 from app.orders.service import OrderView, list_changes_of, list_order_views, stays_of
 from app.orders.states import ChangeStatus, OrderStatus
 
@@ -60,6 +61,8 @@ class MilkLine:
     reason: str | None = None
     done_at: datetime | None = None
     address_id: UUID | None = None
+    gifts: int = 0
+    """How many of the planned bottles are gifts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,11 @@ class MilkDay:
             line.bottles if line.state is MilkState.PLANNED else line.bottles_delivered
             for line in self.lines
         )
+
+    @property
+    def gifts(self) -> int:
+        """How many of the bottles to come are gifts."""
+        return sum(line.gifts for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +163,11 @@ def _as_planned(
         if view.order.status is not OrderStatus.DELIVERING:
             continue
         for shown in view.lines:
+            gifts = gifts_by_day(
+                shown.terms,
+                gifts=shown.line.gift_bottles,
+                waiting=shown.line.unscheduled_bottles,
+            )
             for term in shown.terms:
                 if term.until <= first or term.first > last:
                     continue
@@ -171,6 +184,7 @@ def _as_planned(
                                 bottles_delivered=0,
                                 state=MilkState.PLANNED,
                                 address_id=term.address_id,
+                                gifts=gifts.get(day, 0),
                             ),
                         )
 

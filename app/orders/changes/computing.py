@@ -11,6 +11,7 @@ from app.orders.changes.destinations import Destination, ServedBy, read_destinat
 from app.orders.changes.kinds import KINDS
 from app.orders.changes.loading import read_situation
 from app.orders.changes.previews import Effect, LineEffect
+from app.orders.changes.promised import require_allowed
 from app.orders.changes.situation import LineOutcome, Outcome, Situation
 from app.orders.changes.stays import Holds, Stay, read_stays
 from app.orders.changes.wanted import WantedChange
@@ -46,7 +47,7 @@ async def compute(
 ) -> Computed:
     """The change worked out on the order as it stands; a reviewer says who serves a new address.
 
-    Raises what its kind raises, and RefundOnMarketplace for a refund that is not ours to make.
+    Raises what its kind raises, PromotionForbids, and RefundOnMarketplace for a refund that is not ours to make.
     """
     computed = await _compute(session, order, wanted, now=now, served_by=served_by)
     await require_refund_here(session, order, computed.effect.refund_fen)
@@ -70,6 +71,7 @@ async def _compute(
     if order.status is not OrderStatus.DELIVERING:
         raise OrderNotChangeable(status=order.status.value)
     situation = await read_situation(session, order, wanted, now=now)
+    await require_allowed(session, situation, wanted)
     if wanted.kind == "move":
         there = await read_destination(session, order, wanted, now=now, served_by=served_by)
         situation = replace(situation, destination=there)

@@ -40,7 +40,7 @@ async def preview_change(
 ) -> tuple[Effect, str]:
     """What the change would do, and the token that makes exactly that happen.
 
-    Raises OrderNotChangeable, NothingToChange and what its kind raises.
+    Raises OrderNotChangeable, NothingToChange, PromotionForbids and what its kind raises.
     """
     order = await repository.get_order(session, customer_id, order_id)
     computed = await compute(session, order, wanted, now=now)

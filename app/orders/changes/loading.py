@@ -1,14 +1,19 @@
 """Reading what a change is computed from."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalog.discounting import list_tiers
+from app.catalog.discounts import Tier
 from app.catalog.service import get_lead_days, get_offers
 from app.core.clock import local_date
 from app.core.events import publish
 from app.core.ids import public_single
+from app.customers.service import get_address
 from app.orders import repository
 from app.orders.changes.kinds import KINDS
 from app.orders.changes.settling import CancelRule
@@ -18,9 +23,10 @@ from app.orders.changes.stays import read_stays
 from app.orders.changes.wanted import WantedChange
 from app.orders.errors import LineNotNamed, LineUnknown
 from app.orders.events import SpentBottlesAsked
+from app.orders.markets import market_of
 from app.orders.models import Order, OrderLine
 from app.orders.repository import Door, policies
-from app.orders.states import ConfirmationKind
+from app.orders.states import ConfirmationKind, Fault
 
 
 async def read_situation(
@@ -40,7 +46,15 @@ async def read_situation(
     products = {product for state in states for product in state.product_ids}
     offers = {}
     if wanted.product_id is not None:
-        offers = await get_offers(session, product_ids={wanted.product_id}, on=local_date(now))
+        address = await get_address(
+            session, customer_id=order.customer_id, address_id=order.address_id
+        )
+        offers = await get_offers(
+            session,
+            product_ids={wanted.product_id},
+            on=local_date(now),
+            market=market_of(address, order.source),
+        )
         products.add(wanted.product_id)
     return Situation(
         order=order,
@@ -49,13 +63,20 @@ async def read_situation(
         lead_days=await get_lead_days(session, product_ids=products),
         offers=offers,
         now=now,
-        cancel_rule=await _cancel_rule(session, order, now=now)
+        cancel_rule=await _cancel_rule(session, order, lines, wanted, now=now)
         if wanted.kind == "cancel"
         else None,
     )
 
 
-async def _cancel_rule(session: AsyncSession, order: Order, *, now: datetime) -> CancelRule:
+async def _cancel_rule(
+    session: AsyncSession,
+    order: Order,
+    lines: Sequence[OrderLine],
+    wanted: WantedChange,
+    *,
+    now: datetime,
+) -> CancelRule:
     """The policy in force when an order was bought; rows that have begun never change."""
     policy = await policies.policy_on(session, local_date(order.placed_at))
     imported = order.confirmation is ConfirmationKind.IMPORTED
@@ -68,7 +89,23 @@ async def _cancel_rule(session: AsyncSession, order: Order, *, now: datetime) ->
         paid_date=None if imported else local_date(order.paid_at or order.placed_at),
         had_before=await policies.list_had_before(session, order),
         today=local_date(now),
+        tiers=await _tiers(session, lines),
+        fault=Fault(wanted.fault or Fault.HOUSEHOLD),
     )
+
+
+async def _tiers(session: AsyncSession, lines: Sequence[OrderLine]) -> dict[UUID, Sequence[Tier]]:
+    """The discounts of the day on which each line with a discount was bought."""
+    days: dict[date, set[UUID]] = defaultdict(set)
+    for line in lines:
+        if line.discount_id is not None and line.priced_date is not None:
+            days[line.priced_date].add(line.product_id)
+    found = {day: await list_tiers(session, product_ids=ids, on=day) for day, ids in days.items()}
+    return {
+        line.order_line_id: found[line.priced_date][line.product_id]
+        for line in lines
+        if line.discount_id is not None and line.priced_date is not None
+    }
 
 
 def _chosen(lines: Sequence[OrderLine], wanted: WantedChange) -> list[OrderLine]:

@@ -17,6 +17,7 @@ from app.orders.changes.spells import Spell, unwanted_days
 from app.orders.changes.stays import Stays
 from app.orders.errors import ChangeTooEarly, DayFrozen
 from app.orders.models import Order, OrderLine
+from app.orders.pricing import LinePrice
 from app.orders.repository import Door, Turn, course_of, unscheduled_of
 from app.orders.rules import Course, Pattern, Rebuilt, Term, rebuild, stock_from
 
@@ -122,17 +123,11 @@ class LineOutcome:
 class NewLine:
     """A line that a change adds."""
 
-    offer: Offer
+    price: LinePrice
     pattern: Pattern
     start_date: date
-    bottles: int
     cycle_days: int | None
     terms: tuple[Term, ...]
-
-    @property
-    def price_fen(self) -> int:
-        """What it costs."""
-        return self.bottles * self.offer.price_fen
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class WantedChange:
     cycle_days: int | None = None
     agreement_version: str | None = None
     source: str | None = None
+    fault: str | None = None
+    """Because of whom an order ends; None: the household wishes it."""
     address_id: UUID | None = None
 
     def as_json(self) -> dict[str, Any]:

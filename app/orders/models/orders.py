@@ -209,6 +209,10 @@ class OrderLine(CustomerOwned):
             "bottles_bought > 0 AND gift_bottles >= 0 AND unscheduled_bottles >= 0", name="bottles"
         ),
         CheckConstraint("paid_fen >= 0", name="paid"),
+        CheckConstraint(
+            "discount_fen >= 0 AND (discount_id IS NULL OR priced_date IS NOT NULL)",
+            name="discount",
+        ),
         ForeignKeyConstraint(
             ["customer_id", "renews_line_id"],
             ["order_lines.customer_id", "order_lines.order_line_id"],
@@ -245,6 +249,13 @@ class OrderLine(CustomerOwned):
     paid_fen: Mapped[int]
     unit_price_fen: Mapped[int | None]
     """List price when bought, copied; the value of a bottle is `paid_fen * k // bottles_bought`."""
+    discount_fen: Mapped[int] = mapped_column(default=0, server_default="0")
+    """What a period discount took from the list price; `paid_fen` is what was left."""
+    discount_id: Mapped[UUID | None] = mapped_column(ForeignKey("period_discounts.id"))
+    promotion_id: Mapped[UUID | None] = mapped_column(ForeignKey("promotions.id"))
+    """The promotion it was bought under, whose rule its changes keep to."""
+    priced_date: Mapped[date | None]
+    """Whose day's discounts it was bought under: those of a past day never change."""
     vat_permille: Mapped[int]
     renews_line_id: Mapped[UUID | None]
     """The line whose last bottle it follows: it begins the day after."""

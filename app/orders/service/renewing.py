@@ -10,11 +10,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.catalog.service import Offer, get_offers
+from app.catalog.service import get_offers
 from app.core.clock import local_date
 from app.core.crypto import KeyRing
 from app.core.ids import new_id
 from app.core.money import MAX_FEN
+from app.customers.service import get_address
 from app.orders import repository
 from app.orders.changes.frame import apply_change
 from app.orders.changes.loading import read_lines
@@ -33,7 +34,9 @@ from app.orders.errors import (
     PreviewOutdated,
     RenewalExists,
 )
+from app.orders.markets import market_of
 from app.orders.models import Order, OrderChange, OrderLine
+from app.orders.pricing import LinePrice, price_line
 from app.orders.repository import renewals, windows
 from app.orders.rules import (
     MAX_BOTTLES,
@@ -56,14 +59,13 @@ class RenewedLine:
     before: LineState
     end_before: date
     placement: Placement
-    offer: Offer
-    bottles: int
+    price: LinePrice
     terms: tuple[Term, ...]
 
     @property
     def price_fen(self) -> int:
         """What it costs, at the price of today."""
-        return self.bottles * self.offer.price_fen
+        return self.price.price_fen
 
 
 async def preview_renewal(
@@ -80,7 +82,7 @@ async def preview_renewal(
     Raises OrderNotChangeable, RenewalExists, EndUnknown, AmountTooLarge, ProductNotOnSale.
     """
     order = await repository.get_order(session, customer_id, order_id)
-    lines = await _compute(session, order, now=now)
+    lines = await _compute(session, order, wanted, now=now)
     effect = _effect(lines, wanted)
     return effect, make_token(keys, order, effect, holds=())
 
@@ -105,7 +107,7 @@ async def apply_renewal(
         raise PreviewInvalid
     wanted = WantedChange.from_json(said["wanted"])
     order = await repository.lock_order(session, customer_id, order_id)
-    lines = await _compute(session, order, now=now)
+    lines = await _compute(session, order, wanted, now=now)
     effect = _effect(lines, wanted)
     if order.version != said["version"] or effect.digest() != said["digest"]:
         raise PreviewOutdated
@@ -122,7 +124,9 @@ async def apply_renewal(
     return change
 
 
-async def _compute(session: AsyncSession, order: Order, *, now: datetime) -> list[RenewedLine]:
+async def _compute(
+    session: AsyncSession, order: Order, wanted: WantedChange, *, now: datetime
+) -> list[RenewedLine]:
     if ORDER_MOVES.is_final(order.status):
         raise OrderFinished(status=order.status.value)
     if order.status is not OrderStatus.DELIVERING:
@@ -136,6 +140,8 @@ async def _compute(session: AsyncSession, order: Order, *, now: datetime) -> lis
         raise EndUnknown
     today = local_date(now)
     closed = (await stays_of(session, order, now=now)).days.closed
+    address = await get_address(session, customer_id=order.customer_id, address_id=order.address_id)
+    market = market_of(address, _source(wanted))
     found = []
     for state in states:
         last = ends[state.line.order_line_id]
@@ -143,14 +149,22 @@ async def _compute(session: AsyncSession, order: Order, *, now: datetime) -> lis
             raise EndUnknown
         start = max(last + ONE_DAY, today + ONE_DAY)
         placement = state.course.at(start)
-        offers = await get_offers(session, product_ids={placement.product_id}, on=today)
+        offers = await get_offers(
+            session, product_ids={placement.product_id}, on=today, market=market
+        )
         bottles = _bottles(state.line, placement, start)
-        terms = lay_out(placement, start=start, bottles=bottles, blocked=closed)
-        offer = offers[placement.product_id]
-        found.append(RenewedLine(state, last, placement, offer, bottles, tuple(terms)))
+        price = price_line(
+            offers[placement.product_id], bottles=bottles, days=state.line.cycle_days, on=today
+        )
+        terms = lay_out(placement, start=start, bottles=price.all_bottles, blocked=closed)
+        found.append(RenewedLine(state, last, placement, price, tuple(terms)))
     if sum(line.price_fen for line in found) > MAX_FEN:
         raise AmountTooLarge(most=MAX_BOTTLES)
     return found
+
+
+def _source(wanted: WantedChange) -> OrderSource:
+    return OrderSource(wanted.source or OrderSource.WEB)
 
 
 def _bottles(line: OrderLine, placement: Placement, start: date) -> int:
@@ -194,7 +208,7 @@ async def _place(
     now: datetime,
 ) -> Order:
     wanted = effect.wanted
-    source = OrderSource(wanted.source or OrderSource.WEB)
+    source = _source(wanted)
     by_phone = source is OrderSource.PHONE
     if not by_phone:
         if wanted.agreement_version is None:
@@ -231,19 +245,16 @@ def _row(order: Order, line: RenewedLine) -> OrderLine:
         customer_id=order.customer_id,
         order_line_id=new_id(),
         order_id=order.order_id,
-        product_id=line.offer.product_id,
+        product_id=line.price.offer.product_id,
         quantity=pattern.quantity,
         interval_days=pattern.interval_days,
         weekday_quantities=None if weekdays is None else list(weekdays),
         start_date=line.end_before + ONE_DAY,
         anchor_date=line.placement.anchor,
         cycle_days=line.before.line.cycle_days,
-        bottles_bought=line.bottles,
-        gift_bottles=0,
+        bottles_bought=line.price.bottles,
         unscheduled_bottles=0,
-        paid_fen=line.price_fen,
-        unit_price_fen=line.offer.price_fen,
-        vat_permille=line.offer.vat_permille,
+        **line.price.columns(),
         renews_line_id=line.before.line.order_line_id,
     )
 

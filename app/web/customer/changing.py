@@ -20,6 +20,7 @@ from app.orders import service as orders
 from app.orders.change_schemas import ChangeApplyIn
 from app.orders.changes.recording import confirm_recorded, decline_recorded, view_recorded
 from app.orders.errors import PreviewOutdated
+from app.orders.markets import market_of
 from app.orders.models import OrderChange
 from app.orders.recorded_schemas import RecordedAsked
 from app.orders.service import OrderView
@@ -56,7 +57,18 @@ async def show_form(
     if form is None:
         raise NotFound
     view = await find_order(session, caller, order_id, clock)
-    offered = await catalog.list_offered(session, on=clock.today(), limit=MOST_PRODUCTS)
+    address = await customers.get_address(
+        session,
+        customer_id=caller.customer_id,
+        address_id=view.order.address_id,
+        include_removed=True,
+    )
+    offered = await catalog.list_offered(
+        session,
+        on=clock.today(),
+        limit=MOST_PRODUCTS,
+        market=market_of(address, view.order.source),
+    )
     return render(
         request,
         "customer/change.html",
