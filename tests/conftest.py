@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.application",
     "tests.fixtures.payments",
+    "tests.fixtures.documents",
     "tests.fixtures.figures",
     "tests.fixtures.logs",
     "tests.fixtures.site",
