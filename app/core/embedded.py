@@ -67,26 +67,27 @@ class EmbeddedPostgres:
         """Start the server, prove it by a connection, return `dsn`; raises EmbeddedError.
 
         A server left by a killed launcher is stopped first. May be called again when the server
-        has died under us.
+        has died under us, until it succeeds: `var` stays ours and `dsn` what it was.
         """
         if not Path("/proc/self/cmdline").exists():
             raise EmbeddedError(
                 "The embedded PostgreSQL needs Linux with /proc: set DATABASE_URL to a PostgreSQL "
                 "18 server instead. 内置数据库仅支持 Linux。"
             )
+        clean_up = self.stop if self._lock is None else self._clear_away
         try:
             self._take_lock()
             self._clear_away()
             self._files.prepare()
             self._launch()
         except OSError as error:
-            self.stop()
+            clean_up()
             raise EmbeddedError(
                 f"{self.var} cannot be written ({error}): give this user the right to write there, "
                 "or set VAR_DIR to another directory. 数据目录不可写。"
             ) from error
         except BaseException:
-            self.stop()
+            clean_up()
             raise
         return self.dsn
 

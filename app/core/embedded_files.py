@@ -142,9 +142,7 @@ class ServerFiles:
             self._give(fresh)
             self.run(self.programs / "bin" / "initdb", "-D", fresh, *_INITDB.split())
             fresh.rename(self.data)
-        settings = self.data / "postgresql.conf"
-        settings.write_text(_SETTINGS.format(socket_dir=self.socket_dir, cluster=self.cluster))
-        self._give(settings)
+        self._write_settings(_SETTINGS.format(socket_dir=self.socket_dir, cluster=self.cluster))
 
     def remove_private_socket_dir(self) -> None:
         """Take away a socket directory that was made outside `var`."""
@@ -152,6 +150,15 @@ class ServerFiles:
             with suppress(OSError):
                 self.socket_dir.rmdir()
             self._socket_note.unlink()
+
+    def _write_settings(self, wanted: str) -> None:
+        settings = self.data / "postgresql.conf"
+        if settings.exists() and settings.read_text() == wanted:
+            return
+        fresh = settings.with_suffix(".new")  # renamed when complete: the disk may be full
+        fresh.write_text(wanted)
+        self._give(fresh)
+        fresh.replace(settings)
 
     def _give(self, path: Path) -> None:
         if self.account:

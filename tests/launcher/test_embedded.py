@@ -229,6 +229,24 @@ async def test_a_path_no_socket_fits_into(home: Path, name: str) -> None:
         assert not place.exists()
 
 
+async def test_a_server_that_cannot_be_started_again_keeps_its_place(home: Path) -> None:
+    """A full disk: the processes that wait for the server know its address already."""
+    var = home / ("deep" * 40) / "var"
+    with EmbeddedPostgres(var) as postgres:
+        address = postgres.dsn
+        await write_row(address)
+        postmaster_of(var).kill()
+        eventually(lambda: not postgres.is_running(), "the postmaster is gone")
+        (var / "pg18").chmod(0o777)  # refused by the server
+        with pytest.raises(EmbeddedError, match="did not start"):
+            postgres.start()
+        with pytest.raises(EmbeddedError, match="in use by another run"):
+            EmbeddedPostgres(var).start()
+        (var / "pg18").chmod(0o700)
+        assert postgres.start() == address
+        assert await rows(address) == 1
+
+
 def test_a_path_no_shell_takes_is_refused(home: Path) -> None:
     with pytest.raises(EmbeddedError, match="set VAR_DIR to a plainer one"):
         EmbeddedPostgres(home / "$(true)").start()

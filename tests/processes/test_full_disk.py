@@ -1,12 +1,12 @@
 """The database's disk fills up under load: refused cleanly, and all serve again once there is room (F8)."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -32,7 +32,7 @@ ROOM_BYTES = 100_000_000
 CHUNK = bytes(1_000_000)
 
 
-@contextmanager
+@contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
     """`folder` on a file system that has little room; skipped where nobody may mount one."""
     kept = folder.with_name("kept")
@@ -74,13 +74,14 @@ def fill(disk: Path) -> Path:
 async def use_up_the_log(whole: Whole) -> None:
     """Ask for new log files until there is none, as days of work would."""
     url = EmbeddedPostgres(whole.var).dsn.replace("app@", "postgres@")
-    try:
+    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         connection = await asyncpg.connect(url)
-        while True:
-            await connection.execute("SELECT pg_switch_wal()")
-            await connection.execute("CREATE TEMP TABLE IF NOT EXISTS unlogged_in_vain (n int)")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        return
+        try:
+            while True:
+                await connection.execute("SELECT pg_switch_wal()")
+                await connection.execute("CREATE TEMP TABLE IF NOT EXISTS unlogged_in_vain (n int)")
+        finally:
+            connection.terminate()
 
 
 async def test_a_full_disk_is_refused_cleanly_and_mends_by_itself() -> None:
@@ -89,7 +90,13 @@ async def test_a_full_disk_is_refused_cleanly_and_mends_by_itself() -> None:
         people = await load_small_city(var, households=dose(200, 5_000), sim_port=ports[1])
         with small_disk(var / "pg18"):
             async with supervised(var, people, ports=ports) as (whole, supervisor):
-                await fill_under_load(whole)
+                try:
+                    await fill_under_load(whole)
+                except BaseException as error:
+                    for log in (var / "log").glob("*.log"):
+                        error.add_note(f"{log.name}:\n{log.read_text(errors='replace')[-4000:]}")
+                    error.add_note(supervisor.words[-2000:])
+                    raise
                 assert supervisor.is_alive, supervisor.words
 
 
