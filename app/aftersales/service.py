@@ -167,7 +167,7 @@ async def _place_of_order(
     session: AsyncSession, *, customer_id: UUID, order_id: UUID, filing: Filing, on: date
 ) -> Place:
     address_id = await repository.find_address_of_order(
-        session, customer_id=customer_id, order_id=order_id
+        session, customer_id=customer_id, order_id=order_id, on=on
     )
     if address_id is None:
         raise NotFound

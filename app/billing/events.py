@@ -54,3 +54,14 @@ class RefundSucceeded(Event):
     reference_id: UUID
     amount_fen: int
     at: datetime
+
+
+@dataclass(frozen=True)
+class RefundSubmitted(Event):
+    """A refund is on its way to the payment channel, for the first time."""
+
+    customer_id: UUID
+    refund_id: UUID
+    reference_id: UUID
+    amount_fen: int
+    at: datetime

@@ -1,18 +1,18 @@
 """JSON endpoints of news: anyone reads what stands today, administrators keep it."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 
 from app.catalog import announcing
 from app.catalog.models import Announcement
+from app.catalog.price_api import after_dated
 from app.catalog.schemas import AnnouncementChange, AnnouncementIn, AnnouncementOut
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
-from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.pagination import Page, PageDep, PageRequest, cursor_of
 from app.identity.access import OPEN, Allow, ClockDep, Principal
 from app.identity.models import Role
 
@@ -32,18 +32,6 @@ def _out(announcement: Announcement) -> AnnouncementOut:
     )
 
 
-def _before(page: PageRequest) -> tuple[date, UUID] | None:
-    match page.after:
-        case None:
-            return None
-        case [str() as first, str() as row_id]:
-            try:
-                return date.fromisoformat(first), UUID(row_id)
-            except ValueError as error:
-                raise BadCursor from error
-    raise BadCursor
-
-
 def _page(found: list[Announcement], page: PageRequest) -> Page[AnnouncementOut]:
     shown = found[: page.limit]
     cursor = None
@@ -58,7 +46,7 @@ async def list_announcements(
 ) -> Page[AnnouncementOut]:
     """News that stands today, the latest first."""
     found = await announcing.list_announcements(
-        session, on=clock.today(), limit=page.limit + 1, before=_before(page)
+        session, on=clock.today(), limit=page.limit + 1, before=after_dated(page)
     )
     return _page(found, page)
 
@@ -69,7 +57,7 @@ async def list_all_announcements(
 ) -> Page[AnnouncementOut]:
     """All news, past and coming too."""
     found = await announcing.list_announcements(
-        session, on=None, limit=page.limit + 1, before=_before(page)
+        session, on=None, limit=page.limit + 1, before=after_dated(page)
     )
     return _page(found, page)
 

@@ -1,23 +1,21 @@
 """JSON endpoints of catalog: anyone reads what is on sale, administrators keep it."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Response
-from sqlalchemy.dialects.postgresql import Range
 
-from app.catalog import announcement_api, service
-from app.catalog.models import ProductPrice, ProductVatRate, StorageClass
+from app.catalog import announcement_api, discount_api, price_api, promotion_api, service
+from app.catalog.markets import Market
+from app.catalog.models import PriceChannel, ProductVatRate, StorageClass
+from app.catalog.price_api import Reader, days_of
 from app.catalog.repository import PricedProduct
 from app.catalog.schemas import (
     AliasesIn,
+    CalendarDate,
+    CityCode,
     OfferOut,
-    PriceEnd,
-    PriceIn,
-    PriceOut,
-    Prices,
     ProductChange,
     ProductIn,
     ProductOut,
@@ -35,21 +33,11 @@ from app.identity.models import Role
 
 router = APIRouter(tags=["catalog"])
 router.include_router(announcement_api.router)
+router.include_router(price_api.router)
+router.include_router(discount_api.router)
+router.include_router(promotion_api.router)
 
 Keeper = Annotated[Principal, Depends(Allow(Role.ADMIN))]
-Reader = Annotated[
-    Principal,
-    Depends(
-        Allow(
-            Role.ADMIN,
-            Role.MANAGER,
-            Role.FINANCE,
-            Role.QUALITY,
-            Role.SERVICE_AGENT,
-            Role.AUDITOR,
-        )
-    ),
-]
 Out = TypeVar("Out", OfferOut, ProductOut)
 
 
@@ -95,22 +83,8 @@ def _product(row: PricedProduct) -> ProductOut:
     )
 
 
-def _days(period: Range[date]) -> tuple[date | None, date | None]:
-    return period.lower, None if period.upper is None else period.upper - timedelta(days=1)
-
-
-def _price(price: ProductPrice) -> PriceOut:
-    first, last = _days(price.valid)
-    return PriceOut(
-        id=public_single("prc", price.id),
-        price_fen=price.price_fen,
-        from_date=first,
-        to_date=last,
-    )
-
-
 def _vat_rate(rate: ProductVatRate) -> VatRateOut:
-    first, last = _days(rate.valid)
+    first, last = days_of(rate.valid)
     return VatRateOut(permille=rate.permille, from_date=first, to_date=last)
 
 
@@ -121,8 +95,10 @@ async def list_products(
     page: PageDep,
     q: Search = "",
     storage_class: StorageClass | None = None,
+    city: CityCode | None = None,
+    channel: PriceChannel = PriceChannel.WEB,
 ) -> Page[OfferOut]:
-    """What is on sale today, with today's price; `q` searches name, code and aliases."""
+    """What is on sale today, with today's price there; `q` searches name, code and aliases."""
     rows = await service.list_offered(
         session,
         on=clock.today(),
@@ -130,6 +106,7 @@ async def list_products(
         after_code=_after(page),
         search=q,
         storage_class=storage_class,
+        market=Market(city, channel),
     )
     return _page(rows, page, _offer)
 
@@ -142,11 +119,15 @@ async def list_all_products(
     page: PageDep,
     q: Search = "",
     on_sale: Annotated[bool | None, Query()] = None,
+    city: CityCode | None = None,
+    channel: PriceChannel | None = None,
+    on: CalendarDate | None = None,
 ) -> Page[ProductOut]:
-    """All products, on sale or not, with today's price if any."""
+    """All products, on sale or not, with the price of a market on a day, today's unless named."""
     rows = await service.list_managed(
         session,
-        on=clock.today(),
+        on=on or clock.today(),
+        market=Market(city, channel),
         limit=page.limit + 1,
         after_code=_after(page),
         search=q,
@@ -156,10 +137,19 @@ async def list_all_products(
 
 
 @router.get("/products/{product}", dependencies=[OPEN])
-async def read_product(product: str, session: SessionDep, clock: ClockDep) -> ProductOut:
-    """One product, on sale or not."""
+async def read_product(
+    product: str,
+    session: SessionDep,
+    clock: ClockDep,
+    city: CityCode | None = None,
+    channel: PriceChannel = PriceChannel.WEB,
+) -> ProductOut:
+    """One product, on sale or not, with today's price there."""
     row = await service.view_product(
-        session, product_id=read_single("prd", product), on=clock.today()
+        session,
+        product_id=read_single("prd", product),
+        on=clock.today(),
+        market=Market(city, channel),
     )
     return _product(row)
 
@@ -205,52 +195,6 @@ async def set_aliases(
     await service.set_aliases(session, product_id=product_id, aliases=body.aliases)
     row = await service.view_product(session, product_id=product_id, on=clock.today())
     return _product(row)
-
-
-@router.get("/products/{product}/prices")
-async def list_prices(product: str, _: Reader, session: SessionDep) -> Prices:
-    """Past, present and coming prices."""
-    found = await service.list_prices(session, product_id=read_single("prd", product))
-    return Prices(items=[_price(price) for price in found])
-
-
-@router.post("/products/{product}/prices", status_code=201, response_model=PriceOut)
-async def add_price(
-    product: str, _: Keeper, call: IdempotentDep, session: SessionDep, body: PriceIn
-) -> Response:
-    """Add a price; an overlap with another is refused."""
-    price = await service.add_price(
-        session, product_id=read_single("prd", product), **body.model_dump()
-    )
-    return await call.remember(session, 201, _price(price))
-
-
-@router.patch("/products/{product}/prices/{price}")
-async def end_price(
-    product: str, price: str, _: Keeper, session: SessionDep, clock: ClockDep, body: PriceEnd
-) -> PriceOut:
-    """Give a price another last day, so that a new one can follow."""
-    changed = await service.end_price(
-        session,
-        product_id=read_single("prd", product),
-        price_id=read_single("prc", price),
-        to_date=body.to_date,
-        today=clock.today(),
-    )
-    return _price(changed)
-
-
-@router.delete("/products/{product}/prices/{price}", status_code=204)
-async def drop_price(
-    product: str, price: str, _: Keeper, session: SessionDep, clock: ClockDep
-) -> None:
-    """Take back a price that has not begun."""
-    await service.drop_price(
-        session,
-        product_id=read_single("prd", product),
-        price_id=read_single("prc", price),
-        today=clock.today(),
-    )
 
 
 @router.get("/products/{product}/vat-rates")

@@ -52,11 +52,18 @@ class PriceUnknown(NotFound):
     title = "没有找到该价格"
 
 
+class PriceCityUnknown(InvalidInput):
+    """A price was written for a city that there is not."""
+
+    code = "price_city_unknown"
+    title = "没有该城市，请先建立城市或不限城市"
+
+
 class PriceOverlap(Conflict):
-    """Another price of the product is valid on some of these days."""
+    """Another price of the product is valid for the same market on some of these days."""
 
     code = "price_overlap"
-    title = "该时段已有价格，价格有效期不能重叠"
+    title = "该城市和渠道在该时段已有价格，价格有效期不能重叠"
 
 
 class AnnouncementUnknown(NotFound):
@@ -85,3 +92,38 @@ class PeriodOver(Conflict):
 
     code = "period_over"
     title = "不能改动已经过去的有效期"
+
+
+class DiscountUnknown(NotFound):
+    """No such period discount."""
+
+    code = "discount_not_found"
+    title = "没有找到该周期优惠"
+
+
+class DiscountOverlap(Conflict):
+    """The product has a discount of the same threshold on some of these days."""
+
+    code = "discount_overlap"
+    title = "该产品在该时段已有同一档周期优惠"
+
+
+class DiscountTooEarly(InvalidInput):
+    """A discount begins tomorrow at the earliest: what is bought today is settled by today's."""
+
+    code = "discount_too_early"
+    title = "周期优惠最早从明天起"
+
+
+class PromotionUnknown(NotFound):
+    """No such promotion."""
+
+    code = "promotion_not_found"
+    title = "没有找到该促销"
+
+
+class PromotionTooEarly(InvalidInput):
+    """A promotion begins tomorrow at the earliest."""
+
+    code = "promotion_too_early"
+    title = "促销最早从明天起"

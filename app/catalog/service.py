@@ -1,7 +1,7 @@
 """Use cases of the catalogue: offers, prices with validity, recognition of written names."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,18 +11,20 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog import repository
+from app.catalog.discounts import Charged, Tier, charge
 from app.catalog.errors import (
     ChilledWithoutLimit,
     PeriodInvalid,
-    PeriodOver,
     ProductAmbiguous,
     ProductCodeTaken,
     ProductNotOnSale,
     ProductUnknown,
     ProductWithoutPrice,
 )
-from app.catalog.models import Product, ProductPrice, ProductVatRate, StorageClass
-from app.catalog.repository import PricedProduct
+from app.catalog.markets import ANYWHERE, Market
+from app.catalog.models import Product, ProductVatRate, StorageClass
+from app.catalog.promotions import Offered
+from app.catalog.repository import PricedProduct, discounts, promotions
 from app.catalog.rules import NamedProduct, ProductMatch, ProductNames
 from app.core.ids import new_id, public_single
 
@@ -31,7 +33,7 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a product costs on a day: price of one bottle in fen, VAT included."""
+    """What a product costs on a day: price of one bottle in fen, VAT included, and discounts."""
 
     product_id: UUID
     code: str
@@ -42,18 +44,44 @@ class Offer:
     shelf_life_days: int
     price_fen: int
     vat_permille: int
+    tiers: tuple[Tier, ...] = ()
+    promotions: tuple[Offered, ...] = ()
+
+    def charge(self, *, bottles: int, days: int | None) -> Charged:
+        """The price of so many bottles over a paid period (None: not said), its discount taken.
+
+        Of the promotions the one that grants most holds: its discount instead of the period's where
+        it is larger, its gifts beside it. One that grants nothing more binds nobody.
+        """
+        full = bottles * self.price_fen
+        charged = charge(self.tiers, full_fen=full, days=days, bottles=bottles)
+        return max(
+            (charged, *(charged.under(one, bottles=bottles) for one in self.promotions)),
+            key=lambda one: one.discount_fen + one.gift_bottles * self.price_fen,
+        )
 
 
 async def get_offers(
-    session: AsyncSession, *, product_ids: Collection[UUID], on: date
+    session: AsyncSession, *, product_ids: Collection[UUID], on: date, market: Market
 ) -> dict[UUID, Offer]:
-    """Offers of these products on a day, by product id (S1 4.2.4).
+    """Offers of these products on a day in a market, by product id (S1 4.2.4).
 
     Raises ProductUnknown, ProductNotOnSale, ProductWithoutPrice (also without a VAT rate); facts
     name the product.
     """
-    found = await repository.list_offered(session, product_ids=product_ids, on=on)
-    offers = {row["id"]: _offer(row, on=on) for row in found}
+    found = await repository.list_offered(session, product_ids=product_ids, on=on, market=market)
+    tiers = await discounts.list_tiers(session, product_ids=product_ids, on=on)
+    promoted = await promotions.list_offered(
+        session, product_ids=product_ids, on=on, channel=market.channel
+    )
+    offers = {
+        row["id"]: replace(
+            _offer(row, on=on),
+            tiers=tuple(tiers[row["id"]]),
+            promotions=tuple(promoted[row["id"]]),
+        )
+        for row in found
+    }
     for product_id in product_ids:
         if product_id not in offers:
             raise ProductUnknown(product=public_single("prd", product_id))
@@ -130,11 +158,13 @@ async def list_offered(
     after_code: str | None = None,
     search: str | None = None,
     storage_class: StorageClass | None = None,
+    market: Market = ANYWHERE,
 ) -> list[PricedProduct]:
-    """Products on sale on a day with their price, by code."""
+    """Products on sale on a day with their price in a market, by code."""
     return await repository.list_catalogue(
         session,
         on=on,
+        market=market,
         limit=limit,
         after_code=after_code,
         search=search,
@@ -152,11 +182,13 @@ async def list_managed(
     after_code: str | None = None,
     search: str | None = None,
     on_sale: bool | None = None,
+    market: Market = ANYWHERE,
 ) -> list[PricedProduct]:
-    """All products with the day's price, if any, by code."""
+    """All products with the day's price in a market, if any, by code."""
     return await repository.list_catalogue(
         session,
         on=on,
+        market=market,
         limit=limit,
         after_code=after_code,
         search=search,
@@ -167,16 +199,18 @@ async def list_managed(
 
 
 async def list_products(
-    session: AsyncSession, *, product_ids: Collection[UUID], on: date
+    session: AsyncSession, *, product_ids: Collection[UUID], on: date, market: Market = ANYWHERE
 ) -> dict[UUID, PricedProduct]:
     """These products with the day's price, if any, on sale or not, by product id."""
-    found = await repository.list_priced(session, product_ids=product_ids, on=on)
+    found = await repository.list_priced(session, product_ids=product_ids, on=on, market=market)
     return {row.product.id: row for row in found}
 
 
-async def view_product(session: AsyncSession, *, product_id: UUID, on: date) -> PricedProduct:
-    """One product with the day's price, if any; raises ProductUnknown."""
-    found = await repository.list_priced(session, product_ids=[product_id], on=on)
+async def view_product(
+    session: AsyncSession, *, product_id: UUID, on: date, market: Market = ANYWHERE
+) -> PricedProduct:
+    """One product with the day's price in a market, if any; raises ProductUnknown."""
+    found = await repository.list_priced(session, product_ids=[product_id], on=on, market=market)
     if not found:
         raise ProductUnknown
     return found[0]
@@ -253,65 +287,6 @@ def period_of(from_date: date, to_date: date | None) -> Range[date]:
     if to_date is not None and to_date < from_date:
         raise PeriodInvalid
     return Range(from_date, None if to_date is None else to_date + ONE_DAY, bounds="[)")
-
-
-async def add_price(
-    session: AsyncSession,
-    *,
-    product_id: UUID,
-    price_fen: int,
-    from_date: date,
-    to_date: date | None,
-) -> ProductPrice:
-    """Price of one bottle (fen, VAT included) over days, the last one included.
-
-    Raises ProductUnknown, PeriodInvalid, PriceOverlap.
-    """
-    await repository.get_product(session, product_id)
-    price = ProductPrice(
-        id=new_id(),
-        product_id=product_id,
-        valid=period_of(from_date, to_date),
-        price_fen=price_fen,
-    )
-    await repository.add_price(session, price)
-    return price
-
-
-async def end_price(
-    session: AsyncSession, *, product_id: UUID, price_id: UUID, to_date: date, today: date
-) -> ProductPrice:
-    """Give a price another last day, today at the earliest; orders keep the price they bought at.
-
-    Raises PriceUnknown, PeriodInvalid, PeriodOver (a past price, or a last day in the past),
-    PriceOverlap.
-    """
-    price = await repository.lock_price(session, product_id=product_id, price_id=price_id)
-    is_past = price.valid.upper is not None and price.valid.upper <= today
-    if is_past or to_date < today:
-        raise PeriodOver
-    if price.valid.lower is not None and to_date < price.valid.lower:
-        raise PeriodInvalid
-    period = Range(price.valid.lower, to_date + ONE_DAY, bounds="[)")
-    await repository.set_price_period(session, price, period)
-    return price
-
-
-async def drop_price(
-    session: AsyncSession, *, product_id: UUID, price_id: UUID, today: date
-) -> None:
-    """Take back a price that has not begun; raises PriceUnknown, PeriodOver."""
-    price = await repository.lock_price(session, product_id=product_id, price_id=price_id)
-    if price.valid.lower is None or price.valid.lower <= today:
-        raise PeriodOver
-    await session.delete(price)
-    await session.flush()
-
-
-async def list_prices(session: AsyncSession, *, product_id: UUID) -> list[ProductPrice]:
-    """All prices of a product, oldest first; raises ProductUnknown."""
-    await repository.get_product(session, product_id)
-    return await repository.list_prices(session, product_id)
 
 
 async def add_vat_rate(

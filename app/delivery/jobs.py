@@ -1,6 +1,6 @@
 """Background jobs of delivery."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.core.clock import local_date
@@ -8,11 +8,13 @@ from app.core.jobs import JobContext, JobSpec, Payload, enqueue
 from app.core.schedule import Schedule
 from app.delivery.repository import mornings
 from app.delivery.service import freeze_and_plan
+from app.delivery.service.doorstep_news import SLOT, tell_doors
 from app.delivery.service.withdrawing import TELL_JOB, tell_households, wake_untold
 
 PLAN_JOB = "delivery.freeze_and_plan"
 SWEEP_JOB = "delivery.sweep_withdrawals"
 COUNT_JOB = "delivery.count_mornings"
+NEWS_JOB = "delivery.tell_doors"
 COUNTED_BACK = timedelta(days=62)
 """How far back rounds are looked for that nobody has counted."""
 MORNINGS_AT_ONCE = 500
@@ -59,14 +61,22 @@ async def run_count_mornings(context: JobContext, _: Payload) -> None:
             return
 
 
+async def run_tell_doors(context: JobContext, payload: Payload) -> None:
+    """Tell households of milk that comes late or did not come."""
+    slot = datetime.fromisoformat(payload["slot"])
+    await tell_doors(context.database, slot=slot, now=context.clock.now())
+
+
 JOBS: list[JobSpec] = [
     JobSpec(PLAN_JOB, run_freeze_and_plan, concurrency=1),
     JobSpec(TELL_JOB, run_tell_withdrawn),
     JobSpec(SWEEP_JOB, run_sweep_withdrawals),
+    JobSpec(NEWS_JOB, run_tell_doors, concurrency=1),
     JobSpec(COUNT_JOB, run_count_mornings, concurrency=1),
 ]
 SCHEDULES: list[Schedule] = [
     Schedule(PLAN_JOB, every=timedelta(minutes=1), catch_up=timedelta(minutes=2)),
     Schedule(SWEEP_JOB, every=timedelta(minutes=5), catch_up=timedelta(minutes=5)),
+    Schedule(NEWS_JOB, every=SLOT, catch_up=timedelta(hours=1)),
     Schedule(COUNT_JOB, every=timedelta(minutes=10), catch_up=timedelta(minutes=10)),
 ]

@@ -16,7 +16,6 @@ from app.core.alerts import raise_alert
 from app.core.clock import local_date
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.ids import new_id
-from app.customers.models import Address
 from app.delivery.models import Delivery, DeliveryStatus
 from app.delivery.repository import planning
 from app.delivery.repository.planning import DayScope
@@ -24,7 +23,8 @@ from app.network import service as network
 from app.network.errors import DayClosed
 from app.network.models import PlanDay, PlanDayState
 from app.network.service import Serving
-from app.orders.models import EntitlementEntry, Order, OrderLine, OrderTerm
+from app.orders.models import EntitlementEntry, OrderLine, OrderTerm
+from app.orders.repository import list_doors
 
 
 class MakeUpTooLate(InvalidInput):
@@ -193,13 +193,7 @@ async def _hold_day(session: AsyncSession, station_id: UUID, service_date: date)
 async def _find_goods(session: AsyncSession, make_up: _MakeUp) -> _Goods:
     line = (
         await session.execute(
-            select(OrderLine.product_id, Order.address_id)
-            .join(
-                Order,
-                (Order.customer_id == OrderLine.customer_id)
-                & (Order.order_id == OrderLine.order_id),
-            )
-            .where(
+            select(OrderLine.product_id, OrderLine.order_id).where(
                 OrderLine.customer_id == make_up.customer_id,
                 OrderLine.order_line_id == make_up.order_line_id,
             )
@@ -207,27 +201,20 @@ async def _find_goods(session: AsyncSession, make_up: _MakeUp) -> _Goods:
     ).one_or_none()
     if line is None:
         raise NotFound
-    term = (
-        await session.execute(
-            select(OrderTerm.product_id, OrderTerm.address_id)
-            .where(
-                OrderTerm.customer_id == make_up.customer_id,
-                OrderTerm.order_line_id == make_up.order_line_id,
-                OrderTerm.first_date <= make_up.service_date,
-            )
-            .order_by(OrderTerm.first_date.desc())
-            .limit(1)
+    product_id = await session.scalar(
+        select(OrderTerm.product_id)
+        .where(
+            OrderTerm.customer_id == make_up.customer_id,
+            OrderTerm.order_line_id == make_up.order_line_id,
+            OrderTerm.first_date <= make_up.service_date,
         )
-    ).one_or_none()
-    product_id, address_id = line if term is None else term
-    version_id = await session.scalar(
-        select(Address.current_version_id).where(
-            Address.customer_id == make_up.customer_id, Address.address_id == address_id
-        )
+        .order_by(OrderTerm.first_date.desc())
+        .limit(1)
     )
-    if version_id is None:
-        raise NotFound
-    return _Goods(product_id, address_id, version_id)
+    doors = await list_doors(session, [(make_up.customer_id, line.order_id)])
+    door = [one for one in doors[line.order_id] if one.from_date <= make_up.service_date][-1]
+    product_id = line.product_id if product_id is None else product_id
+    return _Goods(product_id, door.address_id, door.address_version_id)
 
 
 def _delivery(make_up: _MakeUp, goods: _Goods, serving: Serving, delivery_no: int) -> Delivery:

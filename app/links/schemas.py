@@ -8,7 +8,7 @@ from app.links.states import LinkPurpose
 
 
 class LinkOut(Answer):
-    """What a link asks: `about` is its purpose's (`TicketAsked`, `OrderAsked`, `RatingAskedOut`)."""
+    """What a link asks: `about` is its purpose's (`TicketAsked`, `OrderAsked`, `RatingAskedOut`, `RecordedAsked`)."""
 
     purpose: LinkPurpose
     expires_at: datetime

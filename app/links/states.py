@@ -10,3 +10,4 @@ class LinkPurpose(StrEnum):
     PHONE_ORDER = "phone_order"
     TICKET_RATING = "ticket_rating"
     MARKETPLACE_CLAIM = "marketplace_claim"
+    CHANGE_CONFIRMATION = "change_confirmation"

@@ -166,6 +166,27 @@ KINDS: Mapping[str, Kind] = _listed(
         "很抱歉，您的订单${order}的变更（${what}）未能生效，已付${amount}元将原路退回。",
         _ORDER | {"what": "换产品", "amount": "21.00"},
     ),
+    Kind(
+        "move_under_review",
+        "您的订单${order}的搬家申请需要核对新地址，我们会尽快通知您结果。",
+        _ORDER,
+    ),
+    Kind(
+        "move_confirmed",
+        "您的订单${order}自${date}起送到新地址，${until}及以前仍送原地址。",
+        _ORDER | {"date": "2026-03-20", "until": "2026-03-19"},
+    ),
+    Kind(
+        "move_rejected",
+        "很抱歉，您的订单${order}的搬家未通过审核：${reason}。牛奶仍送原地址。",
+        _ORDER | {"reason": "地址不在配送范围"},
+    ),
+    Kind(
+        "change_recorded",
+        "送奶员为您的订单${order}记录了变更：${what}。请打开${site}/l/${token} 核对并确认，"
+        "${until}前有效，不确认则不变。",
+        _ORDER | _LINK | {"what": "跳过一天", "until": "3月16日16:00"},
+    ),
     Kind("milk_resumed", "您的订单${order}将于${date}恢复送奶。", _ORDER | {"date": "2026-03-25"}),
     Kind(
         "renewal_reminder",
@@ -196,6 +217,11 @@ KINDS: Mapping[str, Kind] = _listed(
     Kind(
         "delivery_failed",
         "很抱歉，${date}的牛奶未能送达：${reason}。未送的奶不会扣款，如有疑问请联系客服。",
+        {"date": "2026-03-16", "reason": "奶不够"},
+    ),
+    Kind(
+        "delivery_not_left",
+        "${date}的牛奶未能放到您的门口：${reason}。如有疑问请联系客服，或在订单页反馈。",
         {"date": "2026-03-16", "reason": "门禁进不去"},
     ),
     Kind("ticket_received", "我们已收到您的反馈，编号${ticket}，24小时内答复您。", _TICKET),

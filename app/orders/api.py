@@ -14,7 +14,15 @@ from app.core.pagination import Page, PageDep, cursor_of
 from app.customers.service import get_address
 from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, DelivererCaller, Principal
 from app.identity.models import Role
-from app.orders import changes_api, phone_api, policies_api, presenting, repository, service
+from app.orders import (
+    changes_api,
+    phone_api,
+    policies_api,
+    presenting,
+    recorded_api,
+    repository,
+    service,
+)
 from app.orders.callers import OrderReader, own_order
 from app.orders.schemas import (
     AgreementIn,
@@ -36,9 +44,6 @@ from app.orders.service.placing import WantedLine
 from app.orders.states import OrderSource
 
 router = APIRouter(tags=["orders"])
-router.include_router(phone_api.router)
-router.include_router(changes_api.router)
-router.include_router(policies_api.router)
 
 Publisher = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.ADMIN))]
 Reviewer = Annotated[Principal, Depends(Allow(Role.REVIEWER, Role.MANAGER))]
@@ -80,7 +85,11 @@ async def quote(body: QuoteIn, session: SessionDep, clock: ClockDep) -> QuoteOut
     """Every delivery date and the price; an uncovered address is a warning."""
     now = clock.now()
     result = await service.quote(
-        session, building=body.address.building(), lines=_wanted(body.lines), now=now
+        session,
+        building=body.address.building(),
+        lines=_wanted(body.lines),
+        source=OrderSource(body.source),
+        now=now,
     )
     version = await repository.current_version(session, on=local_date(now))
     return presenting.quote_out(result, agreement_version=version or "")
@@ -190,7 +199,7 @@ async def list_reviews(
     page: PageDep,
     city: Annotated[str | None, Query(pattern=r"^[0-9]{6}$")] = None,
 ) -> Page[ReviewOut]:
-    """Orders that wait for a reviewer, oldest first: why, and the blocks near the building."""
+    """Orders and moves that wait for a reviewer, oldest first: why, and the blocks near the building."""
     waiting = await service.list_waiting(
         session,
         limit=page.limit + 1,
@@ -201,7 +210,7 @@ async def list_reviews(
     shown = waiting[: page.limit]
     more = len(waiting) > page.limit
     last = shown[-1].review if shown else None
-    cursor = cursor_of(last.opened_at.isoformat(), str(last.order_id)) if last and more else None
+    cursor = cursor_of(last.opened_at.isoformat(), str(last.review_id)) if last and more else None
     return Page(items=[presenting.review_out(item) for item in shown], next_cursor=cursor)
 
 
@@ -214,7 +223,10 @@ async def review_order(
     session: SessionDep,
     clock: ClockDep,
 ) -> Response:
-    """Approve into a block, or reject with a reason; rejection refunds by itself."""
+    """Approve an order or its move into a block, or reject it with a reason.
+
+    A rejected order is refunded by itself; a rejected move leaves everything as it is.
+    """
     customer_id, row_id = own_order(caller, order_id)
     await service.decide_review(
         session,
@@ -226,6 +238,9 @@ async def review_order(
         reason=body.reason,
         actor=caller.actor,
         now=clock.now(),
+        change_id=None
+        if body.change_id is None
+        else changes_api.change_of(customer_id, body.change_id),
     )
     view = await service.view_order(
         session, customer_id=customer_id, order_id=row_id, today=clock.today()
@@ -254,3 +269,10 @@ async def place_door_order(
         repeated=placed.is_repeat,
     )
     return await call.remember(session, 201, answer)
+
+
+# Routes are tried in turn: those of every order come first.
+router.include_router(phone_api.router)
+router.include_router(changes_api.router)
+router.include_router(policies_api.router)
+router.include_router(recorded_api.router)

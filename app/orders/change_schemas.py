@@ -10,7 +10,7 @@ from app.core.money import Fen
 from app.core.schemas import Answer, LongText, OptionalText, Request, ShortText
 from app.orders.models import CancelPolicy
 from app.orders.schemas import Bottles, EveryDays, PatternIn, Weekdays
-from app.orders.states import CardArithmetic, ChangeStatus, Settlement
+from app.orders.states import CardArithmetic, ChangeStatus, Fault, Settlement
 
 LineId = ShortText
 Settle = Literal["period", "money"]
@@ -140,11 +140,26 @@ class RenewIn(Request):
     source: Literal["web", "app", "mini_program"] = "web"
 
 
+class MoveIn(Request):
+    """To another of the household's addresses, in the same city (搬家).
+
+    The address is reviewed first: the preview names the earliest day, the review fixes it.
+    """
+
+    kind: Literal["move"]
+    from_date: date | None = None
+    address_id: ShortText
+
+
 class CancelIn(Request):
-    """End the order; what was delivered is kept, the rest is refunded."""
+    """End the order; what was delivered is kept, the rest is refunded.
+
+    Staff say `fault: operator` when it ends by our fault: then no discount is taken back.
+    """
 
     kind: Literal["cancel"]
     reason: OptionalText | None = None
+    fault: Fault | None = None
 
 
 ChangeIn = Annotated[
@@ -158,6 +173,7 @@ ChangeIn = Annotated[
     | SwapIn
     | AddProductIn
     | RenewIn
+    | MoveIn
     | CancelIn,
     Field(discriminator="kind"),
 ]
@@ -203,6 +219,11 @@ class SettledLineOut(Answer):
     kept_fen: Fen
     refund_fen: Fen
     unit_price_fen: Fen | None
+    used_days: int | None = None
+    """The term really used, where that is the arithmetic; null also for a line bought by bottles."""
+    used_full_fen: Fen | None = None
+    used_discount: str | None = None
+    used_discount_fen: Fen | None = None
 
 
 class SettlementOut(Answer):
@@ -267,6 +288,8 @@ class PreviewOut(Answer):
     rule: str | None
     """How what is not brought is settled; of a cancelling, the policy."""
     settlement: SettlementOut | None
+    review: Literal["covered", "unclear", "uncovered"] | None
+    """Of a move: the verdict on the new address, which its review will go by."""
     lines: list[LineEffectOut]
     token: str
 
@@ -295,6 +318,8 @@ class ChangeOut(Answer):
     settlement: SettlementOut | None
     renewal_order_id: str | None
     """The order a renewal made: it is paid as any other."""
+    address_id: str | None
+    """Of a move: where to."""
     undoable: bool
     """Whether its kind can be undone; whether it still can, undoing says."""
     lines: list[LineEffectOut]

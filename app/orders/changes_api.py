@@ -23,6 +23,7 @@ from app.orders.change_schemas import (
     ChangesOut,
     PreviewOut,
 )
+from app.orders.errors import FaultNotYours
 from app.orders.presenting import payment_out
 from app.orders.schemas import PaymentIn, PaymentStarted
 
@@ -36,6 +37,8 @@ async def preview_change(
     """What a change would do; nothing happens yet."""
     customer_id, row_id = own_order(caller, order_id)
     wanted = presenting.wanted_change(customer_id, body)
+    if wanted.fault is not None and caller.has(Role.CUSTOMER):
+        raise FaultNotYours
     preview = service.preview_change
     if wanted.kind == "renew":
         preview = service.preview_renewal
@@ -96,7 +99,7 @@ async def undo_change(
         session,
         customer_id=customer_id,
         order_id=row_id,
-        change_id=_change_of(customer_id, change_id),
+        change_id=change_of(customer_id, change_id),
         actor=caller.actor,
         now=clock.now(),
     )
@@ -119,7 +122,7 @@ async def pay_change(
 ) -> Response:
     """Start the payment of a change: the attempt is committed before the channel is asked."""
     customer_id, row_id = own_order(caller, order_id)
-    change_row_id = _change_of(customer_id, change_id)
+    change_row_id = change_of(customer_id, change_id)
     database: Database = request.app.state.database
     async with database.transaction() as session:
         payment = await service.start_change_payment(
@@ -139,7 +142,8 @@ async def pay_change(
     return await call.remember_alone(database, 201, payment_out(asked))
 
 
-def _change_of(customer_id: UUID, change_id: str) -> UUID:
+def change_of(customer_id: UUID, change_id: str) -> UUID:
+    """The change of a public id; raises NotFound for somebody else's."""
     owner, row_id = read_pair("chg", change_id)
     if owner != customer_id:
         raise NotFound

@@ -18,6 +18,7 @@ from app.orders.change_schemas import (
     ChangeQuantityIn,
     Dates,
     LineEffectOut,
+    MoveIn,
     OneDayProductIn,
     OneDayQuantityIn,
     PauseIn,
@@ -33,17 +34,25 @@ from app.orders.changes.kinds import KINDS
 from app.orders.changes.previews import Effect
 from app.orders.changes.wanted import WantedChange
 from app.orders.models import OrderChange
-from app.orders.states import CHANGE_LABELS, SETTLEMENT_LABELS, Settlement
+from app.orders.states import CHANGE_LABELS, SETTLEMENT_LABELS, ChangeStatus, Settlement
 
 
 def wanted_change(customer_id: UUID, body: ChangeIn) -> WantedChange:
     """The domain's value of a change; raises NotFound for a line of somebody else."""
     line_id = (
         None
-        if isinstance(body, CancelIn | AddProductIn | RenewIn)
+        if isinstance(body, CancelIn | AddProductIn | RenewIn | MoveIn)
         else _line_id(customer_id, body.line_id)
     )
-    return WantedChange(kind=body.kind, line_id=line_id, **_said(body))
+    said = _moved(customer_id, body) if isinstance(body, MoveIn) else _said(body)
+    return WantedChange(kind=body.kind, line_id=line_id, **said)
+
+
+def _moved(customer_id: UUID, body: MoveIn) -> dict[str, Any]:
+    owner, address_id = read_pair("adr", body.address_id)
+    if owner != customer_id:
+        raise NotFound
+    return {"first_date": body.from_date, "address_id": address_id}
 
 
 def _said(body: ChangeIn) -> dict[str, Any]:
@@ -78,7 +87,7 @@ def _said(body: ChangeIn) -> dict[str, Any]:
             }
         case ResumeIn():
             return {"first_date": body.from_date}
-        case RenewIn() | CancelIn():
+        case RenewIn() | CancelIn() | MoveIn():
             return body.model_dump(exclude={"kind"})
 
 
@@ -110,7 +119,8 @@ def preview_out(customer_id: UUID, effect: Effect, token: str) -> PreviewOut:
         resumes_date=effect.resumes_date,
         rule=effect.rule,
         settlement=_settlement(customer_id, effect.settlement),
-        lines=_lines(customer_id, effect.as_json()),
+        review=effect.review,
+        lines=lines_out(customer_id, effect.as_json()),
         token=token,
     )
 
@@ -135,8 +145,13 @@ def change_out(change: OrderChange) -> ChangeOut:
         renewal_order_id=None
         if change.made_order_id is None
         else public_pair("ord", change.customer_id, change.made_order_id),
-        undoable=kind is not None and kind.undoable and change.footprint is not None,
-        lines=_lines(change.customer_id, change.preview),
+        address_id=None
+        if "address_id" not in change.request
+        else public_pair("adr", change.customer_id, UUID(change.request["address_id"])),
+        undoable=kind is not None
+        and kind.undoable
+        and (change.footprint is not None or change.status is ChangeStatus.UNDER_REVIEW),
+        lines=lines_out(change.customer_id, change.preview),
         actor=change.actor,
         at=change.at,
     )
@@ -160,7 +175,8 @@ def _settlement(customer_id: UUID, said: Mapping[str, Any] | None) -> Settlement
     return SettlementOut(articles=said["articles"], lines=lines)
 
 
-def _lines(customer_id: UUID, preview: Mapping[str, Any]) -> list[LineEffectOut]:
+def lines_out(customer_id: UUID, preview: Mapping[str, Any]) -> list[LineEffectOut]:
+    """What a change does to each line, as its preview keeps it."""
     return [
         LineEffectOut(
             line_id=line["order_line_id"]

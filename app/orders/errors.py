@@ -1,6 +1,6 @@
 """What can go wrong with an order."""
 
-from app.core.errors import Conflict, InvalidInput, NotFound, Unavailable
+from app.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 
 
 class OrderUnknown(NotFound):
@@ -178,6 +178,20 @@ class WindowChangedMeanwhile(Conflict):
     title = "付款时限刚被他人修改，请刷新后再试"
 
 
+class PromotionForbids(Conflict):
+    """The promotion a line was bought under does not allow the change; facts carry its rule."""
+
+    code = "promotion_forbids"
+    title = "该产品为促销订购，不支持此项变更"
+
+
+class FaultNotYours(Forbidden):
+    """Because of whom an order ends is said by staff."""
+
+    code = "fault_not_yours"
+    title = "退订责任由客服认定，请联系客服"
+
+
 class PolicyTooEarly(InvalidInput):
     """A policy begins tomorrow at the earliest: what was bought keeps its own."""
 
@@ -211,6 +225,55 @@ class ChangeUnknown(NotFound):
 
     code = "change_not_found"
     title = "没有找到该变更"
+
+
+class AddressMissing(InvalidInput):
+    """A move that names no address."""
+
+    code = "address_missing"
+    title = "请选择新的送奶地址"
+
+
+class SameAddress(Conflict):
+    """The order is brought to this address already."""
+
+    code = "same_address"
+    title = "新地址与当前送奶地址相同"
+
+
+class OtherCity(Conflict):
+    """The new address lies in another city: order anew there. Facts: `city_code` of the present."""
+
+    code = "other_city"
+    title = "暂不支持跨城市搬家，请在新城市重新下单，原订单可退订"
+
+
+class MoveWaits(Conflict):
+    """A move of this order waits for a reviewer: it is decided or taken back first."""
+
+    code = "move_waiting"
+    title = "该订单已有一次搬家正在审核，请等待结果或先撤销"
+
+
+class MoveAhead(Conflict):
+    """An approved move has not begun yet: it is taken back first. Facts: `from_date`."""
+
+    code = "move_ahead"
+    title = "该订单已有一次搬家尚未开始，如需更改请先撤销"
+
+
+class KindNotRecordable(InvalidInput):
+    """A deliverer does not write down changes of this kind. Facts: `kind`."""
+
+    code = "kind_not_recordable"
+    title = "送奶员不能记录这类变更"
+
+
+class ChangeNotWaiting(Conflict):
+    """The change does not wait for the household's word (any more). Facts: `status`."""
+
+    code = "change_not_waiting"
+    title = "该变更已不在待确认状态"
 
 
 class LineNotNamed(InvalidInput):

@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.billing.events import PaymentCaptured, RefundSucceeded
+from app.billing.events import PaymentCaptured, RefundSubmitted, RefundSucceeded
 from app.core.clock import local_date
 from app.core.money import yuan_text
 from app.core.registration import Reaction
@@ -20,15 +20,28 @@ from app.links.states import LinkPurpose
 from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.changes.paying import receive_change_payment
+from app.orders.changes.recording import view_recorded
 from app.orders.errors import OrdersRunning, OrderUnknown
 from app.orders.phone_schemas import OrderAsked
+from app.orders.recorded_schemas import RecordedAsked
 from app.orders.service import receive_payment
 from app.orders.service.telephone import view_by_link
 from app.orders.states import ConfirmationKind
 
 
+async def tell_refund_sent(session: AsyncSession, event: RefundSubmitted) -> None:
+    """Tell the customer that money is on its way back."""
+    await _tell_of_refund(session, event, "refund_sent")
+
+
 async def tell_refund(session: AsyncSession, event: RefundSucceeded) -> None:
     """Tell the customer that the channel has given the money back."""
+    await _tell_of_refund(session, event, "refund_done")
+
+
+async def _tell_of_refund(
+    session: AsyncSession, event: RefundSubmitted | RefundSucceeded, template: str
+) -> None:
     order = await repository.find_order_of(session, event.customer_id, event.reference_id)
     if order is None:
         return
@@ -36,9 +49,9 @@ async def tell_refund(session: AsyncSession, event: RefundSucceeded) -> None:
         session,
         customer_id=event.customer_id,
         phone=await contact_phone(session, customer_id=event.customer_id),
-        template="refund_done",
+        template=template,
         parameters={"order": order.order_no, "amount": yuan_text(event.amount_fen)},
-        cause=f"refund_done:{event.refund_id}",
+        cause=f"{template}:{event.refund_id}",
         now=event.at,
     )
 
@@ -70,7 +83,9 @@ async def refuse_erasure(session: AsyncSession, event: CustomerErasureAsked) -> 
 
 async def refuse_removal(session: AsyncSession, event: AddressRemovalAsked) -> None:
     """An address that orders are brought to stays; raises AddressInUse."""
-    if await repository.count_running(session, event.customer_id, address_id=event.address_id):
+    if await repository.is_in_use(
+        session, event.customer_id, address_id=event.address_id, today=local_date(event.at)
+    ):
         raise AddressInUse
 
 
@@ -111,14 +126,28 @@ async def show_phone_order(session: AsyncSession, event: LinkShown) -> None:
         event.about.update(OrderAsked.of(view).model_dump(mode="json"))
 
 
+async def show_recorded_change(session: AsyncSession, event: LinkShown) -> None:
+    """What a link about a change recorded at the door shows."""
+    if event.purpose is LinkPurpose.CHANGE_CONFIRMATION:
+        found = await view_recorded(
+            session,
+            customer_id=event.customer_id,
+            change_id=event.subject_id,
+            now=runtime().clock.now(),
+        )
+        event.about.update(RecordedAsked.of(found).model_dump(mode="json"))
+
+
 REACTIONS: list[Reaction] = [
     (PaymentCaptured, receive_payment),
     (PaymentCaptured, receive_change_payment),
     (PaymentCaptured, tell_paid),
+    (RefundSubmitted, tell_refund_sent),
     (RefundSucceeded, tell_refund),
     (CustomerErasureAsked, refuse_erasure),
     (AddressRemovalAsked, refuse_removal),
     (AddressChanged, follow_address),
     (CustomerExportAsked, export_orders),
     (LinkShown, show_phone_order),
+    (LinkShown, show_recorded_change),
 ]

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from app.billing.models import Payment, PaymentChannel
+from app.catalog.promotions import Offered
 from app.core.ids import public_pair, public_single, read_single
 from app.orders.changes.wanted import pattern_as_json
 from app.orders.models import Order, OrderChange, OrderHistory, OrderLine
@@ -17,10 +18,12 @@ from app.orders.schemas import (
     DoorOrderIn,
     HistoryOut,
     LineOut,
+    NextAddressOut,
     OrderHistoryOut,
     OrderOut,
     PaymentStarted,
     QuotedLineOut,
+    QuotedPromotionOut,
     QuoteOut,
     ReviewOut,
     WarningOut,
@@ -45,6 +48,8 @@ def quote_out(result: QuoteResult, *, agreement_version: str) -> QuoteOut:
         station=None if coverage.station_id is None else public_single("stn", coverage.station_id),
         block=None if coverage.block_id is None else public_single("blk", coverage.block_id),
         first_possible_date=result.first_possible_date,
+        full_fen=result.full_fen,
+        discount_fen=result.discount_fen,
         price_fen=result.price_fen,
         lines=[_quoted_line(line) for line in result.lines],
         warnings=[WarningOut(code=coverage.verdict, message=message)] if message else [],
@@ -59,10 +64,26 @@ def _quoted_line(line: QuotedLine) -> QuotedLineOut:
         specification=line.offer.specification,
         unit_price_fen=line.offer.price_fen,
         bottles=line.bottles,
+        full_fen=line.price.full_fen,
+        discount=line.price.discount,
+        discount_fen=line.price.discount_fen,
+        gift_bottles=line.price.gift_bottles,
+        promotion=_promotion(line.price.promotion),
         price_fen=line.price_fen,
         start_date=line.start_date,
         end_date=line.end_date,
         deliveries=[DayOut(date=day, bottles=count) for day, count in line.deliveries],
+    )
+
+
+def _promotion(promotion: Offered | None) -> QuotedPromotionOut | None:
+    if promotion is None:
+        return None
+    return QuotedPromotionOut(
+        id=public_single("prm", promotion.promotion_id),
+        name=promotion.name,
+        rule=promotion.rule,
+        forbids=sorted(promotion.forbids),
     )
 
 
@@ -75,11 +96,15 @@ def placed_out(placed: Placed) -> OrderOut:
             pattern_of(line),
             product_id=line.product_id,
             start=line.start_date,
-            bottles=line.bottles_bought,
+            bottles=line.bottles_bought + line.gift_bottles,
         )
-        lines.append(_line(line, pattern, end=end_date(terms), left=line.bottles_bought))
+        left = line.bottles_bought + line.gift_bottles
+        lines.append(_line(line, pattern, end=end_date(terms), left=left))
     status = placed.order.status
-    return _order(placed.order, lines, shown=status.value, label=LABELS[status])
+    order = placed.order
+    return _order(
+        order, lines, shown=status.value, label=LABELS[status], address_id=order.address_id
+    )
 
 
 def order_out(view: OrderView) -> OrderOut:
@@ -95,10 +120,23 @@ def order_out(view: OrderView) -> OrderOut:
         )
         for item in view.lines
     ]
-    return _order(view.order, lines, shown=view.shown_status, label=view.label)
+    out = _order(
+        view.order,
+        lines,
+        shown=view.shown_status,
+        label=view.label,
+        address_id=view.address_id,
+    )
+    door = view.next_door
+    if door is not None:
+        address_id = public_pair("adr", view.order.customer_id, door.address_id)
+        out.next_address = NextAddressOut(address_id=address_id, from_date=door.from_date)
+    return out
 
 
-def _order(order: Order, lines: list[LineOut], *, shown: str, label: str) -> OrderOut:
+def _order(
+    order: Order, lines: list[LineOut], *, shown: str, label: str, address_id: UUID
+) -> OrderOut:
     return OrderOut(
         id=public_pair("ord", order.customer_id, order.order_id),
         order_no=order.order_no,
@@ -107,7 +145,7 @@ def _order(order: Order, lines: list[LineOut], *, shown: str, label: str) -> Ord
         label=label,
         confirmation=order.confirmation,
         source=order.source,
-        address_id=public_pair("adr", order.customer_id, order.address_id),
+        address_id=public_pair("adr", order.customer_id, address_id),
         price_fen=order.price_fen,
         agreement_version=order.agreement_version,
         placed_at=order.placed_at,
@@ -131,6 +169,7 @@ def _line(line: OrderLine, pattern: dict[str, Any], *, end: Any, left: int) -> L
         gift_bottles=line.gift_bottles,
         bottles_left=left,
         paid_fen=line.paid_fen,
+        discount_fen=line.discount_fen,
         unit_price_fen=line.unit_price_fen,
         vat_permille=line.vat_permille,
     )
@@ -176,6 +215,9 @@ def review_out(waiting: WaitingReview) -> ReviewOut:
     return ReviewOut(
         order_id=public_pair("ord", waiting.order.customer_id, waiting.order.order_id),
         order_no=waiting.order.order_no,
+        change_id=None
+        if waiting.change is None
+        else public_pair("chg", waiting.change.customer_id, waiting.change.change_id),
         verdict=waiting.review.verdict,
         opened_at=waiting.review.opened_at,
         price_fen=waiting.order.price_fen,

@@ -165,7 +165,8 @@ def lay_out_course(
 ) -> list[Term]:
     """Terms that bring exactly `stock` from `start` on, none on a blocked day.
 
-    A blocked day rolls its bottles to the end; a `fixed` day keeps what was asked for. A day whose
+    A blocked day rolls its bottles to the end; a `fixed` day keeps what was asked for, at the door
+    of that day. A day whose
     product has run out brings another that is left. When fewer bottles are left than a day asks
     for, it becomes a term of its own. Raises BeyondHorizon.
     """
@@ -203,7 +204,13 @@ def _wanted(
     if asked is not None and left.get(asked.product_id):
         count = min(asked.on(day), left[asked.product_id])
         if count:
-            alone = replace(asked, pattern=Pattern.every(1, count), anchor=day)
+            alone = replace(
+                asked,
+                pattern=Pattern.every(1, count),
+                anchor=day,
+                address_id=placement.address_id,
+                address_version_id=placement.address_version_id,
+            )
             return replace(placement, product_id=asked.product_id), count, alone
     if placement.product_id not in left:
         placement = replace(placement, product_id=next(iter(left)))
@@ -325,3 +332,15 @@ def changed_products(
         for at in sorted(old.keys() & new.keys())
         if at >= from_date and old[at] != new[at]
     ]
+
+
+def gifts_by_day(terms: Iterable[Term], *, gifts: int, waiting: int = 0) -> dict[date, int]:
+    """On which days the gifts of a line come: the last bottles of all, after those that wait."""
+    days = sorted((day for term in terms for day in term.deliveries()), reverse=True)
+    left, found = max(0, gifts - waiting), {}
+    for day, count in days:
+        if left <= 0:
+            break
+        found[day] = min(count, left)
+        left -= count
+    return found

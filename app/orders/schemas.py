@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from app.catalog.promotions import Ruled
 from app.core.money import PositiveFen
 from app.core.schemas import (
     Answer,
@@ -96,10 +97,11 @@ class BuildingIn(Request):
 
 
 class QuoteIn(Request):
-    """What would it bring and cost?"""
+    """What would it bring and cost, ordered through this source?"""
 
     address: BuildingIn
     lines: Lines
+    source: Literal["web", "app", "mini_program", "phone", "door"] = "web"
 
 
 class DayOut(Answer):
@@ -107,6 +109,15 @@ class DayOut(Answer):
 
     date: date
     bottles: int
+
+
+class QuotedPromotionOut(Answer):
+    """The promotion a line would be bought under, and the changes it does not allow."""
+
+    id: str
+    name: str
+    rule: str
+    forbids: list[Ruled]
 
 
 class QuotedLineOut(Answer):
@@ -117,6 +128,12 @@ class QuotedLineOut(Answer):
     specification: str
     unit_price_fen: int
     bottles: int
+    full_fen: int
+    """At the list price; less `discount_fen` is `price_fen`."""
+    discount: str | None
+    discount_fen: int
+    gift_bottles: int
+    promotion: QuotedPromotionOut | None
     price_fen: int
     start_date: date
     end_date: date
@@ -136,6 +153,8 @@ class QuoteOut(Answer):
     station: str | None
     block: str | None
     first_possible_date: date
+    full_fen: int
+    discount_fen: int
     price_fen: int
     lines: list[QuotedLineOut]
     warnings: list[WarningOut]
@@ -182,8 +201,17 @@ class LineOut(Answer):
     gift_bottles: int
     bottles_left: int
     paid_fen: int
+    discount_fen: int
+    """What a period discount took from the list price."""
     unit_price_fen: int | None
     vat_permille: int
+
+
+class NextAddressOut(Answer):
+    """Where an accepted move will bring an order, and from which day on."""
+
+    address_id: str
+    from_date: date
 
 
 class OrderOut(Answer):
@@ -197,6 +225,8 @@ class OrderOut(Answer):
     confirmation: str
     source: str | None
     address_id: str
+    """Where it is brought today."""
+    next_address: NextAddressOut | None = None
     price_fen: int
     agreement_version: str | None
     placed_at: datetime
@@ -264,13 +294,14 @@ class CandidateOut(Answer):
 
 
 class ReviewOut(Answer):
-    """An order that waits for a reviewer; the building only, no personal data.
+    """An order or a move that waits for a reviewer; the building only, no personal data.
 
-    `verdict` is that of the day it was opened, `reason` and `candidates` are of now.
+    `change_id` names the move. `verdict` is that of the day it was opened, `reason` and `candidates` are of now.
     """
 
     order_id: str
     order_no: str
+    change_id: str | None
     verdict: str
     opened_at: datetime
     price_fen: int
@@ -294,6 +325,8 @@ class ReviewIn(Request):
     block_id: ShortText | None = None
     stop_no: Annotated[int, Field(ge=0, le=100_000, strict=True)] | None = None
     reason: LongText | None = None
+    change_id: ShortText | None = None
+    """The move that was looked at."""
 
     @model_validator(mode="after")
     def complete(self) -> Self:

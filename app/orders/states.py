@@ -41,7 +41,11 @@ ORDER_MOVES: StateTable[OrderStatus] = StateTable(
 
 
 class ChangeStatus(StrEnum):
-    """How far a change is; one that costs money waits for its own payment."""
+    """How far a change is.
+
+    One that costs money waits for its own payment, a move for its review, one that a deliverer
+    recorded at the door for the household.
+    """
 
     AWAITING_PAYMENT = "awaiting_payment"
     PAID = "paid"
@@ -49,6 +53,10 @@ class ChangeStatus(StrEnum):
     UNDONE = "undone"
     EXPIRED = "expired"
     REFUSED = "refused"
+    UNDER_REVIEW = "under_review"
+    REJECTED = "rejected"
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    DECLINED = "declined"
 
 
 CHANGE_LABELS = {
@@ -58,6 +66,10 @@ CHANGE_LABELS = {
     ChangeStatus.UNDONE: "已撤销",
     ChangeStatus.EXPIRED: "已过期",
     ChangeStatus.REFUSED: "未能生效",
+    ChangeStatus.UNDER_REVIEW: "正在审核",
+    ChangeStatus.REJECTED: "未通过审核",
+    ChangeStatus.AWAITING_CONFIRMATION: "待顾客确认",
+    ChangeStatus.DECLINED: "顾客未同意",
 }
 
 CHANGE_MOVES: StateTable[ChangeStatus] = StateTable(
@@ -65,6 +77,22 @@ CHANGE_MOVES: StateTable[ChangeStatus] = StateTable(
         ChangeStatus.AWAITING_PAYMENT: frozenset({ChangeStatus.PAID, ChangeStatus.EXPIRED}),
         ChangeStatus.PAID: frozenset({ChangeStatus.APPLIED, ChangeStatus.REFUSED}),
         ChangeStatus.APPLIED: frozenset({ChangeStatus.UNDONE}),
+        ChangeStatus.UNDER_REVIEW: frozenset(
+            {
+                ChangeStatus.APPLIED,
+                ChangeStatus.REJECTED,
+                ChangeStatus.UNDONE,
+                ChangeStatus.EXPIRED,
+            }
+        ),
+        ChangeStatus.AWAITING_CONFIRMATION: frozenset(
+            {
+                ChangeStatus.APPLIED,
+                ChangeStatus.DECLINED,
+                ChangeStatus.UNDONE,
+                ChangeStatus.EXPIRED,
+            }
+        ),
     }
 )
 
@@ -74,6 +102,8 @@ class CardArithmetic(StrEnum):
 
     PRICE_PAID = "price_paid"
     LIST_PRICE = "list_price"
+    TERM_PRICE = "term_price"
+    """By what the term really used would have cost."""
 
 
 class Settlement(StrEnum):
@@ -82,13 +112,22 @@ class Settlement(StrEnum):
     FULL_REFUND = "full_refund"
     PRICE_PAID = "price_paid"
     LIST_PRICE = "list_price"
+    TERM_PRICE = "term_price"
 
 
 SETTLEMENT_LABELS = {
     Settlement.FULL_REFUND: "付款七日内全额退款",
     Settlement.PRICE_PAID: "已送部分按成交价结算，其余退还",
     Settlement.LIST_PRICE: "已送部分按零售价结算，不超过实付金额，其余退还",
+    Settlement.TERM_PRICE: "已送部分按实际用期的价格结算，不超过实付金额，其余退还",
 }
+
+
+class Fault(StrEnum):
+    """Because of whom an order ends: our own fault costs the household no discount."""
+
+    HOUSEHOLD = "household"
+    OPERATOR = "operator"
 
 
 class WithdrawalSettle(StrEnum):

@@ -16,6 +16,7 @@ from app.catalog.errors import (
     ProductUnknown,
     ProductWithoutPrice,
 )
+from app.catalog.markets import ANYWHERE
 from app.catalog.rules import plain, specification_fits
 from app.core.ids import new_id
 from tests.factories.catalog import add_product
@@ -24,7 +25,7 @@ from tests.factories.world import TODAY, World
 
 async def test_offers_carry_the_price_of_their_day(world: World, session: AsyncSession) -> None:
     offers = await service.get_offers(
-        session, product_ids={world.milk_id, world.yogurt_id}, on=TODAY
+        session, product_ids={world.milk_id, world.yogurt_id}, on=TODAY, market=ANYWHERE
     )
     assert {offer.code: (offer.price_fen, offer.vat_permille) for offer in offers.values()} == {
         "MILK-195": (350, 90),
@@ -44,9 +45,13 @@ async def test_what_cannot_be_offered_says_why(world: World, session: AsyncSessi
         (new_id(), ProductUnknown),
     ):
         with pytest.raises(error):
-            await service.get_offers(session, product_ids=[world.milk_id, product_id], on=TODAY)
+            await service.get_offers(
+                session, product_ids=[world.milk_id, product_id], on=TODAY, market=ANYWHERE
+            )
     with pytest.raises(ProductWithoutPrice):
-        await service.get_offers(session, product_ids=[world.milk_id], on=date(2019, 12, 31))
+        await service.get_offers(
+            session, product_ids=[world.milk_id], on=date(2019, 12, 31), market=ANYWHERE
+        )
 
 
 async def test_lead_days_are_known_off_sale_too(world: World, session: AsyncSession) -> None:

@@ -40,7 +40,7 @@ FROM (SELECT customer_id AS id, 'customer' AS kind FROM customers
 """
 _HOUSEHOLDS = """
 SELECT o.customer_id, o.order_id, o.address_id, v.district, v.street, v.house_no, v.compound,
-       o.source, o.price_fen
+       o.source, o.price_fen, t.quantity = 1 AND t.interval_days = 1 AS is_plain
 FROM orders o
 JOIN addresses a ON a.customer_id = o.customer_id AND a.address_id = o.address_id
 JOIN address_versions v
@@ -71,6 +71,8 @@ class Household:
     compound: str
     source: str
     price_fen: int
+    is_plain: bool
+    """Whether it has a bottle every day."""
 
     @property
     def token(self) -> str:

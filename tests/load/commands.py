@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -30,6 +30,9 @@ _EFFECTS = """
 SELECT (SELECT count(*) FROM orders WHERE placed_at >= :since) AS placed,
        (SELECT count(*) FROM payments WHERE created_at >= :since) AS payments,
        (SELECT count(*) FROM order_changes WHERE kind = 'cancel') AS cancelled,
+       (SELECT count(*) FROM order_changes
+         WHERE kind NOT IN ('cancel', 'undo') AND at >= :since) AS changed,
+       (SELECT count(*) FROM order_changes WHERE status = 'undone' AND at >= :since) AS undone,
        (SELECT count(*) FROM refunds) AS refunds,
        (SELECT coalesce(sum(amount_fen), 0)::bigint FROM refunds) AS refund_fen,
        (SELECT count(*) FROM refunds WHERE status = 'succeeded') AS paid_out,
@@ -46,6 +49,8 @@ class Told:
     placed: int = 0
     payments: int = 0
     cancelled: int = 0
+    changed: int = 0
+    undone: int = 0
     refunds: int = 0
     refund_fen: int = 0
     paid_out: int = 0
@@ -74,12 +79,19 @@ class Clients:
         """Deal out what is used once."""
         self._ordered_at = 0.0
         self._payers = itertools.cycle(self.people.households)
-        self._leavers = iter(self.people.households)
+        self._leavers = iter(self.people.households[::2])
+        movers = [home for home in self.people.households[1::2] if home.is_plain]
+        self._movers = zip(movers, itertools.cycle(_wanted(self.people)), strict=False)
         self._stops = ((one, stop) for one in self.people.rounds for stop in one.stops)
+
+    @property
+    def acts(self) -> list[Callable[[], Awaitable[None]]]:
+        """All that people do."""
+        return [self.order, self.upload, self.cancel, self.change]
 
     async def work(self, clients: int, until: Callable[[], bool]) -> None:
         """Let so many act one request after the other, until told to stop."""
-        acts: list[Callable[[], Awaitable[None]]] = [self.order, self.upload, self.cancel]
+        acts = self.acts
 
         async def keep_busy(number: int) -> None:
             for act in itertools.islice(itertools.cycle(acts), number, None):
@@ -137,21 +149,39 @@ class Clients:
         home = next(self._leavers, None)
         if home is None:
             return
-        path = f"/orders/{home.order}/changes"
-        while True:
-            wanted = Call("POST", f"{path}/preview", home.token, {"kind": "cancel"})
-            shown = (await self.calls.until_answered(wanted)).ok()
-            call = Call("POST", path, home.token, {"token": shown["token"]}, new_key())
-            answer = await self.calls.until_answered(call)
-            if answer.status != 409:  # a cut-off passed between the two
-                break
-        self.answers.append((call, answer))
-        assert answer.ok()["refund_fen"] == shown["refund_fen"]
+        shown, answer = await self._confirm(home, {"kind": "cancel"})
+        assert answer["refund_fen"] == shown["refund_fen"]
         self.told.cancelled += 1
         self.told.refunds += 1
         self.told.refund_fen += shown["refund_fen"]
         if home.source == "door":
             await self._pay_out(home)
+
+    async def change(self) -> None:
+        """A household changes what comes, and every other one takes it back again."""
+        home, wanted = next(self._movers, (None, {}))
+        if home is None:
+            return
+        shown, receipt = await self._confirm(home, wanted)
+        assert receipt["effective_date"] == shown["effective_date"]
+        self.told.changed += 1
+        if self.told.changed % 2:
+            path = f"/orders/{home.order}/changes/{receipt['id']}/undo"
+            await self.once(Call("POST", path, home.token, None, new_key()))
+            self.told.undone += 1
+
+    async def _confirm(self, home: Household, wanted: dict[str, Any]) -> tuple[Any, Any]:
+        """What a change would do, and its receipt."""
+        path = f"/orders/{home.order}/changes"
+        while True:
+            asked = Call("POST", f"{path}/preview", home.token, wanted)
+            shown = (await self.calls.until_answered(asked)).ok()
+            call = Call("POST", path, home.token, {"token": shown["token"]}, new_key())
+            answer = await self.calls.until_answered(call)
+            if answer.status != 409:  # a cut-off passed between the two
+                break
+        self.answers.append((call, answer))
+        return shown, answer.ok()
 
     async def _pay_out(self, home: Household) -> None:
         finance = self.people.staff["finance"]
@@ -185,3 +215,21 @@ class Clients:
             again = await self.calls.until_answered(call)
             assert (again.status, again.body) == (first.status, first.body)
             assert again.headers["idempotent-replayed"] == "true"
+
+
+def _wanted(people: People) -> list[dict[str, Any]]:
+    """Changes of every kind that costs nothing, far enough ahead to be possible."""
+    day, last = (people.today + timedelta(days=count) for count in (5, 8))
+    return [
+        {"kind": "skip", "date": f"{day}"},
+        {"kind": "pause", "from_date": f"{day}", "until_date": f"{last}", "settle": "money"},
+        {"kind": "one_day_quantity", "date": f"{day}", "quantity": 2},
+        {"kind": "pause", "from_date": f"{day}"},
+        {"kind": "change_quantity", "from_date": f"{day}", "quantity": 2},
+        {"kind": "skip", "date": f"{last}", "settle": "money"},
+        {
+            "kind": "change_pattern",
+            "from_date": f"{day}",
+            "pattern": {"kind": "every_days", "interval_days": 2, "quantity": 1},
+        },
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.model.dairy import Dairy, worth_of
 from tests.model.days import DAY, Rhythm, gaps, is_over, left_from
-from tests.model.things import Done, Order
+from tests.model.things import Done, Home, Order
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,27 @@ def _turn(dairy: Dairy, order: Order, wish: Wish, _: Done) -> str | None:
     return None
 
 
+def move(dairy: Dairy, order: Order, there: Home, wished: date | None) -> str | None:
+    """Bring an order to another covered address; its days stay as they are."""
+    if order.status != "delivering" or order.begun is None:
+        return "order_finished" if order.over else "order_not_changeable"
+    if order.doors and order.doors[-1][0] > dairy.today:
+        return "move_ahead"
+    if wished is not None and wished < dairy.first_open():
+        return "day_frozen" if is_over(wished, dairy.now) else "change_too_early"
+    first = wished or dairy.first_open()
+    while first in dairy.shut:
+        first += DAY
+    left = left_from(order.days, first)
+    if not left and not order.waiting:
+        return "nothing_to_change"
+    before = order.standing()
+    dairy.relay(order, first, left, set())
+    order.doors.append((first, there))
+    order.changes.append(Done("", "move", first, before, order.standing()))
+    return None
+
+
 DO: dict[str, Callable[[Dairy, Order, Wish, Done], str | None]] = {
     "skip": _stop,
     "pause": _stop,
@@ -173,6 +194,8 @@ def undo(dairy: Dairy, order: Order, done: Done) -> str | None:
     past = {day: count for day, count in order.days.items() if day < done.first}
     order.stand(replace(done.before, days=past | coming))
     done.stands = False
+    if done.kind == "move":
+        order.doors.pop()
     if done.bottles:
         order.worth += worth_of(done.bottles, done.credit)
         order.gone = (order.gone[0] - done.bottles, order.gone[1] - done.credit)

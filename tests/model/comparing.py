@@ -153,7 +153,7 @@ async def _stops(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
     expected: Counter[Any] = Counter()
     for one in dairy.deliveries:
         if one.status != "cancelled" and one.day <= dairy.planned_until:
-            expected[one.order.home.address_id, one.day] += one.due
+            expected[one.order.door_on(one.day).address_id, one.day] += one.due
     stored = {
         (row.address_id, row.service_date): row.bottles for row in await _rows(session, STOPS)
     }

@@ -283,7 +283,9 @@ class Dairy:
             (
                 one
                 for one in self.deliveries
-                if one.order.home is home and one.day == day and one.status != "cancelled"
+                if one.order.door_on(one.day) is home
+                and one.day == day
+                and one.status != "cancelled"
             ),
             key=lambda one: (one.order.line_id, one.no),
         )
@@ -291,7 +293,7 @@ class Dairy:
     def stops(self) -> list[tuple[Home, date]]:
         """Doors and days a phone may speak of."""
         found = {
-            (one.order.home.name, one.day): (one.order.home, one.day)
+            (one.order.door_on(one.day).name, one.day): (one.order.door_on(one.day), one.day)
             for one in self.deliveries
             if one.status != "cancelled" and one.day <= self.today + DAY
         }

@@ -13,12 +13,13 @@ from app.billing import jobs as billing
 from app.billing.rules import channel_number
 from app.core.clock import wall_now
 from app.core.ids import new_id, public_pair, public_single, read_pair
+from app.customers.service import AddressText, add_address
 from app.delivery.jobs import run_freeze_and_plan
 from app.identity.models import Role
 from app.orders import jobs as orders
 from simulators.channels.faults import FaultKind
 from tests.factories.orders import order_body
-from tests.factories.world import Household, bearer, once
+from tests.factories.world import MORNING, Household, bearer, once
 from tests.fixtures.jobs import drain
 from tests.model.days import Rhythm
 from tests.model.stand import Run, refunds_end
@@ -153,6 +154,26 @@ class Hands:
             again = code_of(await self.post(path, token, who))
             assert again in {"preview_outdated", "order_finished"}, again
         return None, done.json()["id"]
+
+    async def add_address(self, home: Home) -> UUID:
+        """One more address of a household, in the same block."""
+        address = AddressText(
+            city_code="310000",
+            district="徐汇区",
+            street="",
+            house_no="90号",
+            compound="梅陇一村",
+            longitude=None,
+            latitude=None,
+            door="502室",
+            recipient="王女士",
+            phone="13900000001",
+        )
+        async with self.run.stand.database.transaction() as session:
+            made = await add_address(
+                session, customer_id=home.customer_id, address=address, now=MORNING
+            )
+        return made.address_id
 
     async def undo(self, order: Order, done: Done) -> str | None:
         """Take a change back."""

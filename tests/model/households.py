@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from sqlalchemy import text
 
-from app.core.ids import read_pair
-from tests.model.changes import DO, Wish, change, undo
+from app.core.ids import public_pair, read_pair
+from tests.model.changes import DO, Wish, change, move, undo
 from tests.model.days import DAY, Rhythm
 from tests.model.machine import Machine, one_of
 from tests.model.things import Home, Money, Order
@@ -181,6 +181,31 @@ class Households(Machine):
         )
         code, change_id = self.stand.do(self.hands.change(order, wish.as_json(), twice=twice))
         assert code == change(self.dairy, order, wish), code
+        if code is None:
+            order.changes[-1].id = change_id
+
+    @precondition(lambda self: self.running())
+    @rule(
+        order=one_of(lambda machine: machine.running()),
+        ahead=st.one_of(st.none(), st.integers(0, 4)),
+        twice=st.booleans(),
+    )
+    def move(self, order: Order, ahead: int | None, twice: bool) -> None:
+        """He moves: to his other address, or back."""
+        home = order.home
+        if home.other is None:
+            other = self.stand.do(self.hands.add_address(home))
+            home.other = Home(f"{home.name}, moved", home.customer_id, other, "covered")
+        present = order.doors[-1][1] if order.doors else home
+        there = home.other if present is home else home
+        wished = None if ahead is None else self.dairy.today + DAY * ahead
+        wanted = {
+            "kind": "move",
+            "address_id": public_pair("adr", home.customer_id, there.address_id),
+            "from_date": wished and wished.isoformat(),
+        }
+        code, change_id = self.stand.do(self.hands.change(order, wanted, twice=twice))
+        assert code == move(self.dairy, order, there, wished), code
         if code is None:
             order.changes[-1].id = change_id
 

@@ -24,6 +24,8 @@ class Home(Named):
     customer_id: UUID
     address_id: UUID
     verdict: str
+    other: "Home | None" = None
+    """Another door of its household, covered too."""
 
     def __repr__(self) -> str:
         return f"<home {self.name}>"
@@ -104,12 +106,19 @@ class Order(Named):
     corrected: tuple[int, int] = (0, 0)
     """Bottles and fen of those that were brought all the same."""
     changes: list[Done] = field(default_factory=list)
+    doors: list[tuple[date, Home]] = field(default_factory=list)
+    """Where moves bring it, from which day on."""
     paid_on: date | None = None
 
     @property
     def over(self) -> bool:
         """Whether nothing can follow."""
         return self.status in {"completed", "cancelled", "rejected", "expired"}
+
+    def door_on(self, day: date) -> Home:
+        """Where it is brought on a day."""
+        reached = [home for first, home in self.doors if first <= day]
+        return reached[-1] if reached else self.home
 
     def course(self, day: date) -> int:
         """Bottles on a day when nothing stands against it."""

@@ -115,7 +115,7 @@ async def test_outside_of_the_area_the_order_is_rejected_and_the_money_goes_back
     ]
     async with database.transaction() as session:
         templates = set(await session.scalars(select(SmsMessage.template)))
-        assert templates == {"order_paid", "order_rejected", "refund_done"}
+        assert templates == {"order_paid", "order_rejected", "refund_sent", "refund_done"}
         await assert_invariants(session, MORNING)
 
 

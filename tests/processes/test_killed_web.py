@@ -44,7 +44,8 @@ async def test_kill_9_of_the_web_process_gives_one_effect_each(
         assert calls.cut > 0
         assert calls.unexpected == []
         await clients.assert_one_effect_each()
-    assert min(clients.told.payments, clients.told.events, clients.told.cancelled) > 0
+    told = clients.told
+    assert min(told.payments, told.events, told.cancelled, told.changed, told.undone) > 0
     note_figure("web_kills", kills, "kills")
     note_figure("web_kills_cut", calls.cut, "requests")
     note_figure("web_kills_commands", len(clients.answers) + clients.told.events, "commands")

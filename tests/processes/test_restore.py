@@ -47,9 +47,8 @@ async def test_a_restored_city_is_the_same_and_serves(city: Installation, people
     web = await city.serve()
     async with caller(city.port) as calls:
         clients = Clients(people, calls, city.database, with_channel=False)
-        acts = (clients.order, clients.upload, clients.cancel)
         for number in range(COMMANDS):
-            await acts[number % len(acts)]()
+            await clients.acts[number % len(clients.acts)]()
     await web.kill()
     dump = city.var / "city.dump"
     note_figure("backup_seconds", await ended_well(city, "backup", str(dump)), "s")

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.delivery.models import Delivery, DeliveryStatus, Stop
 from app.network.models import Station
-from app.orders.models import Order, OrderLine
+from app.orders.models import OrderLine
+from app.orders.repository import list_doors
 
 PLACE_LOOKS_BACK = timedelta(days=60)
 
@@ -40,13 +41,12 @@ async def find_order_of_line(
 
 
 async def find_address_of_order(
-    session: AsyncSession, *, customer_id: UUID, order_id: UUID
+    session: AsyncSession, *, customer_id: UUID, order_id: UUID, on: date
 ) -> UUID | None:
-    """The address of a customer's order."""
-    address_id: UUID | None = await session.scalar(
-        select(Order.address_id).where(Order.customer_id == customer_id, Order.order_id == order_id)
-    )
-    return address_id
+    """The address that a customer's order is brought to on a day."""
+    doors = (await list_doors(session, [(customer_id, order_id)]))[order_id]
+    reached = [door.address_id for door in doors if door.from_date <= on]
+    return reached[-1] if reached else None
 
 
 async def find_delivery(

@@ -10,6 +10,7 @@ from app.billing import rules
 from app.billing.channels.accounts import gateway as configured_gateway
 from app.billing.channels.protocol import PaymentGateway, RefundFacts, RefundRequest, Refused
 from app.billing.errors import FactsDiffer
+from app.billing.events import RefundSubmitted
 from app.billing.models import Payment, Refund
 from app.billing.repository import payments as payment_rows
 from app.billing.repository import refunds as rows
@@ -25,6 +26,7 @@ from app.billing.service.finishing import (
 from app.billing.states import ASKABLE_REFUNDS, PaymentChannel, RefundStatus
 from app.core.alerts import raise_alert
 from app.core.db import Database
+from app.core.events import publish
 from app.core.outbound import Answered, OutcomeUnknown, Unknown, call_outside
 from app.core.runtime import runtime
 
@@ -85,6 +87,16 @@ async def _prepare(
         if not await _may_ask_now(session, payment, refund, at=at):
             return None
         move_refund(refund, RefundStatus.SUBMITTED)
+        await publish(
+            session,
+            RefundSubmitted(
+                customer_id=customer_id,
+                refund_id=refund_id,
+                reference_id=refund.reference_id,
+                amount_fen=refund.amount_fen,
+                at=at,
+            ),
+        )
     if refund.status == RefundStatus.SUBMITTED:
         refund.asked_at = at
     refund.tries += 1

@@ -1,5 +1,6 @@
 """Shapes of what phones send: every event by itself, so that a bad one does not hinder the others."""
 
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -193,7 +194,8 @@ class SyncIn(Request):
     events: Annotated[list[RawEvent], Field(min_length=1, max_length=MAX_EVENTS)]
 
 
-class EventAnswerOut(Answer):
+@dataclass(slots=True)
+class EventAnswerOut:
     """The answer to one event.
 
     `duplicate`: accepted before, with the facts it got then. A repeated refusal is refused again,
@@ -205,7 +207,7 @@ class EventAnswerOut(Answer):
     code: str | None = None
     title: str | None = None
     repeated: bool = False
-    facts: dict[str, Any] = Field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class SyncOut(Answer):

@@ -20,17 +20,17 @@ DeliveryKey = tuple[UUID, date, UUID, int]
 Outcome = tuple[StopState, datetime | None, bool]
 """What became of a stop, when it was made, whether any of it was marked in bulk."""
 
-# Statements name the month's partition. Bounds on the parent would do the same, but tempt the planner
+# Statements of a phone's batch ask for one date (a batch has one, seldom more): sent once, it need
+# not come with every row. They name the month's partition. Bounds on the parent would do the same, but tempt the planner
 # to read a whole day by its date; without bounds every partition would be opened.
 _LOCK_STOPS = """
 SELECT k.n::int, d.block_id, d.deliverer_id, d.order_line_id, d.delivery_no, d.quantity, d.status,
        d.quantity_delivered, d.our_fault, d.done_at, d.bulk_marked, d.event_id,
        d.restored_bottles, d.order_ended_at
-FROM unnest($1::uuid[], $2::date[], $3::uuid[])
-    WITH ORDINALITY AS k(customer_id, service_date, address_id, n)
-JOIN {deliveries} d ON d.customer_id = k.customer_id AND d.service_date = k.service_date
+FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS k(customer_id, address_id, n)
+JOIN {deliveries} d ON d.customer_id = k.customer_id AND d.service_date = $1
     AND d.address_id = k.address_id AND d.status <> 'cancelled'
-ORDER BY d.customer_id, d.service_date, d.order_line_id, d.delivery_no
+ORDER BY d.customer_id, d.order_line_id, d.delivery_no
 FOR NO KEY UPDATE OF d
 """
 """The deliveries of a stop are its lock: whoever changes one, or adds one, locks them all first."""
@@ -41,15 +41,15 @@ SET status = o.status, quantity_delivered = o.delivered, reason = o.reason,
     our_fault = o.our_fault, done_at = e.done_at, recorded_at = $2,
     bulk_marked = o.bulk, celsius = coalesce(o.celsius, d.celsius), event_id = e.event_id,
     deliverer_id = $1
-FROM unnest($3::uuid[], $4::date[], $5::uuid[], $6::smallint[], $7::timestamptz[], $8::uuid[],
-            $9::bigint[])
-     AS e(customer_id, service_date, order_line_id, delivery_no, done_at, event_id, outcome_no)
-JOIN unnest($10::text[], $11::smallint[], $12::text[], $13::boolean[], $14::boolean[],
-            $15::numeric[])
-     WITH ORDINALITY AS o(status, delivered, reason, our_fault, bulk, celsius, outcome_no)
+FROM unnest($4::uuid[], $5::uuid[], $6::timestamptz[], $7::uuid[], $8::bigint[])
+     AS e(customer_id, order_line_id, done_at, event_id, outcome_no)
+JOIN unnest($9::smallint[], $10::text[], $11::smallint[], $12::text[], $13::boolean[],
+            $14::boolean[], $15::numeric[])
+     WITH ORDINALITY
+     AS o(delivery_no, status, delivered, reason, our_fault, bulk, celsius, outcome_no)
      ON o.outcome_no = e.outcome_no
-WHERE d.customer_id = e.customer_id AND d.service_date = e.service_date
-  AND d.order_line_id = e.order_line_id AND d.delivery_no = e.delivery_no
+WHERE d.customer_id = e.customer_id AND d.service_date = $3
+  AND d.order_line_id = e.order_line_id AND d.delivery_no = o.delivery_no
 """
 """Most doors end alike: each outcome is sent once, and the deliveries name it by its number."""
 
@@ -57,10 +57,9 @@ _SET_STOPS = f"""
 WITH written AS (
     UPDATE {{stops}} s
     SET state = n.state, made_at = n.made_at, bulk_marked = n.bulk, deliverer_id = $1
-    FROM unnest($2::uuid[], $3::date[], $4::uuid[], $5::int[], $6::text[], $7::timestamptz[],
-                $8::boolean[])
-         AS n(customer_id, service_date, address_id, bottles, state, made_at, bulk)
-    WHERE s.customer_id = n.customer_id AND s.service_date = n.service_date
+    FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::text[], $7::timestamptz[], $8::boolean[])
+         AS n(customer_id, address_id, bottles, state, made_at, bulk)
+    WHERE s.customer_id = n.customer_id AND s.service_date = $2
       AND s.address_id = n.address_id AND s.bottles = n.bottles
     RETURNING s.block_id, s.service_date, s.customer_kind, old.state AS state_before,
               old.made_at AS made_at_before, old.bulk_marked AS bulk_before, s.state, s.made_at,
@@ -144,24 +143,28 @@ WHERE deliverer_id = $1
 
 
 @cache
-def _for_month(sql: str, month: date) -> str:
-    return sql.replace("{deliveries}", f"deliveries_{month:%Y_%m}").replace(
-        "{stops}", f"stops_{month:%Y_%m}"
+def _for_month(sql: str, day: date) -> str:
+    return sql.replace("{deliveries}", f"deliveries_{day:%Y_%m}").replace(
+        "{stops}", f"stops_{day:%Y_%m}"
     )
 
 
-def _by_month(dates: Sequence[date]) -> dict[date, Sequence[int]]:
-    """Positions by month; a phone's batch touches one, at a month's end two."""
-    months = {day.replace(day=1) for day in set(dates)}
-    if len(months) == 1:
-        return {months.pop(): range(len(dates))}
+def _by_month(dates: Sequence[date]) -> dict[date, list[int]]:
+    """Positions by month."""
+    months: dict[date, list[int]] = {}
+    for day, positions in _by_date(dates).items():
+        months.setdefault(day.replace(day=1), []).extend(positions)
+    return months
+
+
+def _by_date(dates: Sequence[date]) -> dict[date, Sequence[int]]:
+    """Positions by date, in its order: the order in which locks are taken."""
+    different = set(dates)
+    if len(different) == 1:
+        return {different.pop(): range(len(dates))}
     return {
-        month: [
-            position
-            for position, day in enumerate(dates)
-            if (day.year, day.month) == (month.year, month.month)
-        ]
-        for month in sorted(months)
+        day: [position for position, at in enumerate(dates) if at == day]
+        for day in sorted(different)
     }
 
 
@@ -186,8 +189,16 @@ class DueDelivery:
 
     @property
     def outcome(self) -> tuple[object, ...]:
-        """What is written of it beside its times."""
-        return (self.status, self.delivered, self.reason, self.our_fault, self.bulk, self.celsius)
+        """What is written of it beside its times, and which delivery of its line it is."""
+        return (
+            self.delivery_no,
+            self.status,
+            self.delivered,
+            self.reason,
+            self.our_fault,
+            self.bulk,
+            self.celsius,
+        )
 
     @property
     def owed(self) -> int:
@@ -220,11 +231,11 @@ class DueStop:
 
 
 async def lock_stops(session: AsyncSession, keys: Sequence[StopKey]) -> list[DueStop | None]:
-    """Lock the deliveries of these stops in key order; None where there are none."""
+    """Lock the deliveries of these stops by date and key; None where there are none."""
     stops: list[DueStop | None] = [None] * len(keys)
-    for month, positions in _by_month([key[1] for key in keys]).items():
-        chosen = [keys[position] for position in positions]
-        for row in await fetch(session, _for_month(_LOCK_STOPS, month), *_columns(chosen, 3)):
+    for day, positions in _by_date([key[1] for key in keys]).items():
+        homes = [[keys[position][column] for position in positions] for column in (0, 2)]
+        for row in await fetch(session, _for_month(_LOCK_STOPS, day), day, *homes):
             number, block, deliverer, line, no, quantity, status, *rest = row.values()
             position = positions[number - 1]
             stop = stops[position]
@@ -267,20 +278,22 @@ async def confirm(
         for delivery in stop.deliveries
         if delivery.changed
     ]
-    for month, positions in _by_month([key[1] for key, _ in changed]).items():
+    for day, positions in _by_date([key[1] for key, _ in changed]).items():
         keys = [changed[position][0] for position in positions]
         deliveries = [changed[position][1] for position in positions]
         numbers: dict[tuple[object, ...], int] = {}
         await fetch(
             session,
-            _for_month(_CONFIRM, month),
+            _for_month(_CONFIRM, day),
             deliverer_id,
             now,
-            *_columns(keys, 4),
+            day,
+            [key[0] for key in keys],
+            [key[2] for key in keys],
             [delivery.done_at for delivery in deliveries],
             [delivery.event_id for delivery in deliveries],
             [numbers.setdefault(delivery.outcome, len(numbers) + 1) for delivery in deliveries],
-            *_columns(list(numbers), 6),
+            *_columns(list(numbers), 7),
         )
 
 
@@ -293,14 +306,16 @@ async def set_stops(
     now: datetime,
 ) -> None:
     """Write what became of locked stops; the counts of their blocks' mornings move along."""
-    for month, positions in _by_month([stop.key[1] for stop in stops]).items():
+    for day, positions in _by_date([stop.key[1] for stop in stops]).items():
         chosen = [stops[position] for position in positions]
         keys = [stop.key for stop in chosen]
         written = await fetch(
             session,
-            _for_month(_SET_STOPS, month),
+            _for_month(_SET_STOPS, day),
             deliverer_id,
-            *_columns(keys, 3),
+            day,
+            [key[0] for key in keys],
+            [key[2] for key in keys],
             [stop.bottles for stop in chosen],
             *_columns([outcomes[position] for position in positions], 3),
             now,

@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import local_date
 from app.delivery.models import Delivery, DeliveryStatus
 from app.delivery.service.reading import list_deliveries
+from app.network.errors import NoOpenDay
 from app.network.models import PlanDay, PlanDayState
 from app.network.service import list_days
 from app.orders.errors import OrderNotChangeable
-from app.orders.service import OrderView, find_server, list_changes_of, list_order_views
+from app.orders.rules import gifts_by_day
+from app.orders.service import OrderView, list_changes_of, list_order_views, stays_of
 from app.orders.states import ChangeStatus, OrderStatus
 
 SHOWN_ORDERS = 100
@@ -59,6 +61,8 @@ class MilkLine:
     reason: str | None = None
     done_at: datetime | None = None
     address_id: UUID | None = None
+    gifts: int = 0
+    """How many of the planned bottles are gifts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,11 @@ class MilkDay:
             line.bottles if line.state is MilkState.PLANNED else line.bottles_delivered
             for line in self.lines
         )
+
+    @property
+    def gifts(self) -> int:
+        """How many of the bottles to come are gifts."""
+        return sum(line.gifts for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +163,11 @@ def _as_planned(
         if view.order.status is not OrderStatus.DELIVERING:
             continue
         for shown in view.lines:
+            gifts = gifts_by_day(
+                shown.terms,
+                gifts=shown.line.gift_bottles,
+                waiting=shown.line.unscheduled_bottles,
+            )
             for term in shown.terms:
                 if term.until <= first or term.first > last:
                     continue
@@ -170,6 +184,7 @@ def _as_planned(
                                 bottles_delivered=0,
                                 state=MilkState.PLANNED,
                                 address_id=term.address_id,
+                                gifts=gifts.get(day, 0),
                             ),
                         )
 
@@ -186,9 +201,8 @@ async def _without_milk(
         for shown in view.lines
     }
     found: dict[tuple[date, UUID], MilkLine] = {}
-    for change in await list_changes_of(
-        session, customer_id=order.customer_id, order_id=order.order_id
-    ):
+    changes = await list_changes_of(session, customer_id=order.customer_id, order_id=order.order_id)
+    for change in sorted(changes, key=lambda one: (one.confirmed_at or one.at, one.change_id)):
         if change.status is not ChangeStatus.APPLIED:
             continue
         state = _WITHOUT_MILK.get(change.kind)
@@ -227,13 +241,14 @@ async def _first_open(
         if view.order.status is not OrderStatus.DELIVERING:
             continue
         try:
-            serving = await find_server(session, view.order, now=now)
-        except OrderNotChangeable:
+            stays = await stays_of(session, view.order, now=now)
+            first = stays.first_open()
+        except (OrderNotChangeable, NoOpenDay):
             continue
         ahead = await list_days(
             session,
-            station_id=serving.station_id,
-            from_date=today,
+            station_id=stays.station_on(first),
+            from_date=first,
             until=date.fromordinal(today.toordinal() + _LOOK_AHEAD_DAYS),
         )
         for day in ahead:

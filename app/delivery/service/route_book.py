@@ -8,6 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalog.markets import Market
+from app.catalog.models import PriceChannel
 from app.catalog.repository import PricedProduct
 from app.catalog.service import list_managed
 from app.core.clock import local_date
@@ -59,7 +61,7 @@ class RouteBook:
 
 
 async def view_route_book(session: AsyncSession, *, deliverer_id: UUID, now: datetime) -> RouteBook:
-    """A deliverer's rounds of today and tomorrow, his blocks, today's prices, the agreement.
+    """A deliverer's rounds of today and tomorrow, his blocks, today's prices at doors, the agreement.
 
     The number of statements grows with his blocks, not with their stops.
     """
@@ -68,12 +70,16 @@ async def view_route_book(session: AsyncSession, *, deliverer_id: UUID, now: dat
         session, deliverer_id=deliverer_id, dates=(today, today + timedelta(days=1))
     )
     stops = _by_round(await repository.list_stops_of(session, sheets))
-    products = await list_managed(session, on=today, limit=MOST_PRODUCTS)
+    blocks = await _blocks(session, sheets, deliverer_id=deliverer_id, today=today)
+    city = blocks[0].station.city_code if blocks else None
+    products = await list_managed(
+        session, on=today, limit=MOST_PRODUCTS, market=Market(city, PriceChannel.DOOR)
+    )
     planned = {delivery.product_id for rows in stops.values() for delivery in _deliveries(rows)}
     return RouteBook(
         today=today,
         rounds=[(sheet, stops.get((sheet.service_date, sheet.block_id), [])) for sheet in sheets],
-        blocks=await _blocks(session, sheets, deliverer_id=deliverer_id, today=today),
+        blocks=blocks,
         products=[row for row in products if _is_offered(row) or row.product.id in planned],
         agreement=await current_agreement(session, on=today),
     )

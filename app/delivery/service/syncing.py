@@ -289,9 +289,11 @@ def _in_order(
     for event in events:
         if isinstance(event, Malformed):
             yield EventAnswer.refused(Refusal.MALFORMED_EVENT, problems=list(event.problems))
-        elif first_of[event.event_id] is event:
+            continue
+        first = first_of[event.event_id]
+        if first is event:
             yield answers[event.event_id]
-        elif first_of[event.event_id].content == event.content:
+        elif first.content == event.content:
             yield replace(answers[event.event_id], repeated=True)
         else:
             yield EventAnswer.refused(Refusal.EVENT_ID_REUSED)

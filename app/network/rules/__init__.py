@@ -26,7 +26,13 @@ from app.network.rules.polygons import (
     crosses_itself,
     open_ring,
 )
-from app.network.rules.promise import StationDay, StationDays, is_festival
+from app.network.rules.promise import (
+    StationDay,
+    StationDays,
+    first_date_of_move,
+    is_festival,
+    joined_days,
+)
 
 __all__ = [
     "ONE_DAY",
@@ -47,8 +53,10 @@ __all__ = [
     "crosses_itself",
     "decide",
     "district_name",
+    "first_date_of_move",
     "house_numbers",
     "is_festival",
+    "joined_days",
     "open_ring",
     "read_place",
     "split_house",

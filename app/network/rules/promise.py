@@ -5,7 +5,7 @@ they stand (cut-offs, frozen days, the operator's closures), the product's lead 
 festivals of the state's calendar. Pure: nothing is read and nothing is locked.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -60,6 +60,10 @@ class StationDays:
         self.closed = frozenset(day.service_date for day in self._days) - frozenset(self._open)
         """Dates that take no changes: frozen, withdrawn or past their cut-off."""
 
+    def cutoff_of(self, day: date) -> datetime | None:
+        """Until when changes of a day are taken; None for a day that is not made."""
+        return next((one.cutoff_at for one in self._days if one.service_date == day), None)
+
     def first_effective_date(self, *, lead_days: int, wished: date | None = None) -> date | None:
         """The first day a change can take effect on; None when no day is open.
 
@@ -79,3 +83,27 @@ class StationDays:
             left -= not self._is_festival(day)
             day += ONE_DAY
         return day
+
+
+def joined_days(
+    parts: Sequence[tuple[date, Iterable[StationDay]]], *, now: datetime
+) -> StationDays:
+    """The days of stations that follow each other, each from a date on, in that order."""
+    days: list[StationDay] = []
+    for number, (first, known) in enumerate(parts):
+        until = parts[number + 1][0] if number + 1 < len(parts) else date.max
+        days += [day for day in known if first <= day.service_date < until]
+    return StationDays(days, now=now)
+
+
+def first_date_of_move(
+    before: StationDays, after: StationDays, *, lead_days: int, wished: date | None = None
+) -> date | None:
+    """The first day on which another station can bring; None when it has no open day.
+
+    It is open there, `lead_days` are kept, and it is not frozen at the station before, which would
+    bring it as well.
+    """
+    if before.first_ahead is not None:
+        wished = before.first_ahead if wished is None else max(wished, before.first_ahead)
+    return after.first_effective_date(lead_days=lead_days, wished=wished)

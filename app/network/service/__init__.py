@@ -1,7 +1,7 @@
 """The use cases of the network, cut by noun; other packages import from here."""
 
 from app.network.repository.serving import Assignment, Serving, StopPlace
-from app.network.rules import Coverage, StationDays
+from app.network.rules import Coverage, StationDays, first_date_of_move
 from app.network.service.coverage import (
     change_rule,
     check_coverage,
@@ -15,8 +15,10 @@ from app.network.service.days import (
     freeze_days,
     hold_days,
     hold_open_day,
+    hold_open_days,
     list_closed_dates,
     list_days,
+    read_days_of_stations,
     read_station_days,
     reopen_days,
     set_cutoff,
@@ -72,6 +74,7 @@ __all__ = [
     "create_vehicle",
     "ensure_plan_days",
     "find_serving",
+    "first_date_of_move",
     "first_open_date",
     "freeze_days",
     "get_block",
@@ -81,6 +84,7 @@ __all__ = [
     "hand_over_block",
     "hold_days",
     "hold_open_day",
+    "hold_open_days",
     "list_block_deliverers",
     "list_blocks",
     "list_blocks_of_deliverer",
@@ -95,6 +99,7 @@ __all__ = [
     "match_many",
     "match_stations",
     "order_stops",
+    "read_days_of_stations",
     "read_station_days",
     "reopen_days",
     "set_cutoff",

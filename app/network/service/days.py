@@ -4,7 +4,7 @@ A change share-locks the day of its first effective date until it commits; the f
 same row for itself. So a change is in the plan or refused, never in between.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, time
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from app.core.ids import new_id
 from app.network.errors import CutoffTooLate, DayClosed, NoOpenDay, PeriodInvalid, PeriodOver
 from app.network.models import PlanDay, PlanDayState, StationCutoff
 from app.network.repository import dated, days, stations
-from app.network.rules import ONE_DAY, Period, StationDays
+from app.network.rules import ONE_DAY, Period, StationDays, joined_days
 from app.network.service.stations import HORIZON_DAYS
 
 
@@ -75,6 +75,21 @@ async def read_station_days(
     return StationDays(found, now=now)
 
 
+async def read_days_of_stations(
+    session: AsyncSession, *, parts: Sequence[tuple[date, UUID]], now: datetime
+) -> StationDays:
+    """The days of stations that follow each other, as they stand now; nothing is locked.
+
+    `parts` say from which date on which station brings, in order.
+    """
+    today = local_date(now)
+    known = [
+        (first, await days.list_station_days(session, station_id=station_id, from_date=today))
+        for first, station_id in parts
+    ]
+    return joined_days(known, now=now)
+
+
 async def hold_open_day(
     session: AsyncSession, *, station_id: UUID, service_date: date, now: datetime
 ) -> None:
@@ -85,6 +100,17 @@ async def hold_open_day(
     """
     if not await days.hold_day(session, station_id=station_id, service_date=service_date, now=now):
         raise DayClosed(service_date=service_date.isoformat())
+
+
+async def hold_open_days(
+    session: AsyncSession, *, holds: Collection[tuple[UUID, date]], now: datetime
+) -> None:
+    """Keep days of several stations open until commit: (station, service date), in order.
+
+    Raises DayClosed as `hold_open_day`.
+    """
+    for station_id, service_date in sorted(holds):
+        await hold_open_day(session, station_id=station_id, service_date=service_date, now=now)
 
 
 async def freeze_days(session: AsyncSession, *, now: datetime) -> list[tuple[UUID, date]]:

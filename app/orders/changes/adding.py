@@ -1,17 +1,26 @@
 """One more product on a running order, paid by itself."""
 
+from app.core.clock import local_date
 from app.core.money import MAX_FEN
 from app.network.errors import DayClosed
 from app.orders.changes.situation import NewLine, Outcome, Situation
 from app.orders.changes.wanted import WantedChange
 from app.orders.errors import AmountTooLarge, PatternInvalid, StartTooLate
-from app.orders.rules import MAX_BOTTLES, ONE_DAY, Placement, bottles_between, lay_out
+from app.orders.pricing import price_line
+from app.orders.rules import (
+    MAX_BOTTLES,
+    ONE_DAY,
+    Course,
+    Placement,
+    bottles_between,
+    lay_out_course,
+)
 
 MAX_START_AHEAD = ONE_DAY * 180
 
 
 def add_product(situation: Situation, wanted: WantedChange) -> Outcome:
-    """A new line to the same door, from a day on, at today's price.
+    """A new line to the same doors, from a day on, at today's price, its period's discount taken.
 
     Raises ChangeTooEarly, StartTooLate, DayClosed, PatternInvalid, AmountTooLarge.
     """
@@ -27,23 +36,35 @@ def add_product(situation: Situation, wanted: WantedChange) -> Outcome:
     bottles = wanted.bottles or bottles_between(
         wanted.pattern, start=day, days=wanted.cycle_days or 0, anchor=day
     )
-    if not 0 < bottles <= MAX_BOTTLES or bottles * offer.price_fen > MAX_FEN:
+    price = price_line(offer, bottles=bottles, days=wanted.cycle_days, on=local_date(situation.now))
+    if not 0 < bottles <= MAX_BOTTLES or price.full_fen > MAX_FEN:
         raise AmountTooLarge(bottles=bottles, most=MAX_BOTTLES)
-    door = situation.lines[0].course.at(day)
-    placement = Placement(
-        wanted.pattern, day, offer.product_id, door.address_id, door.address_version_id
+    course = Course(
+        tuple(
+            (
+                first,
+                Placement(
+                    wanted.pattern, day, offer.product_id, door.address_id, door.address_version_id
+                ),
+            )
+            for first, door in situation.lines[0].course.phases
+        )
     )
-    terms = lay_out(placement, start=day, bottles=bottles, blocked=situation.days.closed)
+    terms = lay_out_course(
+        course,
+        start=day,
+        stock={offer.product_id: price.all_bottles},
+        blocked=situation.days.closed,
+    )
     return Outcome(
         effective_date=day,
         first_possible_date=situation.first_possible(products={offer.product_id}),
         lines=[],
-        pay_fen=bottles * offer.price_fen,
+        pay_fen=price.price_fen,
         new_line=NewLine(
-            offer=offer,
+            price=price,
             pattern=wanted.pattern,
             start_date=day,
-            bottles=bottles,
             cycle_days=wanted.cycle_days,
             terms=tuple(terms),
         ),

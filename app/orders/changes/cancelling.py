@@ -8,7 +8,7 @@ from app.orders.changes.wanted import WantedChange
 
 
 def cancel(situation: Situation, wanted: WantedChange) -> Outcome:
-    """No milk from the first possible day on, whatever waits is given up."""
+    """No milk from the first possible day on, whatever waits is given up; gifts to come lapse."""
     del wanted
     first, rule = situation.first_possible(), situation.cancel_rule
     if rule is None:
@@ -20,7 +20,7 @@ def cancel(situation: Situation, wanted: WantedChange) -> Outcome:
             move
             for product, count in left.items()
             if count
-            for move in purse.give_up("refunded", product, count, left=count)
+            for move in purse.give_up("refunded", product, count, left=count, gifts_as="forfeited")
         ]
         moves, shown = settle_line(rule, state.line, state.moves, given_up)
         outcomes.append(

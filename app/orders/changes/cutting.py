@@ -15,14 +15,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.customers.service import contact_phone
-from app.network.service import first_open_date, hold_open_day
+from app.network.service import hold_open_days
 from app.notifications.service import send_sms
 from app.orders import repository
-from app.orders.changes.frame import effect_on
-from app.orders.changes.loading import find_server, read_situation
+from app.orders.changes.computing import effect_on
+from app.orders.changes.loading import read_situation
 from app.orders.changes.previews import Effect
 from app.orders.changes.purses import Move
 from app.orders.changes.situation import LineOutcome, LineState, Situation
+from app.orders.changes.stays import stays_of
 from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import end_order, new_change, write_lines
 from app.orders.models import Order
@@ -73,9 +74,9 @@ async def cut_order(
     order = await repository.get_order(session, customer_id, order_id)
     first: date | None = None
     if order.status is OrderStatus.DELIVERING:
-        station_id = (await find_server(session, order, now=now)).station_id
-        first = await first_open_date(session, station_id=station_id, now=now, lead_days=0)
-        await hold_open_day(session, station_id=station_id, service_date=first, now=now)
+        stays = await stays_of(session, order, now=now)
+        first = stays.first_open()
+        await hold_open_days(session, holds=stays.holds(first), now=now)
     order = await repository.lock_order(session, customer_id, order_id)
     if order.status is OrderStatus.DELIVERING and first is not None:
         situation = await read_situation(session, order, WantedChange("cancel"), now=now)

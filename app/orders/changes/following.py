@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.network.service import first_open_date, list_closed_dates
 from app.orders import repository
-from app.orders.changes.loading import find_server, read_lines
+from app.orders.changes.loading import read_lines
 from app.orders.changes.situation import LineState
+from app.orders.changes.stays import stays_of
 from app.orders.models import Order, OrderLine
 from app.orders.repository import renewals
 from app.orders.rules import ONE_DAY, Rebuilt, end_date, rebuild, stock_from
@@ -58,8 +58,8 @@ async def _follow(
     (state,) = await read_lines(session, order, [line])
     if any(spell.last is None for spell in state.spells):
         return False
-    station_id = (await find_server(session, order, now=now)).station_id
-    earliest = await first_open_date(session, station_id=station_id, now=now, lead_days=0)
+    stays = await stays_of(session, order, now=now)
+    earliest = stays.first_open()
     days = [day for term in state.terms for day, _ in term.deliveries()]
     if days and days[0] < earliest:
         return False
@@ -70,8 +70,7 @@ async def _follow(
     if waits:
         result = rebuild(state.terms, state.course, from_date=begin, stock={})
     else:
-        closed = await list_closed_dates(session, station_id=station_id, from_date=begin, now=now)
-        result = _from(state, begin, start, stock, {*closed, *without})
+        result = _from(state, begin, start, stock, {*stays.days.closed, *without})
     if result.terms == state.terms and waits == bool(line.unscheduled_bottles):
         return False
     repository.set_unscheduled(line, stock if waits else Counter())

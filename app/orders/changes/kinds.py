@@ -6,6 +6,7 @@ from typing import Final
 
 from app.orders.changes.adding import add_product
 from app.orders.changes.cancelling import cancel
+from app.orders.changes.moving import move
 from app.orders.changes.patterns import change_pattern, change_quantity
 from app.orders.changes.single_days import one_day_product, one_day_quantity
 from app.orders.changes.situation import Outcome, Situation
@@ -36,5 +37,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "change_pattern": Kind("改配送模式", change_pattern, one_line=True),
     "swap": Kind("换产品", swap, one_line=True),
     "add_product": Kind("加订产品", add_product),
+    "move": Kind("搬家换地址", move),
     "cancel": Kind("退订", cancel, undoable=False),
 }

@@ -1,29 +1,32 @@
 """Reading what a change is computed from."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalog.discounting import list_tiers
+from app.catalog.discounts import Tier
 from app.catalog.service import get_lead_days, get_offers
 from app.core.clock import local_date
 from app.core.events import publish
 from app.core.ids import public_single
 from app.customers.service import get_address
-from app.network.service import Serving, find_serving, read_station_days
 from app.orders import repository
 from app.orders.changes.kinds import KINDS
 from app.orders.changes.settling import CancelRule
 from app.orders.changes.situation import LineState, Situation
 from app.orders.changes.spells import spells_of
+from app.orders.changes.stays import read_stays
 from app.orders.changes.wanted import WantedChange
-from app.orders.errors import LineNotNamed, LineUnknown, OrderNotChangeable
+from app.orders.errors import LineNotNamed, LineUnknown
 from app.orders.events import SpentBottlesAsked
+from app.orders.markets import market_of
 from app.orders.models import Order, OrderLine
-from app.orders.repository import policies
-from app.orders.states import ConfirmationKind
-
-LOOK_AHEAD = timedelta(days=366)
+from app.orders.repository import Door, policies
+from app.orders.states import ConfirmationKind, Fault
 
 
 async def read_situation(
@@ -34,30 +37,46 @@ async def read_situation(
     Raises OrderNotChangeable (nobody serves it), LineUnknown, LineNotNamed, and for a wanted product
     ProductUnknown, ProductNotOnSale.
     """
-    serving = await find_server(session, order, now=now)
-    days = await read_station_days(session, station_id=serving.station_id, now=now)
+    doors = (await repository.list_doors(session, [(order.customer_id, order.order_id)]))[
+        order.order_id
+    ]
+    stays = await read_stays(session, order, doors, now=now)
     lines = await repository.list_lines(session, order.customer_id, [order.order_id])
-    states = await read_lines(session, order, _chosen(lines, wanted))
+    states = await read_lines(session, order, _chosen(lines, wanted), doors=doors)
     products = {product for state in states for product in state.product_ids}
     offers = {}
     if wanted.product_id is not None:
-        offers = await get_offers(session, product_ids={wanted.product_id}, on=local_date(now))
+        address = await get_address(
+            session, customer_id=order.customer_id, address_id=order.address_id
+        )
+        offers = await get_offers(
+            session,
+            product_ids={wanted.product_id},
+            on=local_date(now),
+            market=market_of(address, order.source),
+        )
         products.add(wanted.product_id)
     return Situation(
         order=order,
         lines=states,
-        station_id=serving.station_id,
-        days=days,
+        stays=stays,
         lead_days=await get_lead_days(session, product_ids=products),
         offers=offers,
         now=now,
-        cancel_rule=await _cancel_rule(session, order, now=now)
+        cancel_rule=await _cancel_rule(session, order, lines, wanted, now=now)
         if wanted.kind == "cancel"
         else None,
     )
 
 
-async def _cancel_rule(session: AsyncSession, order: Order, *, now: datetime) -> CancelRule:
+async def _cancel_rule(
+    session: AsyncSession,
+    order: Order,
+    lines: Sequence[OrderLine],
+    wanted: WantedChange,
+    *,
+    now: datetime,
+) -> CancelRule:
     """The policy in force when an order was bought; rows that have begun never change."""
     policy = await policies.policy_on(session, local_date(order.placed_at))
     imported = order.confirmation is ConfirmationKind.IMPORTED
@@ -70,7 +89,23 @@ async def _cancel_rule(session: AsyncSession, order: Order, *, now: datetime) ->
         paid_date=None if imported else local_date(order.paid_at or order.placed_at),
         had_before=await policies.list_had_before(session, order),
         today=local_date(now),
+        tiers=await _tiers(session, lines),
+        fault=Fault(wanted.fault or Fault.HOUSEHOLD),
     )
+
+
+async def _tiers(session: AsyncSession, lines: Sequence[OrderLine]) -> dict[UUID, Sequence[Tier]]:
+    """The discounts of the day on which each line with a discount was bought."""
+    days: dict[date, set[UUID]] = defaultdict(set)
+    for line in lines:
+        if line.discount_id is not None and line.priced_date is not None:
+            days[line.priced_date].add(line.product_id)
+    found = {day: await list_tiers(session, product_ids=ids, on=day) for day, ids in days.items()}
+    return {
+        line.order_line_id: found[line.priced_date][line.product_id]
+        for line in lines
+        if line.discount_id is not None and line.priced_date is not None
+    }
 
 
 def _chosen(lines: Sequence[OrderLine], wanted: WantedChange) -> list[OrderLine]:
@@ -85,9 +120,16 @@ def _chosen(lines: Sequence[OrderLine], wanted: WantedChange) -> list[OrderLine]
 
 
 async def read_lines(
-    session: AsyncSession, order: Order, lines: Sequence[OrderLine]
+    session: AsyncSession,
+    order: Order,
+    lines: Sequence[OrderLine],
+    *,
+    doors: Sequence[Door] | None = None,
 ) -> list[LineState]:
-    """Lines of an order as they stand."""
+    """Lines of an order as they stand; its doors are read unless the caller has."""
+    if doors is None:
+        found = await repository.list_doors(session, [(order.customer_id, order.order_id)])
+        doors = found[order.order_id]
     keys = [(line.customer_id, line.order_line_id) for line in lines]
     terms = await repository.list_terms(session, keys)
     turns = await repository.list_turns(session, keys)
@@ -97,32 +139,19 @@ async def read_lines(
         customer_id=order.customer_id, order_line_ids=[line.order_line_id for line in lines]
     )
     await publish(session, asked)
-    address = await get_address(session, customer_id=order.customer_id, address_id=order.address_id)
     states = []
     for line in lines:
         mine = terms[line.order_line_id]
-        base = repository.placement_of(line, mine, address)
         states.append(
             LineState(
                 line=line,
                 terms=mine,
-                course=repository.course_of(base, turns[line.order_line_id]),
+                course=repository.line_course(line, mine, turns[line.order_line_id], doors),
                 turns=turns[line.order_line_id],
+                doors=tuple(doors[1:]),
                 spells=spells_of(stops.get(order.order_id, ()), line.order_line_id),
                 moves=moves[line.order_line_id],
                 spent=asked.spent.get(line.order_line_id, 0),
             )
         )
     return states
-
-
-async def find_server(session: AsyncSession, order: Order, *, now: datetime) -> Serving:
-    """Who serves the order now or, for one that has not begun, will; raises OrderNotChangeable."""
-    today = local_date(now)
-    for on in (today, today + LOOK_AHEAD):
-        serving = await find_serving(
-            session, customer_id=order.customer_id, address_id=order.address_id, on=on
-        )
-        if serving is not None:
-            return serving
-    raise OrderNotChangeable(status=order.status.value)

@@ -8,7 +8,7 @@ from app.orders.changes.single_days import asked_day, lay_with, require_quantity
 from app.orders.changes.situation import LineOutcome, LineState, Outcome, Situation
 from app.orders.changes.wanted import WantedChange
 from app.orders.errors import NothingToChange, PatternInvalid, QuantityOutOfRange
-from app.orders.repository import Turn, course_of
+from app.orders.repository import Turn
 from app.orders.rules import MAX_QUANTITY, ONE_DAY, Pattern, rebuild, stock_from
 
 MOST_DATES = 62
@@ -50,12 +50,9 @@ def _turned(situation: Situation, state: LineState, turn: Turn) -> Outcome:
     before = state.course.at(day)
     if turn.pattern == before.pattern and turn.anchor == before.anchor:
         raise NothingToChange
-    # Another turn that begins on the same day came first: this one is the later word.
-    turns = sorted([*state.turns, turn], key=lambda one: one.from_date)
-    base = state.course.phases[0][1]
     result = rebuild(
         state.terms,
-        course_of(base, turns),
+        state.turned(turn),
         from_date=day,
         stock=stock_from(state.terms, day),
         blocked={*state.without_milk(day), *situation.days.closed},

@@ -21,16 +21,16 @@ from app.core.errors import AppError
 from app.core.jobs import enqueue, enqueue_many
 from app.core.money import yuan_text
 from app.customers.service import contact_phone
-from app.network.service import hold_open_day
 from app.notifications.service import send_sms
 from app.orders import repository
-from app.orders.changes.frame import Computed, compute, day_to_hold
+from app.orders.changes.computing import Computed, compute
 from app.orders.changes.kinds import KINDS
-from app.orders.changes.loading import find_server
+from app.orders.changes.stays import hold_from
 from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import let_happen
 from app.orders.errors import ChangeNotPayable, ChangeUnknown, PreviewOutdated
 from app.orders.models import Order, OrderChange
+from app.orders.repository.recorded import expire_waiting
 from app.orders.states import ChangeStatus
 
 SETTLE_JOB = "orders.settle_change"
@@ -136,9 +136,7 @@ async def _hold_day(session: AsyncSession, change: OrderChange, *, now: datetime
     """Keep the change's first day open; the code of the refusal when it is not."""
     order = await repository.get_order(session, change.customer_id, change.order_id)
     try:
-        serving = await find_server(session, order, now=now)
-        day = await day_to_hold(session, serving.station_id, change.effective_date, now=now)
-        await hold_open_day(session, station_id=serving.station_id, service_date=day, now=now)
+        await hold_from(session, order, change.effective_date, now=now)
     except AppError as error:
         return error.code
     return None
@@ -175,7 +173,7 @@ async def _refuse(
 
 
 async def sweep_changes(session: AsyncSession, *, now: datetime) -> None:
-    """Expire changes whose time to pay is over, and wake paid ones that nobody settled."""
+    """Expire what waits in vain (payment, word, review), and wake paid ones that nobody settled."""
     for customer_id, change_id in await repository.list_unpaid_changes(
         session, before=now - GRACE, limit=BATCH
     ):
@@ -187,6 +185,7 @@ async def sweep_changes(session: AsyncSession, *, now: datetime) -> None:
                 session, customer_id=customer_id, reference_id=change_id, now=now
             )
             repository.move_change(session, change, ChangeStatus.EXPIRED, at=now, actor="system")
+    await expire_waiting(session, now=now, limit=BATCH)
     paid = await repository.list_paid_changes(session, limit=BATCH)
     await enqueue_many(
         session,

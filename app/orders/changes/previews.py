@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -51,10 +52,14 @@ class Effect:
     rule: str | None = None
     resumes_date: date | None = None
     settlement: dict[str, Any] | None = None
+    review: str | None = None
+    """Of what is reviewed first: the verdict on the new address. Its first day is fixed then."""
 
     def as_json(self) -> dict[str, Any]:
         """Canonical form: what is shown, digested and kept as the receipt."""
-        shown = {} if self.settlement is None else {"settlement": self.settlement}
+        shown: dict[str, Any] = {} if self.settlement is None else {"settlement": self.settlement}
+        if self.review is not None:
+            shown["review"] = self.review
         return shown | {
             "kind": self.wanted.kind,
             "effective_date": self.effective_date.isoformat(),
@@ -89,18 +94,16 @@ def make_token(
     order: Order,
     effect: Effect,
     *,
-    station_id: UUID | None,
-    hold_date: date,
+    holds: Collection[tuple[UUID, date]],
 ) -> str:
-    """The preview's token: order, version, the change and a digest of what was shown."""
+    """The preview's token: order, version, the change, a digest of what was shown, days to hold."""
     body = json.dumps(
         {
             "customer": str(order.customer_id),
             "order": str(order.order_id),
             "version": order.version,
             "wanted": effect.wanted.as_json(),
-            "station": None if station_id is None else str(station_id),
-            "hold": hold_date.isoformat(),
+            "holds": [[str(station_id), day.isoformat()] for station_id, day in holds],
             "digest": effect.digest(),
             "until": int((wall_now() + TOKEN_LIFE).timestamp()),
         },
@@ -122,3 +125,8 @@ def read_token(keys: KeyRing, token: str) -> dict[str, Any]:
     if said["until"] < wall_now().timestamp():
         raise PreviewInvalid
     return said
+
+
+def holds_of(said: dict[str, Any]) -> list[tuple[UUID, date]]:
+    """The days that a token's change keeps open: (station, service date)."""
+    return [(UUID(station), date.fromisoformat(day)) for station, day in said["holds"]]

@@ -92,8 +92,12 @@ class Purse:
         paid = sum(lot.left for lot in self._lots[product_id])
         return max(0, min(left - min(left, self._gifts[product_id]), paid, self._spare))
 
-    def give_up(self, kind: str, product_id: UUID, bottles: int, *, left: int) -> list[Move]:
+    def give_up(
+        self, kind: str, product_id: UUID, bottles: int, *, left: int, gifts_as: str | None = None
+    ) -> list[Move]:
         """Give up `bottles` of the `left` ones still to come: paid ones first, then gifts.
+
+        Gifts are given up as the same kind, or as `gifts_as`.
 
         Bottles that came back by our fault beyond what the line is entitled to, or that were brought
         after all, are worth nothing and no entry; the purse is changed.
@@ -106,5 +110,5 @@ class Purse:
         self._spare -= paid + gifts
         if gifts:
             self._gifts[product_id] -= gifts
-            moves.append(Move(kind, product_id, gifts, 0))
+            moves.append(Move(gifts_as or kind, product_id, gifts, 0))
         return moves

@@ -10,12 +10,15 @@ from uuid import UUID
 from app.catalog.service import Offer
 from app.network.errors import NoOpenDay
 from app.network.service import StationDays
+from app.orders.changes.destinations import Destination
 from app.orders.changes.purses import Move, Purse
 from app.orders.changes.settling import CancelRule
 from app.orders.changes.spells import Spell, unwanted_days
+from app.orders.changes.stays import Stays
 from app.orders.errors import ChangeTooEarly, DayFrozen
 from app.orders.models import Order, OrderLine
-from app.orders.repository import Turn, unscheduled_of
+from app.orders.pricing import LinePrice
+from app.orders.repository import Door, Turn, course_of, unscheduled_of
 from app.orders.rules import Course, Pattern, Rebuilt, Term, rebuild, stock_from
 
 
@@ -27,6 +30,8 @@ class LineState:
     terms: list[Term]
     course: Course
     turns: list[Turn]
+    doors: tuple[Door, ...]
+    """Those of its order after the first one, which the course begins with."""
     spells: list[Spell]
     moves: list[Move]
     spent: int
@@ -36,6 +41,15 @@ class LineState:
     def product_ids(self) -> set[UUID]:
         """What it brings or has brought."""
         return {placement.product_id for _, placement in self.course.phases}
+
+    def turned(self, turn: Turn) -> Course:
+        """Its course with one more turn; of those that begin on the same day it is the last word."""
+        turns = sorted([*self.turns, turn], key=lambda one: one.from_date)
+        return course_of(self.course.phases[0][1], turns, self.doors)
+
+    def moved(self, door: Door) -> Course:
+        """Its course with one more door."""
+        return course_of(self.course.phases[0][1], self.turns, [*self.doors, door])
 
     def left(self, day: date) -> Counter[UUID]:
         """Bottles to come from a day on or waiting for a resume, by product."""
@@ -56,17 +70,23 @@ class LineState:
 
 @dataclass(frozen=True)
 class Situation:
-    """An order as a change finds it: the lines it speaks of, and its station's days."""
+    """An order as a change finds it: the lines it speaks of, and its stations' days."""
 
     order: Order
     lines: list[LineState]
-    station_id: UUID
-    days: StationDays
+    stays: Stays
     lead_days: Mapping[UUID, int]
     offers: Mapping[UUID, Offer]
     now: datetime
     cancel_rule: CancelRule | None = None
     """Read for a cancelling only."""
+    destination: Destination | None = None
+    """Read for a move only."""
+
+    @property
+    def days(self) -> StationDays:
+        """The days of the stations that bring it, one after the other."""
+        return self.stays.days
 
     def first_possible(self, *, products: Collection[UUID] = ()) -> date:
         """From when a change can take effect that brings more of these; raises NoOpenDay."""
@@ -103,17 +123,11 @@ class LineOutcome:
 class NewLine:
     """A line that a change adds."""
 
-    offer: Offer
+    price: LinePrice
     pattern: Pattern
     start_date: date
-    bottles: int
     cycle_days: int | None
     terms: tuple[Term, ...]
-
-    @property
-    def price_fen(self) -> int:
-        """What it costs."""
-        return self.bottles * self.offer.price_fen
 
 
 @dataclass(frozen=True)

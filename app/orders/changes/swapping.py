@@ -8,7 +8,7 @@ from app.orders.changes.single_days import exchange
 from app.orders.changes.situation import LineOutcome, LineState, Outcome, Situation
 from app.orders.changes.wanted import MONEY, WantedChange
 from app.orders.errors import AmountTooLarge, NothingToChange, PauseOverlaps, SameProduct
-from app.orders.repository import Turn, course_of
+from app.orders.repository import Turn
 from app.orders.rules import MAX_BOTTLES, rebuild, stock_from
 
 
@@ -44,12 +44,9 @@ def swap(situation: Situation, wanted: WantedChange) -> Outcome:
             AmountTooLarge(bottles=became.total(), most=MAX_BOTTLES) if became else NothingToChange
         )
     turn = Turn(day, product_id=wished)
-    course = course_of(
-        state.course.phases[0][1], sorted([*state.turns, turn], key=lambda one: one.from_date)
-    )
     result = rebuild(
         state.terms,
-        course,
+        state.turned(turn),
         from_date=day,
         stock=Counter() if waiting else became,
         blocked={*state.without_milk(day), *situation.days.closed},

@@ -11,21 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.billing.service import post, request_refund, transfer_id
 from app.customers.service import contact_phone
 from app.network.errors import DayClosed, NoOpenDay
-from app.network.service import hold_open_day
+from app.network.service import hold_open_days
 from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.changes.following import follow_renewed
 from app.orders.changes.footprints import stock_from_json, term_from_json, terms_from
-from app.orders.changes.frame import day_to_hold
 from app.orders.changes.kinds import KINDS
-from app.orders.changes.loading import find_server, read_situation
+from app.orders.changes.loading import read_situation
+from app.orders.changes.relocating import close_review
 from app.orders.changes.situation import LineState, Situation
+from app.orders.changes.stays import Stays, read_stays
 from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import write_moves
 from app.orders.errors import ChangeBuiltUpon, ChangeNotUndoable, ChangeUnknown, UndoTooLate
 from app.orders.models import Order, OrderChange
+from app.orders.repository import renewals
 from app.orders.rules import Rebuilt, Term
-from app.orders.states import ChangeStatus, OrderStatus
+from app.orders.states import ORDER_MOVES, ChangeStatus, OrderStatus
 
 OPPOSITE = {
     "bought": "refunded",
@@ -44,7 +46,8 @@ async def undo_change(
     actor: str,
     now: datetime,
 ) -> OrderChange:
-    """Put an order back to what it was before a change that has not begun.
+    """Put an order back to what it was before a change that has not begun; a move that waits for
+    its review is taken back.
 
     Raises ChangeUnknown, ChangeNotUndoable, UndoTooLate, ChangeBuiltUpon.
     """
@@ -52,27 +55,88 @@ async def undo_change(
     if found.order_id != order_id:
         raise ChangeUnknown
     _require_undoable(found, await repository.get_order(session, customer_id, order_id))
-    await _hold_day(session, found, now=now)
+    if found.status is ChangeStatus.APPLIED:
+        await _hold_days(session, found, now=now)
     order = await repository.lock_order(session, customer_id, order_id)
     change = await repository.get_change(session, customer_id, change_id, lock=True)
     _require_undoable(change, order)
-    wanted = WantedChange.from_json(change.request)
-    situation = await read_situation(session, order, replace(wanted, product_id=None), now=now)
-    if change.effective_date < _first_possible(situation):
-        raise UndoTooLate
-    if await repository.find_later_change(session, change) is not None:
-        raise ChangeBuiltUpon
-    await _put_back(session, situation, change, now=now)
-    order.version += 1
-    repository.move_change(session, change, ChangeStatus.UNDONE, at=now, actor=actor)
+    if change.status is ChangeStatus.UNDER_REVIEW:
+        await close_review(session, change, actor=actor, now=now)
+        order.version += 1
+        repository.move_change(session, change, ChangeStatus.UNDONE, at=now, actor=actor)
+        await session.flush()
+        return change
+    await _take_back(session, order, change, actor=actor, now=now)
+    await _leave_followers(session, change, actor=actor, now=now)
     await _return_money(session, change, now=now)
     await session.flush()
     await _tell(session, order, change, now=now)
     return change
 
 
+async def _take_back(
+    session: AsyncSession, order: Order, change: OrderChange, *, actor: str, now: datetime
+) -> None:
+    wanted = WantedChange.from_json(change.request)
+    situation = await read_situation(session, order, replace(wanted, product_id=None), now=now)
+    if change.effective_date < _first_possible(situation):
+        raise UndoTooLate
+    if change.kind == "move":
+        situation = replace(situation, stays=await _stays_without(session, order, change, now=now))
+        if change.effective_date < _first_possible(situation):
+            raise UndoTooLate
+    if await repository.find_later_change(session, change) is not None:
+        raise ChangeBuiltUpon
+    repository.move_change(session, change, ChangeStatus.UNDONE, at=now, actor=actor)
+    order.version += 1
+    await session.flush()
+    await _put_back(session, situation, change, now=now)
+
+
+async def _stays_without(
+    session: AsyncSession, order: Order, change: OrderChange, *, now: datetime
+) -> Stays:
+    """Where the order stays when a move is not."""
+    doors = await repository.list_doors(session, [(order.customer_id, order.order_id)])
+    kept = [door for door in doors[order.order_id] if door.change_id != change.change_id]
+    return await read_stays(session, order, kept, now=now)
+
+
+async def _leave_followers(
+    session: AsyncSession, change: OrderChange, *, actor: str, now: datetime
+) -> None:
+    """Renewals that a move took along, or that were made after it, go back with it.
+
+    Raises ChangeBuiltUpon when one is brought to the new address already.
+    """
+    if change.kind != "move":
+        return
+    said = change.footprint or {}
+    for text in said.get("moved", ()):
+        found = await repository.get_change(session, change.customer_id, UUID(text))
+        renewal = await repository.lock_order(session, found.customer_id, found.order_id)
+        follower = await repository.get_change(session, found.customer_id, UUID(text), lock=True)
+        if follower.status is ChangeStatus.APPLIED and renewal.status is OrderStatus.DELIVERING:
+            await _take_back(session, renewal, follower, actor=actor, now=now)
+    doors = await repository.list_doors(session, [(change.customer_id, change.order_id)])
+    left, back = change.request["address_id"], doors[change.order_id][-1].address_id
+    order_id = change.order_id
+    while after := await renewals.find_renewal(session, change.customer_id, order_id):
+        renewal = await repository.lock_order(session, after.customer_id, after.order_id)
+        order_id = renewal.order_id
+        if str(renewal.address_id) != left or ORDER_MOVES.is_final(renewal.status):
+            continue
+        if renewal.status is OrderStatus.DELIVERING:
+            raise ChangeBuiltUpon
+        renewal.address_id = back
+        renewal.version += 1
+
+
 def _require_undoable(change: OrderChange, order: Order) -> None:
     kind = KINDS.get(change.kind)
+    waits = change.kind == "move" and change.status is ChangeStatus.UNDER_REVIEW
+    if waits and order.status is OrderStatus.DELIVERING:
+        return
     if (
         change.status is not ChangeStatus.APPLIED
         or kind is None
@@ -83,13 +147,16 @@ def _require_undoable(change: OrderChange, order: Order) -> None:
         raise ChangeNotUndoable(status=change.status.value)
 
 
-async def _hold_day(session: AsyncSession, change: OrderChange, *, now: datetime) -> None:
-    """Keep the change's first day open; raises UndoTooLate."""
+async def _hold_days(session: AsyncSession, change: OrderChange, *, now: datetime) -> None:
+    """Keep open what the undo touches, of a move at both stations; raises UndoTooLate."""
     order = await repository.get_order(session, change.customer_id, change.order_id)
-    serving = await find_server(session, order, now=now)
+    doors = await repository.list_doors(session, [(order.customer_id, order.order_id)])
+    stays = await read_stays(session, order, doors[order.order_id], now=now)
+    without = await _stays_without(session, order, change, now=now)
     try:
-        day = await day_to_hold(session, serving.station_id, change.effective_date, now=now)
-        await hold_open_day(session, station_id=serving.station_id, service_date=day, now=now)
+        first = change.effective_date
+        holds = {*stays.holds(first), *without.holds(first)}
+        await hold_open_days(session, holds=holds, now=now)
     except (DayClosed, NoOpenDay) as error:
         raise UndoTooLate from error
 

@@ -31,6 +31,9 @@ class WantedChange:
     cycle_days: int | None = None
     agreement_version: str | None = None
     source: str | None = None
+    fault: str | None = None
+    """Because of whom an order ends; None: the household wishes it."""
+    address_id: UUID | None = None
 
     def as_json(self) -> dict[str, Any]:
         """What is said and not left to the default, part of the token."""
@@ -49,6 +52,7 @@ class WantedChange:
             "last_date": date.fromisoformat,
             "line_id": UUID,
             "product_id": UUID,
+            "address_id": UUID,
             "pattern": pattern_from_json,
             "dates": lambda days: tuple((date.fromisoformat(day), count) for day, count in days),
         }

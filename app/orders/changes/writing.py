@@ -149,25 +149,25 @@ async def _add_line(
         customer_id=change.customer_id,
         order_line_id=new_id(),
         order_id=change.order_id,
-        product_id=wanted.offer.product_id,
+        product_id=wanted.price.offer.product_id,
         quantity=wanted.pattern.quantity,
         interval_days=wanted.pattern.interval_days,
         weekday_quantities=None if weekdays is None else list(weekdays),
         start_date=wanted.start_date,
         anchor_date=wanted.start_date,
         cycle_days=wanted.cycle_days,
-        bottles_bought=wanted.bottles,
-        gift_bottles=0,
+        bottles_bought=wanted.price.bottles,
         unscheduled_bottles=0,
-        paid_fen=wanted.price_fen,
-        unit_price_fen=wanted.offer.price_fen,
-        vat_permille=wanted.offer.vat_permille,
+        **wanted.price.columns(),
     )
     session.add(line)
     await session.flush()
     await repository.insert_terms(session, line.customer_id, line.order_line_id, wanted.terms)
-    bought = Move("bought", line.product_id, wanted.bottles, wanted.price_fen)
-    write_moves(session, line, [bought], change_id=change.change_id, now=now)
+    bought = Move("bought", line.product_id, wanted.price.bottles, wanted.price.price_fen)
+    moves = [bought]
+    if line.gift_bottles:
+        moves.append(Move("gift", line.product_id, line.gift_bottles, 0))
+    write_moves(session, line, moves, change_id=change.change_id, now=now)
     none: Counter[UUID] = Counter()
     added = line_footprint(
         (), wanted.terms, day=change.effective_date, waiting_before=none, waiting_after=none

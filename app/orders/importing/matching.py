@@ -15,10 +15,10 @@ from app.orders.book.columns import Column
 from app.orders.book.errors import RowError, masked_text
 from app.orders.book.patterns import ByWeekday, EveryDay, EveryNDays
 from app.orders.book.rows import BookRow
+from app.orders.changes.destinations import ServedBy
 from app.orders.importing.addresses import AddressParts, cut_address
 from app.orders.importing.places import Places, find_places
 from app.orders.rules import MAX_BOTTLES, ONE_DAY, Pattern, bottles_between
-from app.orders.service.confirming import ServedBy
 
 NIL = UUID(int=0)
 

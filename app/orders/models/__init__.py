@@ -3,6 +3,7 @@
 from app.orders.models.changes import (
     CancelPolicy,
     ChangeHistory,
+    ConfirmationPolicy,
     LinePhase,
     OrderChange,
     RenewalNotice,
@@ -23,6 +24,7 @@ from app.orders.models.withdrawals import Withdrawal, WithdrawnLine
 __all__ = [
     "CancelPolicy",
     "ChangeHistory",
+    "ConfirmationPolicy",
     "EntitlementEntry",
     "LinePhase",
     "Order",

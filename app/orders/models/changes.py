@@ -62,7 +62,10 @@ class LinePhase(CustomerOwned):
 
 
 class OrderChange(CustomerOwned):
-    """A change as it was shown; its status says whether it has happened. Never edited otherwise."""
+    """A change as it was shown; its status says whether it has happened. Never edited otherwise.
+
+    A move's first day is fixed by its review, what was recorded at the door when it is confirmed.
+    """
 
     __tablename__ = "order_changes"
     __table_args__ = (
@@ -78,7 +81,31 @@ class OrderChange(CustomerOwned):
             "status NOT IN ('awaiting_payment', 'paid') OR pay_fen > 0 AND pay_before_at IS NOT NULL",
             name="payment",
         ),
+        CheckConstraint(
+            "status <> 'awaiting_confirmation' OR recorded_by IS NOT NULL"
+            " AND confirm_before_at IS NOT NULL",
+            name="confirmation",
+        ),
         Index("ix_order_changes_order_id", "customer_id", "order_id"),
+        Index(
+            "uq_order_changes_waiting_move",
+            "customer_id",
+            "order_id",
+            unique=True,
+            postgresql_where=text("status = 'under_review'"),
+        ),
+        Index(
+            "ix_order_changes_recorded_by",
+            "recorded_by",
+            "at",
+            "change_id",
+            postgresql_where=text("recorded_by IS NOT NULL"),
+        ),
+        Index(
+            "ix_order_changes_unconfirmed",
+            "confirm_before_at",
+            postgresql_where=text("status = 'awaiting_confirmation'"),
+        ),
         Index("ix_order_changes_at", "at"),
         Index(
             "ix_order_changes_open",
@@ -116,6 +143,12 @@ class OrderChange(CustomerOwned):
     """The order that a renewal made."""
     actor: Mapped[str]
     at: Mapped[datetime]
+    recorded_by: Mapped[UUID | None]
+    """The deliverer who wrote it down at the door."""
+    confirm_before_at: Mapped[datetime | None]
+    """Until when the household may confirm what was written down at its door."""
+    confirmed_at: Mapped[datetime | None]
+    """When it did: what it says counts from then on, not from when it was written down."""
 
 
 class ChangeHistory(CustomerOwned):
@@ -161,6 +194,24 @@ class CancelPolicy(Shared):
     card_days: Mapped[int] = mapped_column(SmallInteger)
     """From how many days of a paid period on a line is a card (季卡, 年卡)."""
     card_arithmetic: Mapped[CardArithmetic] = mapped_column(EnumText(CardArithmetic))
+    created_by: Mapped[str]
+
+
+class ConfirmationPolicy(Shared):
+    """Whether a kind of change recorded at the door needs the household's word, over some days."""
+
+    __tablename__ = "confirmation_policies"
+    __table_args__ = (
+        CheckConstraint("kind IN ('skip', 'pause', 'resume', 'change_quantity')", name="kind"),
+        ExcludeConstraint(
+            ("kind", "="), ("valid", "&&"), using="gist", name="ex_confirmation_policies"
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+    needs_confirmation: Mapped[bool]
     created_by: Mapped[str]
 
 

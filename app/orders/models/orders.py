@@ -158,21 +158,36 @@ class OrderHistory(CustomerOwned):
     reason: Mapped[str | None]
 
 
+def _of_order(context: Any) -> UUID:
+    order_id: UUID = context.get_current_parameters()["order_id"]
+    return order_id
+
+
 class OrderReview(CustomerOwned):
-    """The review of an online order by coverage or by a person (S1 4.3.1)."""
+    """The review of an online order, or of a move, by coverage or by a person (S1 4.3.1)."""
 
     __tablename__ = "order_reviews"
     __table_args__ = (
         ForeignKeyConstraint(
             ["customer_id", "order_id"], ["orders.customer_id", "orders.order_id"]
         ),
+        ForeignKeyConstraint(
+            ["customer_id", "change_id"], ["order_changes.customer_id", "order_changes.change_id"]
+        ),
+        CheckConstraint("review_id = coalesce(change_id, order_id)", name="subject"),
         CheckConstraint("verdict IN ('covered', 'unclear', 'uncovered')", name="verdict"),
-        CheckConstraint("decision IS NULL OR decision IN ('approved', 'rejected')", name="decided"),
+        CheckConstraint(
+            "decision IS NULL OR decision IN ('approved', 'rejected', 'withdrawn')", name="decided"
+        ),
         Index("ix_order_reviews_waiting", "opened_at", postgresql_where=text("decision IS NULL")),
     )
 
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
-    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    review_id: Mapped[UUID] = mapped_column(primary_key=True, default=_of_order)
+    """The order's id, or the move's."""
+    order_id: Mapped[UUID]
+    change_id: Mapped[UUID | None]
+    """The move; None: the order itself."""
     verdict: Mapped[str]
     opened_at: Mapped[datetime]
     decision: Mapped[str | None]
@@ -194,6 +209,10 @@ class OrderLine(CustomerOwned):
             "bottles_bought > 0 AND gift_bottles >= 0 AND unscheduled_bottles >= 0", name="bottles"
         ),
         CheckConstraint("paid_fen >= 0", name="paid"),
+        CheckConstraint(
+            "discount_fen >= 0 AND (discount_id IS NULL OR priced_date IS NOT NULL)",
+            name="discount",
+        ),
         ForeignKeyConstraint(
             ["customer_id", "renews_line_id"],
             ["order_lines.customer_id", "order_lines.order_line_id"],
@@ -230,6 +249,13 @@ class OrderLine(CustomerOwned):
     paid_fen: Mapped[int]
     unit_price_fen: Mapped[int | None]
     """List price when bought, copied; the value of a bottle is `paid_fen * k // bottles_bought`."""
+    discount_fen: Mapped[int] = mapped_column(default=0, server_default="0")
+    """What a period discount took from the list price; `paid_fen` is what was left."""
+    discount_id: Mapped[UUID | None] = mapped_column(ForeignKey("period_discounts.id"))
+    promotion_id: Mapped[UUID | None] = mapped_column(ForeignKey("promotions.id"))
+    """The promotion it was bought under, whose rule its changes keep to."""
+    priced_date: Mapped[date | None]
+    """Whose day's discounts it was bought under: those of a past day never change."""
     vat_permille: Mapped[int]
     renews_line_id: Mapped[UUID | None]
     """The line whose last bottle it follows: it begins the day after."""

@@ -15,6 +15,7 @@ from app.orders.repository.changes import (
     set_unscheduled,
     unscheduled_of,
 )
+from app.orders.repository.doors import Door, find_waiting_move, is_in_use, list_doors
 from app.orders.repository.moves import entitle, list_moves, list_moves_of
 from app.orders.repository.numbers import (
     claim_number,
@@ -45,8 +46,8 @@ from app.orders.repository.phases import (
     add_turn,
     course_of,
     drop_turns,
+    line_course,
     list_turns,
-    placement_of,
 )
 from app.orders.repository.reviews import Candidate, read_candidates, waiting_reviews
 from app.orders.repository.terms import (
@@ -61,6 +62,7 @@ from app.orders.repository.terms import (
 
 __all__ = [
     "Candidate",
+    "Door",
     "Resuming",
     "Turn",
     "add_history",
@@ -78,14 +80,18 @@ __all__ = [
     "find_later_change",
     "find_number",
     "find_order_of",
+    "find_waiting_move",
     "follow_address",
     "get_change",
     "get_order",
     "insert_order",
     "insert_terms",
+    "is_in_use",
     "join_terms",
     "known_numbers",
+    "line_course",
     "list_changes",
+    "list_doors",
     "list_history",
     "list_lines",
     "list_moves",
@@ -104,7 +110,6 @@ __all__ = [
     "lock_order",
     "move_change",
     "pattern_of",
-    "placement_of",
     "read_candidates",
     "replace_terms",
     "set_unscheduled",

@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
@@ -16,6 +17,8 @@ from app.orders.models import ChangeHistory, Order, OrderChange, OrderLine
 from app.orders.states import CHANGE_MOVES, ChangeStatus
 
 STOPS = ("skip", "pause", "resume")
+_ACCEPTED: Final = func.coalesce(OrderChange.confirmed_at, OrderChange.at)
+"""A change recorded at the door is accepted when the household confirms it."""
 
 
 async def list_changes(
@@ -57,13 +60,26 @@ async def find_order_of(
 
 
 async def find_later_change(session: AsyncSession, change: OrderChange) -> OrderChange | None:
-    """The first change of the same order that happened after another and stands."""
+    """The first change of the same order that was asked for after another had happened, and stands.
+
+    One asked for before and settled later has left its mark in the terms.
+    """
+    happened = await session.scalar(
+        select(ChangeHistory.entry_id)
+        .where(
+            ChangeHistory.customer_id == change.customer_id,
+            ChangeHistory.change_id == change.change_id,
+            ChangeHistory.to_status == ChangeStatus.APPLIED.value,
+        )
+        .order_by(ChangeHistory.entry_id.desc())
+        .limit(1)
+    )
     found: OrderChange | None = await session.scalar(
         select(OrderChange)
         .where(
             OrderChange.customer_id == change.customer_id,
             OrderChange.order_id == change.order_id,
-            OrderChange.change_id > change.change_id,
+            OrderChange.change_id > (happened or change.change_id),
             OrderChange.status == ChangeStatus.APPLIED,
             # A renewal follows the end of its order by itself.
             OrderChange.kind != "renew",
@@ -129,7 +145,7 @@ async def list_stops(
                 OrderChange.kind.in_(STOPS),
                 OrderChange.status == ChangeStatus.APPLIED,
             )
-            .order_by(OrderChange.order_id, OrderChange.change_id)
+            .order_by(OrderChange.order_id, _ACCEPTED, OrderChange.change_id)
         )
         for row in rows:
             stops[row.order_id].append(_stop(row))
@@ -200,7 +216,9 @@ WHERE c.resumes_date = :tomorrow AND c.status = 'applied'
   AND NOT EXISTS (
       SELECT FROM order_changes later
       WHERE later.customer_id = c.customer_id AND later.order_id = c.order_id
-        AND later.change_id > c.change_id AND later.status = 'applied'
+        AND (coalesce(later.confirmed_at, later.at), later.change_id)
+            > (coalesce(c.confirmed_at, c.at), c.change_id)
+        AND later.status = 'applied'
         AND later.kind IN ('pause', 'resume'))
   AND EXISTS (
       SELECT FROM order_lines l

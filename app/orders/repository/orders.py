@@ -206,6 +206,18 @@ async def entitled(session: AsyncSession, keys: Collection[tuple[UUID, UUID]]) -
     return {line_id: int(bottles) for line_id, bottles in rows}
 
 
+async def find_order_of_line(
+    session: AsyncSession, customer_id: UUID, order_line_id: UUID
+) -> UUID | None:
+    """The order that a line belongs to."""
+    found: UUID | None = await session.scalar(
+        select(OrderLine.order_id).where(
+            OrderLine.customer_id == customer_id, OrderLine.order_line_id == order_line_id
+        )
+    )
+    return found
+
+
 async def due_to_expire(
     session: AsyncSession, *, before: datetime, limit: int
 ) -> list[tuple[UUID, UUID]]:
@@ -251,15 +263,11 @@ async def list_running(session: AsyncSession, customer_id: UUID) -> list[Order]:
     return list(found)
 
 
-async def count_running(
-    session: AsyncSession, customer_id: UUID, *, address_id: UUID | None = None
-) -> int:
-    """Orders of a customer (for an address) that are not over."""
+async def count_running(session: AsyncSession, customer_id: UUID) -> int:
+    """Orders of a customer that are not over."""
     query = (
         select(func.count())
         .select_from(Order)
         .where(Order.customer_id == customer_id, Order.status.in_(RUNNING))
     )
-    if address_id is not None:
-        query = query.where(Order.address_id == address_id)
     return await session.scalar(query) or 0

@@ -1,4 +1,4 @@
-"""Phases of lines: what changes make of a line from a day on."""
+"""Phases of lines: what changes make of a line from a day on, and where its order is brought."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.customers.service import Building
 from app.orders.models import LinePhase, OrderLine
+from app.orders.repository.doors import Door
 from app.orders.repository.terms import pattern_of
 from app.orders.rules import Course, Pattern, Placement, Term
 
@@ -75,36 +75,44 @@ async def drop_turns(session: AsyncSession, *, customer_id: UUID, change_id: UUI
     )
 
 
-def placement_of(
-    line: OrderLine, terms: Sequence[Term], address: Building | None = None
-) -> Placement:
-    """What a line brings as it was bought, to the address of its last term.
+def placement_of(line: OrderLine, terms: Sequence[Term], door: Door) -> Placement:
+    """What a line brings as it was bought, to the first door of its order."""
+    anchor = terms[-1].anchor if terms else line.start_date
+    return Placement(
+        pattern_of(line),
+        line.anchor_date or anchor,
+        line.product_id,
+        door.address_id,
+        door.address_version_id,
+    )
 
-    A line without terms (an open-ended pause) takes the order's `address`.
+
+def course_of(base: Placement, turns: Sequence[Turn], doors: Sequence[Door]) -> Course:
+    """A line's placements, each from a day on: what a turn leaves open stays as it was.
+
+    `doors` are those of its order after the first one, where the course begins.
     """
-    if terms:
-        last = terms[-1]
-        anchor, place = last.anchor, (last.address_id, last.address_version_id)
-    elif address is not None:
-        anchor, place = line.start_date, (address.address_id, address.address_version_id)
-    else:
-        raise ValueError("a line without terms needs an address")
-    return Placement(pattern_of(line), line.anchor_date or anchor, line.product_id, *place)
-
-
-def course_of(base: Placement, turns: Sequence[Turn]) -> Course:
-    """A line's placements, each from a day on: what a turn leaves open stays as it was."""
     phases = [(date.min, base)]
-    for turn in turns:
-        before = phases[-1][1]
-        pattern, anchor = before.pattern, before.anchor
-        if turn.pattern is not None and turn.anchor is not None:
-            pattern, anchor = turn.pattern, turn.anchor
-        after = replace(
-            before,
-            pattern=pattern,
-            anchor=anchor,
-            product_id=turn.product_id or before.product_id,
-        )
-        phases.append((turn.from_date, after))
+    steps: list[Turn | Door] = [*turns, *doors]
+    for step in sorted(steps, key=lambda one: one.from_date):
+        phases.append((step.from_date, _after(phases[-1][1], step)))
     return Course(tuple(phases))
+
+
+def _after(before: Placement, step: Turn | Door) -> Placement:
+    if isinstance(step, Door):
+        return replace(
+            before, address_id=step.address_id, address_version_id=step.address_version_id
+        )
+    pattern, anchor = before.pattern, before.anchor
+    if step.pattern is not None and step.anchor is not None:
+        pattern, anchor = step.pattern, step.anchor
+    product_id = step.product_id or before.product_id
+    return replace(before, pattern=pattern, anchor=anchor, product_id=product_id)
+
+
+def line_course(
+    line: OrderLine, terms: Sequence[Term], turns: Sequence[Turn], doors: Sequence[Door]
+) -> Course:
+    """A line's placements, each from a day on, with all doors of its order."""
+    return course_of(placement_of(line, terms, doors[0]), turns, doors[1:])

@@ -1,8 +1,8 @@
 """SQL that takes days out of lines.
 
 A line is *regular* when its terms repeat its own pattern, product and address, when nothing was
-asked for day by day, nothing waits, no skip or pause reaches the days and no closed day lies where
-its end would move to. Regular lines are cut and lengthened by statements; the others are laid out
+asked for day by day, nothing waits, no skip or pause reaches the days, no move is ahead of them and
+no closed day lies where its end would move to. Regular lines are cut and lengthened by statements; the others are laid out
 one by one.
 """
 
@@ -28,7 +28,7 @@ _CHOSEN = """
     SELECT c.rule FROM order_changes c
     WHERE c.customer_id = due.customer_id AND c.order_id = due.order_id
       AND c.kind IN ('skip', 'pause') AND c.status = 'applied' AND c.rule IN ('period', 'money')
-    ORDER BY c.change_id DESC LIMIT 1
+    ORDER BY coalesce(c.confirmed_at, c.at) DESC, c.change_id DESC LIMIT 1
 """
 _SHAPES = f"""
 shapes AS (
@@ -92,8 +92,11 @@ WITH {DUE}, {_SHAPES}, chosen AS (
                AND NOT EXISTS (
                    SELECT FROM order_changes c
                    WHERE c.customer_id = due.customer_id AND c.order_id = due.order_id
-                     AND c.kind IN ('skip', 'pause') AND c.status = 'applied'
-                     AND coalesce(CAST(c.request->>'last_date' AS date), 'infinity') >= due.days[1])
+                     AND c.status = 'applied'
+                     AND (c.kind IN ('skip', 'pause')
+                          AND coalesce(CAST(c.request->>'last_date' AS date), 'infinity')
+                              >= due.days[1]
+                          OR c.kind = 'move' AND c.effective_date > due.days[1]))
                AND NOT EXISTS (
                    SELECT FROM closed_days x
                    WHERE x.station_id = due.station_id

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, any_, func, select, text
+from sqlalchemy import Row, Uuid, any_, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders.models import Withdrawal, WithdrawnLine
@@ -192,7 +192,7 @@ async def list_withdrawals(
     """Withdrawals (of one station), newest first."""
     query = select(Withdrawal).order_by(Withdrawal.at.desc(), Withdrawal.id.desc()).limit(limit)
     if station_id is not None:
-        query = query.where(any_(Withdrawal.station_ids) == station_id)
+        query = query.where(literal(station_id, Uuid) == any_(Withdrawal.station_ids))
     if before is not None:
         query = query.where(
             (Withdrawal.at < before[0])

@@ -2,8 +2,13 @@
 
 from app.orders.changes.cutting import Cut, CutOutcome, cut_order
 from app.orders.changes.frame import apply_change, preview_change
-from app.orders.changes.loading import find_server
 from app.orders.changes.paying import start_change_payment
+from app.orders.changes.recording import (
+    preview_recorded,
+    record_change,
+    withdraw_recorded,
+)
+from app.orders.changes.stays import Stays, stays_of
 from app.orders.changes.undoing import undo_change
 from app.orders.service.correcting import correct_given_up
 from app.orders.service.doorstep import DoorOrder, PlacedDoorOrder, place_door_order
@@ -37,6 +42,7 @@ __all__ = [
     "PlacedDoorOrder",
     "QuoteResult",
     "RestoreItem",
+    "Stays",
     "add_cancel_policy",
     "apply_change",
     "apply_renewal",
@@ -48,7 +54,6 @@ __all__ = [
     "expire_unpaid",
     "find_agreement",
     "find_order_by_number",
-    "find_server",
     "list_changes_of",
     "list_moves_of",
     "list_order_views",
@@ -58,16 +63,20 @@ __all__ = [
     "place_order",
     "place_paid_order",
     "preview_change",
+    "preview_recorded",
     "preview_renewal",
     "publish_agreement",
     "put_back",
     "quote",
     "receive_payment",
+    "record_change",
     "restore_failed",
     "review_by_coverage",
     "start_change_payment",
     "start_payment",
+    "stays_of",
     "take_out",
     "undo_change",
     "view_order",
+    "withdraw_recorded",
 ]

@@ -1,7 +1,6 @@
 """Putting an order into delivery: block, terms, entitlement, history (S1 4.3)."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -17,20 +16,12 @@ from app.network.service import (
     list_closed_dates,
 )
 from app.orders import repository
+from app.orders.changes.destinations import ServedBy
 from app.orders.changes.following import follow_renewed, start_after
 from app.orders.events import OrderConfirmed
 from app.orders.models import Order, OrderLine
 from app.orders.rules import Placement, lay_out
 from app.orders.states import OrderStatus
-
-
-@dataclass(frozen=True)
-class ServedBy:
-    """Who will bring it."""
-
-    station_id: UUID
-    block_id: UUID
-    stop_no: int
 
 
 async def confirm_order(

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.models import PaymentChannel
 from app.billing.service import record_door_payment
+from app.catalog.markets import Market
 from app.catalog.service import Offer, get_offers
 from app.core.clock import local_date
 from app.core.ids import new_id, public_pair
@@ -17,12 +18,13 @@ from app.customers.service import AddressText, add_address, ensure_customer, get
 from app.network.service import check_coverage, list_blocks_of_deliverer
 from app.notifications.service import send_sms
 from app.orders import repository
+from app.orders.changes.destinations import DEFAULT_STOP_NO, ServedBy
 from app.orders.errors import AmountTooLarge, NotServedByDeliverer
+from app.orders.markets import CHANNELS
 from app.orders.models import Order, OrderLine
 from app.orders.rules import MAX_BOTTLES, Pattern
-from app.orders.service.confirming import ServedBy, confirm_order
+from app.orders.service.confirming import confirm_order
 from app.orders.service.placing import require_agreement, take_order_no
-from app.orders.service.reviewing import DEFAULT_STOP_NO
 from app.orders.states import AgreementChannel, ConfirmationKind, OrderSource, OrderStatus
 
 
@@ -108,7 +110,12 @@ async def _write_order(
     await require_agreement(session, taken.agreement_version, on=taken_date)
     if not 0 < taken.bottles <= MAX_BOTTLES:
         raise AmountTooLarge(bottles=taken.bottles, most=MAX_BOTTLES)
-    offers = await get_offers(session, product_ids={taken.product_id}, on=taken_date)
+    offers = await get_offers(
+        session,
+        product_ids={taken.product_id},
+        on=taken_date,
+        market=Market(taken.address.city_code, CHANNELS[OrderSource.DOOR]),
+    )
     place = await add_address(session, customer_id=customer_id, address=taken.address, now=now)
     order = Order(
         customer_id=customer_id,

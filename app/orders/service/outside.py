@@ -8,15 +8,18 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.service import record_marketplace_payment
+from app.catalog.discounts import Charged
 from app.core.clock import local_date
 from app.core.ids import named_id, new_id
 from app.core.jobs import enqueue
 from app.customers.service import Building
 from app.orders import repository
 from app.orders.models import Order
+from app.orders.pricing import LinePrice
 from app.orders.service.paying import REVIEW_JOB
 from app.orders.service.placing import (
     Placed,
+    QuotedLine,
     WantedLine,
     line_row,
     quote,
@@ -68,7 +71,11 @@ async def place_paid_order(
     ):
         return None
     quoted = await quote(
-        session, building=building, lines=[line for line, _ in bought.lines], now=now
+        session,
+        building=building,
+        lines=[line for line, _ in bought.lines],
+        source=bought.source,
+        now=now,
     )
     order = _order(
         bought,
@@ -79,7 +86,7 @@ async def place_paid_order(
         now=now,
     )
     rows = [
-        line_row(order, replace(line, price_fen=paid))
+        line_row(order, replace(line, price=_paid(line, paid)))
         for line, (_, paid) in zip(quoted.lines, bought.lines, strict=True)
     ]
     await repository.insert_order(session, order, rows, at=now, actor=actor)
@@ -100,6 +107,13 @@ async def place_paid_order(
         dedupe_key=f"{REVIEW_JOB}:{order_id}",
     )
     return Placed(order=order, lines=rows)
+
+
+def _paid(line: QuotedLine, paid_fen: int) -> LinePrice:
+    """What the marketplace took, without a discount of ours; gifts are ours to give."""
+    charged, gifts = line.price.charged, line.price.gift_bottles
+    promotion = charged.promotion if gifts else None
+    return replace(line.price, charged=Charged(paid_fen, None, 0, promotion, gifts))
 
 
 def _order(

@@ -22,14 +22,15 @@ from app.orders.errors import (
     StartTooEarly,
     StartTooLate,
 )
+from app.orders.markets import market_of
 from app.orders.models import Order, OrderAgreement, OrderLine
+from app.orders.pricing import LinePrice, price_line
 from app.orders.rules import (
     MAX_BOTTLES,
     Pattern,
     Placement,
     Term,
     bottles_between,
-    end_date,
     lay_out,
 )
 from app.orders.states import AgreementChannel, ConfirmationKind, OrderSource, OrderStatus
@@ -52,15 +53,20 @@ class WantedLine:
 
 @dataclass(frozen=True)
 class QuotedLine:
-    """A line with its days and price; amounts in fen."""
+    """A line with its days and price."""
 
     wanted: WantedLine
     offer: Offer
     start_date: date
     end_date: date
     bottles: int
-    price_fen: int
+    price: LinePrice
     deliveries: list[tuple[date, int]]
+
+    @property
+    def price_fen(self) -> int:
+        """What is to pay for it."""
+        return self.price.price_fen
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,16 @@ class QuoteResult:
     lines: list[QuotedLine]
     price_fen: int
 
+    @property
+    def full_fen(self) -> int:
+        """At the list price."""
+        return sum(line.price.full_fen for line in self.lines)
+
+    @property
+    def discount_fen(self) -> int:
+        """What is taken from it."""
+        return sum(line.price.discount_fen for line in self.lines)
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -82,15 +98,26 @@ class Placed:
 
 
 async def quote(
-    session: AsyncSession, *, building: Building, lines: Sequence[WantedLine], now: datetime
+    session: AsyncSession,
+    *,
+    building: Building,
+    lines: Sequence[WantedLine],
+    source: OrderSource,
+    now: datetime,
 ) -> QuoteResult:
     """Every delivery date and the price (fen, VAT included), without placing anything.
 
+    Prices are those of the building's city and of the channel it is bought through.
     Raises ProductUnknown, ProductNotOnSale, StartTooEarly, StartTooLate, AmountTooLarge.
     """
     today = local_date(now)
     coverage = await check_coverage(session, building=building, on=today)
-    offers = await get_offers(session, product_ids={line.product_id for line in lines}, on=today)
+    offers = await get_offers(
+        session,
+        product_ids={line.product_id for line in lines},
+        on=today,
+        market=market_of(building, source),
+    )
     first_dates = {
         lead: await _first_date(session, coverage, lead_days=lead, now=now)
         for lead in {offers[line.product_id].lead_days for line in lines}
@@ -141,17 +168,23 @@ def _quote_line(
     )
     if not 0 < bottles <= MAX_BOTTLES:
         raise AmountTooLarge(bottles=bottles, most=MAX_BOTTLES)
+    price = price_line(offer, bottles=bottles, days=line.cycle_days, on=today)
     terms = terms_for(
-        line.pattern, product_id=line.product_id, start=start, bottles=bottles, blocked=blocked
+        line.pattern,
+        product_id=line.product_id,
+        start=start,
+        bottles=price.all_bottles,
+        blocked=blocked,
     )
+    deliveries = [day for term in terms for day in term.deliveries()]
     return QuotedLine(
         wanted=line,
         offer=offer,
         start_date=start,
-        end_date=end_date(terms) or start,
+        end_date=deliveries[-1][0],
         bottles=bottles,
-        price_fen=bottles * offer.price_fen,
-        deliveries=[day for term in terms for day in term.deliveries()],
+        price=price,
+        deliveries=deliveries,
     )
 
 
@@ -245,7 +278,7 @@ async def write_placed(
     now: datetime,
 ) -> Placed:
     """Write an online order whose agreement is accepted, or yet to be; raises what `quote` raises."""
-    quoted = await quote(session, building=building, lines=lines, now=now)
+    quoted = await quote(session, building=building, lines=lines, source=source, now=now)
     accepted = agreement_version is not None
     order = Order(
         customer_id=customer_id,
@@ -304,11 +337,8 @@ def line_row(order: Order, line: QuotedLine) -> OrderLine:
         start_date=line.start_date,
         cycle_days=line.wanted.cycle_days,
         bottles_bought=line.bottles,
-        gift_bottles=0,
         unscheduled_bottles=0,
-        paid_fen=line.price_fen,
-        unit_price_fen=line.offer.price_fen,
-        vat_permille=line.offer.vat_permille,
+        **line.price.columns(),
     )
 
 

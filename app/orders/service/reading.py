@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders import repository
 from app.orders.models import Order, OrderAgreement, OrderChange, OrderHistory, OrderLine
+from app.orders.repository import Door
 from app.orders.rules import Placement, Term, bottles_from, end_date
 from app.orders.states import LABELS, OrderStatus
 
@@ -33,6 +34,16 @@ class OrderView:
     lines: list[LineView]
     shown_status: str
     label: str
+    doors: Sequence[Door]
+    """Where it is brought, each from a day on."""
+    address_id: UUID
+    """Where it is brought today, or was last."""
+
+    @property
+    def next_door(self) -> Door | None:
+        """Where an accepted move will bring it."""
+        last = self.doors[-1]
+        return None if last.address_id == self.address_id else last
 
 
 async def view_order(
@@ -102,8 +113,12 @@ async def _views(
     turns = await repository.list_turns(
         session, [(line.customer_id, line.order_line_id) for line in lines]
     )
+    doors = await repository.list_doors(
+        session, [(order.customer_id, order.order_id) for order in orders]
+    )
     views = []
     for order in orders:
+        ways = doors[order.order_id]
         mine = [
             LineView(
                 line=line,
@@ -112,7 +127,7 @@ async def _views(
                 bottles_left=bottles_from(terms[line.order_line_id], today)
                 + line.unscheduled_bottles,
                 placement=_placement(
-                    line, terms[line.order_line_id], turns[line.order_line_id], today=today
+                    line, terms[line.order_line_id], turns[line.order_line_id], ways, today=today
                 ),
             )
             for line in lines
@@ -124,16 +139,31 @@ async def _views(
             today=today,
             waits=any(view.line.unscheduled_bottles for view in mine),
         )
-        views.append(OrderView(order=order, lines=mine, shown_status=shown, label=label))
+        reached = [door for door in ways if door.from_date <= today]
+        views.append(
+            OrderView(
+                order=order,
+                lines=mine,
+                shown_status=shown,
+                label=label,
+                doors=ways,
+                address_id=reached[-1].address_id,
+            )
+        )
     return views
 
 
 def _placement(
-    line: OrderLine, terms: Sequence[Term], turns: Sequence[repository.Turn], *, today: date
+    line: OrderLine,
+    terms: Sequence[Term],
+    turns: Sequence[repository.Turn],
+    doors: Sequence[Door],
+    *,
+    today: date,
 ) -> Placement | None:
     if not terms:
         return None
-    return repository.course_of(repository.placement_of(line, terms), turns).at(today)
+    return repository.line_course(line, terms, turns, doors).at(today)
 
 
 def shown_status(

@@ -10,17 +10,18 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.catalog.service import Offer, get_offers
+from app.catalog.service import get_offers
 from app.core.clock import local_date
 from app.core.crypto import KeyRing
 from app.core.ids import new_id
 from app.core.money import MAX_FEN
-from app.network.service import list_closed_dates
+from app.customers.service import get_address
 from app.orders import repository
 from app.orders.changes.frame import apply_change
-from app.orders.changes.loading import find_server, read_lines
+from app.orders.changes.loading import read_lines
 from app.orders.changes.previews import Effect, LineEffect, make_token, read_token
 from app.orders.changes.situation import LineState
+from app.orders.changes.stays import stays_of
 from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import new_change
 from app.orders.errors import (
@@ -33,7 +34,9 @@ from app.orders.errors import (
     PreviewOutdated,
     RenewalExists,
 )
+from app.orders.markets import market_of
 from app.orders.models import Order, OrderChange, OrderLine
+from app.orders.pricing import LinePrice, price_line
 from app.orders.repository import renewals, windows
 from app.orders.rules import (
     MAX_BOTTLES,
@@ -56,14 +59,13 @@ class RenewedLine:
     before: LineState
     end_before: date
     placement: Placement
-    offer: Offer
-    bottles: int
+    price: LinePrice
     terms: tuple[Term, ...]
 
     @property
     def price_fen(self) -> int:
         """What it costs, at the price of today."""
-        return self.bottles * self.offer.price_fen
+        return self.price.price_fen
 
 
 async def preview_renewal(
@@ -80,10 +82,9 @@ async def preview_renewal(
     Raises OrderNotChangeable, RenewalExists, EndUnknown, AmountTooLarge, ProductNotOnSale.
     """
     order = await repository.get_order(session, customer_id, order_id)
-    lines = await _compute(session, order, now=now)
+    lines = await _compute(session, order, wanted, now=now)
     effect = _effect(lines, wanted)
-    token = make_token(keys, order, effect, station_id=None, hold_date=effect.effective_date)
-    return effect, token
+    return effect, make_token(keys, order, effect, holds=())
 
 
 async def apply_renewal(
@@ -106,7 +107,7 @@ async def apply_renewal(
         raise PreviewInvalid
     wanted = WantedChange.from_json(said["wanted"])
     order = await repository.lock_order(session, customer_id, order_id)
-    lines = await _compute(session, order, now=now)
+    lines = await _compute(session, order, wanted, now=now)
     effect = _effect(lines, wanted)
     if order.version != said["version"] or effect.digest() != said["digest"]:
         raise PreviewOutdated
@@ -123,7 +124,9 @@ async def apply_renewal(
     return change
 
 
-async def _compute(session: AsyncSession, order: Order, *, now: datetime) -> list[RenewedLine]:
+async def _compute(
+    session: AsyncSession, order: Order, wanted: WantedChange, *, now: datetime
+) -> list[RenewedLine]:
     if ORDER_MOVES.is_final(order.status):
         raise OrderFinished(status=order.status.value)
     if order.status is not OrderStatus.DELIVERING:
@@ -135,9 +138,10 @@ async def _compute(session: AsyncSession, order: Order, *, now: datetime) -> lis
     ends = {state.line.order_line_id: end_date(state.terms) for state in states}
     if any(state.line.unscheduled_bottles for state in states) or None in ends.values():
         raise EndUnknown
-    station_id = (await find_server(session, order, now=now)).station_id
     today = local_date(now)
-    closed = await list_closed_dates(session, station_id=station_id, from_date=today, now=now)
+    closed = (await stays_of(session, order, now=now)).days.closed
+    address = await get_address(session, customer_id=order.customer_id, address_id=order.address_id)
+    market = market_of(address, _source(wanted))
     found = []
     for state in states:
         last = ends[state.line.order_line_id]
@@ -145,14 +149,22 @@ async def _compute(session: AsyncSession, order: Order, *, now: datetime) -> lis
             raise EndUnknown
         start = max(last + ONE_DAY, today + ONE_DAY)
         placement = state.course.at(start)
-        offers = await get_offers(session, product_ids={placement.product_id}, on=today)
+        offers = await get_offers(
+            session, product_ids={placement.product_id}, on=today, market=market
+        )
         bottles = _bottles(state.line, placement, start)
-        terms = lay_out(placement, start=start, bottles=bottles, blocked=closed)
-        offer = offers[placement.product_id]
-        found.append(RenewedLine(state, last, placement, offer, bottles, tuple(terms)))
+        price = price_line(
+            offers[placement.product_id], bottles=bottles, days=state.line.cycle_days, on=today
+        )
+        terms = lay_out(placement, start=start, bottles=price.all_bottles, blocked=closed)
+        found.append(RenewedLine(state, last, placement, price, tuple(terms)))
     if sum(line.price_fen for line in found) > MAX_FEN:
         raise AmountTooLarge(most=MAX_BOTTLES)
     return found
+
+
+def _source(wanted: WantedChange) -> OrderSource:
+    return OrderSource(wanted.source or OrderSource.WEB)
 
 
 def _bottles(line: OrderLine, placement: Placement, start: date) -> int:
@@ -196,7 +208,7 @@ async def _place(
     now: datetime,
 ) -> Order:
     wanted = effect.wanted
-    source = OrderSource(wanted.source or OrderSource.WEB)
+    source = _source(wanted)
     by_phone = source is OrderSource.PHONE
     if not by_phone:
         if wanted.agreement_version is None:
@@ -211,7 +223,7 @@ async def _place(
         status=OrderStatus.PENDING_PAYMENT,
         confirmation=ConfirmationKind.ONLINE,
         source=source,
-        address_id=order.address_id,
+        address_id=lines[0].placement.address_id,
         price_fen=effect.pay_fen,
         agreement_version=None if by_phone else wanted.agreement_version,
         agreed_at=None if by_phone else now,
@@ -233,19 +245,16 @@ def _row(order: Order, line: RenewedLine) -> OrderLine:
         customer_id=order.customer_id,
         order_line_id=new_id(),
         order_id=order.order_id,
-        product_id=line.offer.product_id,
+        product_id=line.price.offer.product_id,
         quantity=pattern.quantity,
         interval_days=pattern.interval_days,
         weekday_quantities=None if weekdays is None else list(weekdays),
         start_date=line.end_before + ONE_DAY,
         anchor_date=line.placement.anchor,
         cycle_days=line.before.line.cycle_days,
-        bottles_bought=line.bottles,
-        gift_bottles=0,
+        bottles_bought=line.price.bottles,
         unscheduled_bottles=0,
-        paid_fen=line.price_fen,
-        unit_price_fen=line.offer.price_fen,
-        vat_permille=line.offer.vat_permille,
+        **line.price.columns(),
         renews_line_id=line.before.line.order_line_id,
     )
 

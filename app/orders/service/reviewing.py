@@ -15,21 +15,19 @@ from app.customers.service import contact_phone, get_address
 from app.network.service import (
     Coverage,
     check_coverage,
-    find_serving,
     get_block_station,
     match_many,
 )
 from app.notifications.service import send_sms
 from app.orders import repository
+from app.orders.changes.destinations import DEFAULT_STOP_NO, ServedBy, find_standing
+from app.orders.changes.relocating import OUT_OF_AREA, approve_move, reject_move
 from app.orders.errors import NoReviewWaiting
 from app.orders.events import OrderRejected
-from app.orders.models import Order, OrderReview
+from app.orders.models import Order, OrderChange, OrderReview
 from app.orders.repository import Candidate
-from app.orders.service.confirming import ServedBy, confirm_order
+from app.orders.service.confirming import confirm_order
 from app.orders.states import OrderStatus
-
-OUT_OF_AREA = "地址不在配送范围内"
-DEFAULT_STOP_NO = 9999
 
 
 async def review_by_coverage(
@@ -64,25 +62,16 @@ async def _who_serves(
 ) -> tuple[Coverage, ServedBy | None]:
     """The verdict on an order's address; a renewal goes on with who comes already."""
     if order.renews_order_id is not None:
-        standing = await find_serving(
-            session, customer_id=order.customer_id, address_id=order.address_id, on=today
+        standing = await find_standing(
+            session, customer_id=order.customer_id, address_id=order.address_id, today=today
         )
         if standing is not None:
-            return Coverage("covered"), ServedBy(
-                standing.station_id, standing.block_id, standing.stop_no
-            )
+            return Coverage("covered"), standing
     building = await get_address(
         session, customer_id=order.customer_id, address_id=order.address_id
     )
     coverage = await check_coverage(session, building=building, on=today)
-    return coverage, _served_by(coverage)
-
-
-def _served_by(coverage: Coverage) -> ServedBy | None:
-    if coverage.verdict != "covered" or coverage.station_id is None or coverage.block_id is None:
-        return None
-    stop_no = DEFAULT_STOP_NO if coverage.stop_no is None else coverage.stop_no
-    return ServedBy(coverage.station_id, coverage.block_id, stop_no)
+    return coverage, ServedBy.of(coverage)
 
 
 async def decide_review(
@@ -96,19 +85,75 @@ async def decide_review(
     reason: str | None,
     actor: str,
     now: datetime,
+    change_id: UUID | None = None,
 ) -> Order:
-    """A reviewer's decision; approval names the block. Raises NoReviewWaiting."""
+    """A reviewer's decision on an order, or on its move; approval names the block.
+
+    `change_id` names the move that was looked at, so that another one is not meant.
+    Raises NoReviewWaiting and what `approve_move` raises.
+    """
+    order = await repository.get_order(session, customer_id, order_id)
+    if change_id is not None or order.status is OrderStatus.DELIVERING:
+        return await _decide_move(
+            session,
+            order,
+            change_id,
+            served_by=await _named_block(session, block_id, stop_no) if approve else None,
+            reason=reason or OUT_OF_AREA,
+            actor=actor,
+            now=now,
+        )
     order = await repository.lock_order(session, customer_id, order_id)
     review = await session.get(OrderReview, (customer_id, order_id), with_for_update=True)
     if order.status is not OrderStatus.UNDER_REVIEW or review is None or review.decision:
         raise NoReviewWaiting
-    if approve and block_id is not None:
-        station_id = await get_block_station(session, block_id=block_id)
-        served_by = ServedBy(station_id, block_id, DEFAULT_STOP_NO if stop_no is None else stop_no)
+    served_by = await _named_block(session, block_id, stop_no) if approve else None
+    if served_by is not None:
         await _approve(session, order, review, served_by=served_by, actor=actor, now=now)
     else:
         await _reject(session, order, review, reason=reason or OUT_OF_AREA, actor=actor, now=now)
     return order
+
+
+async def _named_block(
+    session: AsyncSession, block_id: UUID | None, stop_no: int | None
+) -> ServedBy | None:
+    if block_id is None:
+        return None
+    station_id = await get_block_station(session, block_id=block_id)
+    return ServedBy(station_id, block_id, DEFAULT_STOP_NO if stop_no is None else stop_no)
+
+
+async def _decide_move(
+    session: AsyncSession,
+    order: Order,
+    change_id: UUID | None,
+    *,
+    served_by: ServedBy | None,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> Order:
+    waiting = await repository.find_waiting_move(session, order.customer_id, order.order_id)
+    if waiting is None or change_id not in {None, waiting.change_id}:
+        raise NoReviewWaiting
+    if served_by is None:
+        return await reject_move(
+            session,
+            order=order,
+            change_id=waiting.change_id,
+            reason=reason,
+            actor=actor,
+            now=now,
+        )
+    return await approve_move(
+        session,
+        order=order,
+        change_id=waiting.change_id,
+        served_by=served_by,
+        actor=actor,
+        now=now,
+    )
 
 
 async def _approve(
@@ -202,10 +247,12 @@ def _reason(coverage: Coverage) -> ReviewReason:
 
 @dataclass(frozen=True)
 class WaitingReview:
-    """An order in the reviewer's queue, with the coverage of its building as it is now."""
+    """An order or a move in the reviewer's queue, with the coverage of its building as it is now."""
 
     review: OrderReview
     order: Order
+    change: OrderChange | None
+    """The move that is reviewed; None: the order itself."""
     building: AddressVersion
     reason: ReviewReason
     candidates: list[Candidate]
@@ -225,7 +272,7 @@ async def list_waiting(
         session, limit=limit, after=after, city_code=city_code
     )
     covered = await match_many(
-        session, buildings=[building for _, _, building in waiting], on=today
+        session, buildings=[building for _, _, _, building in waiting], on=today
     )
     blocks = await repository.read_candidates(
         session, {block for coverage in covered for block in _choices(coverage)}
@@ -234,12 +281,13 @@ async def list_waiting(
         WaitingReview(
             review=review,
             order=order,
+            change=change,
             building=building,
             reason=_reason(coverage),
             candidates=[blocks[block] for block in _choices(coverage)],
             stop_no=coverage.stop_no,
         )
-        for (review, order, building), coverage in zip(waiting, covered, strict=True)
+        for (review, order, change, building), coverage in zip(waiting, covered, strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 """Rolling bottles to the end: of a delivery that failed by our fault."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -14,15 +14,10 @@ from app.network.service import first_open_date, list_closed_dates
 from app.orders import repository
 from app.orders.changes.following import follow_renewed
 from app.orders.changes.spells import spells_of, unwanted_days
+from app.orders.changes.stays import read_stays
 from app.orders.models import Order, OrderLine
-from app.orders.rules import (
-    ONE_DAY,
-    Course,
-    Rebuilt,
-    Term,
-    rebuild,
-    stock_from,
-)
+from app.orders.repository import Door
+from app.orders.rules import ONE_DAY, Rebuilt, Term, rebuild, stock_from
 
 
 @dataclass(frozen=True)
@@ -50,11 +45,14 @@ async def restore_failed(
     terms = await repository.list_terms(session, keys)
     turns = await repository.list_turns(session, keys)
     stops = await repository.list_stops(
-        session, {(line.customer_id, line.order_id) for line, _ in lines}
+        session, {(line.customer_id, line.order_id) for line, _, _ in lines}
     )
-    starts: dict[UUID, date] = {}
+    doors = await repository.list_doors(
+        session, {(line.customer_id, line.order_id) for line, _, _ in lines}
+    )
     by_start: dict[date, list[tuple[UUID, UUID, Rebuilt]]] = defaultdict(list)
-    for line, station_id in lines:
+    ahead: dict[UUID, tuple[date, set[date]]] = {}
+    for line, order, station_id in lines:
         mine = terms[line.order_line_id]
         if not mine or station_id is None:
             continue
@@ -63,17 +61,17 @@ async def restore_failed(
             # The line waits for somebody to resume: what came back waits with it.
             repository.set_unscheduled(line, back + repository.unscheduled_of(line))
             continue
-        if station_id not in starts:
-            # One day beyond the first open one: that one may be freezing at this moment.
-            starts[station_id] = ONE_DAY + await first_open_date(
-                session, station_id=station_id, now=now, lead_days=0
-            )
-        start = starts[station_id]
-        blocked = await list_closed_dates(session, station_id=station_id, from_date=start, now=now)
+        its_doors = doors[line.order_id]
+        if len(its_doors) > 1:
+            start, blocked = await _days_of_moved(session, order, its_doors, now=now)
+        else:
+            if station_id not in ahead:
+                ahead[station_id] = await _days_of_station(session, station_id, now=now)
+            start, blocked = ahead[station_id]
         spells = spells_of(stops.get(line.order_id, ()), line.order_line_id)
         result = rebuild(
             mine,
-            _course(line, mine, turns),
+            repository.line_course(line, mine, turns[line.order_line_id], its_doors),
             from_date=start,
             stock=Counter(stock_from(mine, start)) + back,
             blocked={*blocked, *unwanted_days(spells, mine, start)},
@@ -85,10 +83,23 @@ async def restore_failed(
     await follow_renewed(session, keys, now=now)
 
 
-def _course(
-    line: OrderLine, terms: Sequence[Term], turns: Mapping[UUID, Sequence[repository.Turn]]
-) -> Course:
-    return repository.course_of(repository.placement_of(line, terms), turns[line.order_line_id])
+async def _days_of_station(
+    session: AsyncSession, station_id: UUID, *, now: datetime
+) -> tuple[date, set[date]]:
+    """From when bottles may roll, and which days are closed.
+
+    One day beyond the first open one: that one may be freezing at this moment.
+    """
+    start = ONE_DAY + await first_open_date(session, station_id=station_id, now=now, lead_days=0)
+    return start, await list_closed_dates(session, station_id=station_id, from_date=start, now=now)
+
+
+async def _days_of_moved(
+    session: AsyncSession, order: Order, doors: Sequence[Door], *, now: datetime
+) -> tuple[date, set[date]]:
+    """The same of an order that has moved, or will."""
+    stays = await read_stays(session, order, doors, now=now)
+    return ONE_DAY + stays.first_open(), set(stays.days.closed)
 
 
 def _by_product(
@@ -104,7 +115,7 @@ def _by_product(
 
 async def _lock_lines(
     session: AsyncSession, keys: Sequence[tuple[UUID, UUID]]
-) -> list[tuple[OrderLine, UUID | None]]:
+) -> list[tuple[OrderLine, Order, UUID | None]]:
     station = (
         select(Block.station_id)
         .join(AddressBlock, AddressBlock.block_id == Block.id)
@@ -117,7 +128,7 @@ async def _lock_lines(
         .scalar_subquery()
     )
     rows = await session.execute(
-        select(OrderLine, station)
+        select(OrderLine, Order, station)
         .join(
             Order,
             (Order.customer_id == OrderLine.customer_id) & (Order.order_id == OrderLine.order_id),
@@ -126,4 +137,4 @@ async def _lock_lines(
         .order_by(Order.customer_id, Order.order_id)
         .with_for_update(of=Order)
     )
-    return [(line, station_id) for line, station_id in rows]
+    return [(line, order, station_id) for line, order, station_id in rows]

@@ -17,8 +17,9 @@ from app.orders import repository
 from app.orders.changes.following import follow_renewed
 from app.orders.changes.purses import Purse
 from app.orders.changes.spells import spells_of, unwanted_days
+from app.orders.changes.stays import read_stays
 from app.orders.models import EntitlementEntry, Order, OrderLine, WithdrawnLine
-from app.orders.repository import putting_back, taking, withdrawals
+from app.orders.repository import Door, putting_back, taking, withdrawals
 from app.orders.repository.withdrawals import Scope
 from app.orders.rules import ONE_DAY, Rebuilt, Term, end_date, rebuild, stock_from
 from app.orders.states import OrderStatus, WithdrawalSettle
@@ -115,6 +116,7 @@ async def _take_one_by_one(
     terms = await repository.list_terms(session, keys)
     turns = await repository.list_turns(session, keys)
     stops = await repository.list_stops(session, {(row.customer_id, row.order_id) for row in rows})
+    doors = await repository.list_doors(session, {(row.customer_id, row.order_id) for row in rows})
     paid = [lines[row.order_line_id] for row in rows if row.settle == MONEY]
     moves = await repository.list_moves(session, paid)
     rebuilt: dict[date, list[tuple[UUID, UUID, Rebuilt]]] = defaultdict(list)
@@ -127,7 +129,8 @@ async def _take_one_by_one(
         row.credit_bottles = sum(count for count, _ in given.values())
         row.credit_fen = sum(value for _, value in given.values())
         spells = spells_of(stops.get(row.order_id, ()), row.order_line_id)
-        course = repository.course_of(repository.placement_of(line, mine), turns[row.order_line_id])
+        its_doors = doors[row.order_id]
+        course = repository.line_course(line, mine, turns[row.order_line_id], its_doors)
         stock = Counter(stock_from(mine, first))
         stock.subtract({product: count for product, (count, _) in given.items()})
         result = rebuild(
@@ -135,7 +138,10 @@ async def _take_one_by_one(
             course,
             from_date=first,
             stock=+stock,
-            blocked={*closed[row.station_id], *unwanted_days(spells, mine, first)},
+            blocked={
+                *await _closed_of(session, row, its_doors, closed=closed, now=now),
+                *unwanted_days(spells, mine, first),
+            },
         )
         last = end_date(result.terms)
         row.until_after = None if last is None else last + ONE_DAY
@@ -146,6 +152,27 @@ async def _take_one_by_one(
     if entries:
         await session.execute(insert(EntitlementEntry), entries)
         await _book(session, rows, now=now)
+
+
+async def _closed_of(
+    session: AsyncSession,
+    row: WithdrawnLine,
+    doors: Sequence[Door],
+    *,
+    closed: dict[UUID, set[date]],
+    now: datetime,
+) -> set[date]:
+    """Days that bring a line nothing: those of the station, of a moved order those of all of its own.
+
+    Another station's days are not held here, and need not be: it brings later than this one, so
+    none of them freezes now.
+    """
+    if len(doors) == 1:
+        return closed[row.station_id]
+    order = await session.get_one(Order, (row.customer_id, row.order_id))
+    stays = await read_stays(session, order, doors, now=now)
+    known = {day for day in closed[row.station_id] if stays.station_on(day) == row.station_id}
+    return {*stays.days.closed, *known}
 
 
 def _credit(
@@ -260,6 +287,7 @@ async def _put_back_changed(
     terms = await repository.list_terms(session, keys)
     turns = await repository.list_turns(session, keys)
     stops = await repository.list_stops(session, {(row.customer_id, row.order_id) for row in rows})
+    doors = await repository.list_doors(session, {(row.customer_id, row.order_id) for row in rows})
     closed = {
         station: await list_closed_dates(session, station_id=station, from_date=first_date, now=now)
         for station in {row.station_id for row in rows}
@@ -274,13 +302,17 @@ async def _put_back_changed(
             continue
         row.state = "put_back"
         spells = spells_of(stops.get(row.order_id, ()), row.order_line_id)
-        course = repository.course_of(repository.placement_of(line, mine), turns[row.order_line_id])
+        its_doors = doors[row.order_id]
+        course = repository.line_course(line, mine, turns[row.order_line_id], its_doors)
         result = rebuild(
             mine,
             course,
             from_date=first,
             stock=stock_from(mine, first),
-            blocked={*closed[row.station_id], *unwanted_days(spells, mine, first)},
+            blocked={
+                *await _closed_of(session, row, its_doors, closed=closed, now=now),
+                *unwanted_days(spells, mine, first),
+            },
             freed=row.days,
         )
         rebuilt[first].append((row.customer_id, row.order_line_id, result))

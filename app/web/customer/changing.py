@@ -1,6 +1,7 @@
 """Changes: a form for each kind the engine has, its preview, exactly that, and taking it back."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +18,12 @@ from app.identity.access import ClockDep, CustomerCaller, Principal
 from app.orders import changes_presenting as presenting
 from app.orders import service as orders
 from app.orders.change_schemas import ChangeApplyIn
+from app.orders.changes.recording import confirm_recorded, decline_recorded, view_recorded
+from app.orders.errors import PreviewOutdated
+from app.orders.markets import market_of
 from app.orders.models import OrderChange
+from app.orders.recorded_schemas import RecordedAsked
+from app.orders.service import OrderView
 from app.orders.states import ChangeStatus
 from app.web.common.forms import Made, MadeBefore, as_shape, go_to, once, once_key
 from app.web.common.templating import render
@@ -29,6 +35,12 @@ from app.web.customer.words import CHANGE_KINDS, place_words, product_names
 
 router = APIRouter(prefix="/my/orders", include_in_schema=False)
 MOST_PRODUCTS = 100
+SAID = {
+    ChangeStatus.AWAITING_PAYMENT: "请付款，付款后变更生效",
+    ChangeStatus.UNDER_REVIEW: "已提交，新地址核对后短信通知您",
+    ChangeStatus.REJECTED: "很抱歉，新地址暂时送不到，牛奶仍送原地址",
+}
+"""What is said of a change that has not taken effect."""
 
 
 @router.get("/{order_id}/change/{kind}")
@@ -45,7 +57,18 @@ async def show_form(
     if form is None:
         raise NotFound
     view = await find_order(session, caller, order_id, clock)
-    offered = await catalog.list_offered(session, on=clock.today(), limit=MOST_PRODUCTS)
+    address = await customers.get_address(
+        session,
+        customer_id=caller.customer_id,
+        address_id=view.order.address_id,
+        include_removed=True,
+    )
+    offered = await catalog.list_offered(
+        session,
+        on=clock.today(),
+        limit=MOST_PRODUCTS,
+        market=market_of(address, view.order.source),
+    )
     return render(
         request,
         "customer/change.html",
@@ -56,12 +79,18 @@ async def show_form(
         offered=[(public_single("prd", row.product.id), row) for row in offered],
         patterns=PATTERNS,
         cycles=CYCLES,
-        addresses=await _addresses(session, caller) if form.needs_address else [],
+        addresses=await _addresses(session, caller, view) if form.needs_address else [],
+        agreement=await orders.find_agreement(session, on=clock.today())
+        if form.needs_agreement
+        else None,
         today=clock.today(),
     )
 
 
-async def _addresses(session: AsyncSession, caller: Principal) -> list[tuple[str, str]]:
+async def _addresses(
+    session: AsyncSession, caller: Principal, view: OrderView
+) -> list[tuple[str, str]]:
+    """The household's other addresses."""
     found = await customers.list_addresses(session, customer_id=caller.customer_id)
     return [
         (
@@ -69,6 +98,7 @@ async def _addresses(session: AsyncSession, caller: Principal) -> list[tuple[str
             place_words(one.building) + one.details.door,
         )
         for one in found
+        if one.building.address_id != view.doors[-1].address_id
     ]
 
 
@@ -86,8 +116,9 @@ async def show_preview(
         raise NotFound
     row_id = own_id(caller, "ord", order_id)
     body = read_change(kind, await request.form())
+    preview_wanted = orders.preview_renewal if kind == "renew" else orders.preview_change
     try:
-        effect, token = await orders.preview_change(
+        effect, token = await preview_wanted(
             session,
             keys(),
             customer_id=caller.customer_id,
@@ -159,7 +190,7 @@ async def apply(
     said = as_shape(ChangeApplyIn, {"token": token})
     try:
         async with once(request, caller) as call:
-            change, _ = await orders.apply_change(
+            change = await orders.confirm_change(
                 session,
                 keys(),
                 customer_id=caller.customer_id,
@@ -172,12 +203,19 @@ async def apply(
             await call.remember(session, 201, Made(address=address))
     except MadeBefore as made:
         return go_to(request, made.address, "变更已提交")
-    waits = change.status is ChangeStatus.AWAITING_PAYMENT
-    return go_to(request, address, "请付款，付款后变更生效" if waits else "变更已生效")
+    return go_to(request, address, _said(change))
+
+
+def _said(change: OrderChange) -> str:
+    if change.made_order_id is not None:
+        return "续订单已生成，请付款"
+    return SAID.get(change.status, "变更已生效")
 
 
 def receipt_address(order_id: str, change: OrderChange) -> str:
-    """Where the receipt of a change is."""
+    """Where the receipt of a change is; a renewal's is the order it made, which is to be paid."""
+    if change.made_order_id is not None:
+        return f"/my/orders/{public_pair('ord', change.customer_id, change.made_order_id)}"
     change_id = public_pair("chg", change.customer_id, change.change_id)
     return f"/my/orders/{order_id}/changes/{change_id}"
 
@@ -207,12 +245,96 @@ async def show_receipt(
         order_id=order_id,
         change_kinds=CHANGE_KINDS,
         can_undo=receipt.undoable
-        and change.status is ChangeStatus.APPLIED
-        and change.effective_date > clock.today()
-        and not later,
+        and (
+            change.status is ChangeStatus.UNDER_REVIEW
+            or (
+                change.status is ChangeStatus.APPLIED
+                and change.effective_date > clock.today()
+                and not later
+            )
+        ),
+        place=await _place(session, change),
+        asked=await _asked(session, change, clock),
         once=once_key(),
         **await _effect_values(session, caller, order_id, clock, receipt.lines),
     )
+
+
+async def _place(session: AsyncSession, change: OrderChange) -> str | None:
+    """Where a move goes."""
+    said = change.request.get("address_id")
+    if said is None:
+        return None
+    place = await customers.get_address(
+        session,
+        customer_id=change.customer_id,
+        address_id=UUID(said),
+        include_removed=True,
+    )
+    return place_words(place)
+
+
+async def _asked(
+    session: AsyncSession, change: OrderChange, clock: ClockDep
+) -> RecordedAsked | None:
+    """What is to be confirmed of a change that a deliverer wrote down."""
+    if change.status is not ChangeStatus.AWAITING_CONFIRMATION:
+        return None
+    found = await view_recorded(
+        session,
+        customer_id=change.customer_id,
+        change_id=change.change_id,
+        now=clock.now(),
+    )
+    return RecordedAsked.of(found)
+
+
+@router.post("/{order_id}/changes/{change_id}/confirm")
+async def confirm(
+    request: Request,
+    caller: CustomerCaller,
+    session: SessionDep,
+    clock: ClockDep,
+    order_id: PublicId,
+    change_id: PublicId,
+    seen: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")],
+) -> Response:
+    """Yes to what the deliverer wrote down, as it was shown; anything else is shown anew."""
+    own_id(caller, "ord", order_id)
+    address = f"/my/orders/{order_id}/changes/{change_id}"
+    try:
+        await confirm_recorded(
+            session,
+            customer_id=caller.customer_id,
+            change_id=own_id(caller, "chg", change_id),
+            seen=seen,
+            actor=caller.actor,
+            now=clock.now(),
+        )
+    except PreviewOutdated:
+        return go_to(request, address, "情况已变化，请核对新的结果后再确认")
+    return go_to(request, address, "已确认，变更已生效")
+
+
+@router.post("/{order_id}/changes/{change_id}/decline")
+async def decline(
+    request: Request,
+    caller: CustomerCaller,
+    session: SessionDep,
+    clock: ClockDep,
+    order_id: PublicId,
+    change_id: PublicId,
+) -> Response:
+    """No: nothing changes."""
+    own_id(caller, "ord", order_id)
+    await decline_recorded(
+        session,
+        customer_id=caller.customer_id,
+        change_id=own_id(caller, "chg", change_id),
+        actor=caller.actor,
+        now=clock.now(),
+    )
+    return go_to(request, f"/my/orders/{order_id}", "已记下：不做这次变更")
 
 
 @router.post("/{order_id}/changes/{change_id}/undo")

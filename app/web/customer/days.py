@@ -17,6 +17,7 @@ from app.delivery.service import MilkCalendar, MilkDay, MilkLine, MilkState, vie
 from app.identity.access import ClockDep, CustomerCaller
 from app.web.common.forms import once_key
 from app.web.common.templating import is_htmx, render
+from app.web.customer.markets import market_for
 from app.web.customer.months import month_of
 from app.web.customer.owned import ServiceDate
 from app.web.customer.words import SCORES, STATE_KINDS, STATE_LABELS, product_names
@@ -125,7 +126,9 @@ async def show_day(
         customer_id=customer_id,
         stops={(line.address_id, day) for line in found.lines if line.address_id is not None},
     )
-    offered = await catalog.list_offered(session, on=today, limit=MOST_PRODUCTS)
+    offered = await catalog.list_offered(
+        session, on=today, limit=MOST_PRODUCTS, market=await market_for(session, caller)
+    )
     can_change = calendar.first_open is not None and day >= calendar.first_open
     return render(
         request,

@@ -45,8 +45,9 @@ _WAYS: Mapping[str, Way] = {
     "settle": Way("未送的奶怎么算", "settle"),
     "reason": Way("原因", "reason"),
     "address_id": Way("送到哪里", "address"),
+    "agreement_version": Way("订奶协议", "agreement"),
 }
-_LEFT_OUT = frozenset({"kind", "bottles"})
+_LEFT_OUT = frozenset({"kind", "bottles", "source"})
 _ICONS: Mapping[str, str] = {
     "skip": "calendar-x",
     "pause": "pause-circle",
@@ -58,10 +59,14 @@ _ICONS: Mapping[str, str] = {
     "swap": "arrow-left-right",
     "add_product": "bag-plus",
     "renew": "arrow-clockwise",
-    "change_address": "geo-alt",
+    "move": "geo-alt",
     "cancel": "x-circle",
 }
 """Drawn with `icon=` in the template, which names them all for the sprite."""
+
+
+LABELS: Mapping[str, str] = {kind: known.label for kind, known in KINDS.items()} | {"renew": "续订"}
+"""A renewal leaves its order as it is, so the engine of changes does not know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,15 @@ class ChangeForm:
     @property
     def needs_address(self) -> bool:
         """Whether it asks for one of the household's addresses."""
-        return any(one.widget == "address" for one in self.fields)
+        return self._has("address")
+
+    @property
+    def needs_agreement(self) -> bool:
+        """Whether the order agreement is accepted with it."""
+        return self._has("agreement")
+
+    def _has(self, widget: str) -> bool:
+        return any(one.widget == widget for one in self.fields)
 
 
 @cache
@@ -104,7 +117,7 @@ def change_forms() -> Mapping[str, ChangeForm]:
     return {
         kind: ChangeForm(
             kind=kind,
-            label=known.label,
+            label=label,
             icon=_ICONS.get(kind, "pencil-square"),
             fields=tuple(
                 _field(name, info)
@@ -112,14 +125,14 @@ def change_forms() -> Mapping[str, ChangeForm]:
                 if name not in _LEFT_OUT
             ),
         )
-        for kind, known in KINDS.items()
+        for kind, label in LABELS.items()
         if kind in shapes
     }
 
 
 def _field(name: str, info: FieldInfo) -> Field:
     way = _WAYS.get(name) or Way(info.title or name, _by_type(info.annotation))
-    required = info.is_required() or way.widget in {"cycle", "settle"}
+    required = info.is_required() or way.widget in {"cycle", "settle", "agreement"}
     return Field(name, way.label, way.widget, way.hint, required)
 
 

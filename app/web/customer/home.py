@@ -21,6 +21,7 @@ from app.network import service as network
 from app.network.errors import NoOpenDay
 from app.orders.schemas import BuildingIn
 from app.web.common.templating import render
+from app.web.customer.markets import market_for
 from app.web.customer.visitors import Household, Visitor
 from app.web.customer.words import ANNOUNCEMENT_LABELS, product_names
 
@@ -41,7 +42,9 @@ async def show_home(
         return RedirectResponse("/work", status_code=303)
     if visitor is not None:
         request.state.principal = visitor
-    offered = await catalog.list_offered(session, on=clock.today(), limit=MOST_PRODUCTS)
+    offered = await catalog.list_offered(
+        session, on=clock.today(), limit=MOST_PRODUCTS, market=await market_for(session, visitor)
+    )
     news = await announcing.list_announcements(session, on=clock.today(), limit=SHOWN_NEWS + 1)
     return render(
         request,

@@ -1,5 +1,5 @@
 """What the link of an SMS opens: a result to confirm, a rating, a phone order to accept and pay,
-a marketplace order whose address is asked for.
+a marketplace order whose address is asked for, a change that a deliverer wrote down.
 
 No login: who holds the link is asked. Opening it changes nothing, since scanners of messages open
 links too; every change is a form of ours, sent from our own origin.
@@ -19,6 +19,7 @@ from app.billing.service import ask_channel
 from app.core.db import Database
 from app.core.errors import AppError
 from app.core.http import status_of
+from app.core.ids import public_pair
 from app.core.schemas import LongText, ShortText
 from app.identity.access import OPEN, ClockDep
 from app.identity.browser import check_origin
@@ -26,7 +27,10 @@ from app.links import service as links
 from app.links.states import LinkPurpose
 from app.marketplaces.claim_schemas import ClaimAsked
 from app.marketplaces.service import claim_by_link, view_claim
+from app.orders.changes import recording
 from app.orders.phone_schemas import OrderAsked
+from app.orders.recorded_schemas import RecordedAsked
+from app.orders.repository.windows import list_named_lines
 from app.orders.service import telephone
 from app.web.common.flash import see_other
 from app.web.common.templating import render
@@ -38,6 +42,7 @@ TEMPLATES = {
     LinkPurpose.PHONE_ORDER: "customer/link_order.html",
     LinkPurpose.TICKET_RATING: "customer/link_rating.html",
     LinkPurpose.MARKETPLACE_CLAIM: "customer/link_claim.html",
+    LinkPurpose.CHANGE_CONFIRMATION: "customer/link_change.html",
 }
 Token = str
 """Any text: one that cannot be ours is an unknown link like all others."""
@@ -63,6 +68,7 @@ async def _shown(database: Database, token: str, *, now: datetime) -> tuple[str,
     async with database.transaction() as session:
         link = await links.read_link(session, token)
         about: object
+        names: dict[str, str] = {}
         if link.purpose is LinkPurpose.TICKET_RESULT:
             about = await confirming.show_result(
                 session,
@@ -79,6 +85,16 @@ async def _shown(database: Database, token: str, *, now: datetime) -> tuple[str,
             )
         elif link.purpose is LinkPurpose.MARKETPLACE_CLAIM:
             about = ClaimAsked.of(await view_claim(session, external_id=link.subject_id, now=now))
+        elif link.purpose is LinkPurpose.CHANGE_CONFIRMATION:
+            found = await recording.view_recorded(
+                session, customer_id=link.customer_id, change_id=link.subject_id, now=now
+            )
+            about = RecordedAsked.of(found)
+            lines = await list_named_lines(session, link.customer_id, found.order.order_id)
+            names = {
+                public_pair("lin", line.customer_id, line.order_line_id): product.name
+                for line, product in lines
+            }
         else:
             about = OrderAsked.of(
                 await telephone.view_by_link(
@@ -89,6 +105,8 @@ async def _shown(database: Database, token: str, *, now: datetime) -> tuple[str,
             "about": about,
             "used_for": link.used_for,
             "token": token,
+            "line_names": names,
+            "product_names": {},
             "attempt": secrets.token_hex(16),
         }
         return TEMPLATES[link.purpose], values
@@ -185,6 +203,33 @@ async def accept(
             session, token=token, agreement_version=agreement_version, now=clock.now()
         ),
         flash="已同意订奶协议，请付款",
+    )
+
+
+@router.post("/{token}/change-confirm")
+async def confirm_change(
+    request: Request,
+    clock: ClockDep,
+    token: Token,
+    seen: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")],
+) -> Response:
+    """Yes to what the deliverer wrote down, as it was shown."""
+    return await _act(
+        request,
+        token,
+        lambda session: recording.answer_by_link(session, token=token, seen=seen, now=clock.now()),
+        flash="已确认，变更已生效",
+    )
+
+
+@router.post("/{token}/change-decline")
+async def decline_change(request: Request, clock: ClockDep, token: Token) -> Response:
+    """No: nothing changes."""
+    return await _act(
+        request,
+        token,
+        lambda session: recording.answer_by_link(session, token=token, seen=None, now=clock.now()),
+        flash="已记下：不做这次变更",
     )
 
 

@@ -29,6 +29,7 @@ from app.orders.service.placing import QuoteResult, WantedLine
 from app.orders.states import OrderSource
 from app.web.common.forms import Made, MadeBefore, as_shape, go_to, once, once_key
 from app.web.common.templating import render
+from app.web.customer.markets import market_for
 from app.web.customer.months import Month, months_of
 from app.web.customer.owned import own_building
 from app.web.customer.visitors import Household
@@ -45,7 +46,12 @@ PATTERNS: Mapping[str, str] = {
     "weekend": "周六、周日",
     "days": "自选星期",
 }
-CYCLES: Mapping[str, str] = {"30": "30 天", "90": "90 天", "180": "180 天", "365": "365 天"}
+CYCLES: Mapping[str, str] = {
+    "30": "30 天",
+    "91": "季卡 91 天",
+    "182": "半年 182 天",
+    "365": "年卡 365 天",
+}
 _BUILDING = ("city_code", "district", "street", "house_no", "compound")
 _DOOR = ("door", "recipient", "phone", "note")
 _WEEK = 7
@@ -61,7 +67,9 @@ async def show_form(
 ) -> Response:
     """What there is, with the product of the address chosen once."""
     today = clock.today()
-    offered = await catalog.list_offered(session, on=today, limit=MOST_PRODUCTS)
+    offered = await catalog.list_offered(
+        session, on=today, limit=MOST_PRODUCTS, market=await market_for(session, visitor)
+    )
     return render(
         request,
         "customer/order.html",
@@ -199,7 +207,11 @@ async def _quote(
         return Quoted(verdict=coverage.verdict, problem="请选择送奶的日子、数量和周期。")
     try:
         result = await orders.quote(
-            session, building=building, lines=_wanted(lines), now=clock.now()
+            session,
+            building=building,
+            lines=_wanted(lines),
+            source=OrderSource.WEB,
+            now=clock.now(),
         )
     except AppError as error:
         first = error.facts.get("first_possible_date")

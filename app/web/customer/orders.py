@@ -20,7 +20,7 @@ from app.orders import service as orders
 from app.orders.changes.wanted import pattern_as_json
 from app.orders.service import OrderView
 from app.orders.service.reading import LineView
-from app.orders.states import LABELS, OrderStatus
+from app.orders.states import LABELS, ChangeStatus, OrderStatus
 from app.web.common.forms import once_key
 from app.web.common.templating import render
 from app.web.customer.fields import change_forms
@@ -182,7 +182,7 @@ async def show_order(
     place = await get_address(
         session,
         customer_id=caller.customer_id,
-        address_id=order.address_id,
+        address_id=view.address_id,
         include_removed=True,
     )
     keys = {"customer_id": caller.customer_id, "order_id": order.order_id}
@@ -194,6 +194,7 @@ async def show_order(
         and order.pay_before_at > clock.now()
     )
     (row,) = await _rows(session, [view], on=today)
+    shown = [changes_presenting.change_out(one) for one in reversed(changes)]
     return render(
         request,
         "customer/order_page.html",
@@ -201,17 +202,30 @@ async def show_order(
         order=order,
         order_id=order_id,
         place=place_words(place),
+        next_place=await _next_place(session, view),
+        waiting=[one for one in shown if one.status is ChangeStatus.AWAITING_CONFIRMATION],
         can_pay=can_pay,
         agreement=await orders.find_agreement(session, on=today, version=order.agreement_version)
         if order.agreement_version
         else None,
         forms=_possible(order.status),
-        changes=[changes_presenting.change_out(one) for one in reversed(changes)],
+        changes=shown,
         change_kinds=CHANGE_KINDS,
         moves=moves,
         move_labels={status.value: label for status, label in LABELS.items()},
         once=once_key(),
     )
+
+
+async def _next_place(session: AsyncSession, view: OrderView) -> tuple[date, str] | None:
+    """From which day on an accepted move brings it where."""
+    door = view.next_door
+    if door is None:
+        return None
+    place = await get_address(
+        session, customer_id=view.order.customer_id, address_id=door.address_id
+    )
+    return door.from_date, place_words(place)
 
 
 def _possible(status: OrderStatus) -> list[Any]:

@@ -56,6 +56,9 @@ CHANGE_KINDS = {
     ChangeStatus.PAID: "info",
     ChangeStatus.APPLIED: "ok",
     ChangeStatus.REFUSED: "bad",
+    ChangeStatus.UNDER_REVIEW: "info",
+    ChangeStatus.REJECTED: "bad",
+    ChangeStatus.AWAITING_CONFIRMATION: "warn",
 }
 PAYMENT_KINDS = {
     PaymentStatus.CAPTURED: "ok",

@@ -89,7 +89,7 @@ async def order(
     if station_id is not None and not await is_served_by(
         session,
         customer_id=customer_id,
-        address_id=view.order.address_id,
+        address_id=view.address_id,
         station_id=station_id,
     ):
         raise NotFound

@@ -1,5 +1,6 @@
 """The reviewer's queue: addresses that coverage alone does not decide (S1 4.3.1)."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Path, Request
@@ -15,7 +16,8 @@ from app.identity.access import ClockDep
 from app.network import service as network
 from app.orders import service as orders
 from app.orders.api import Reviewer
-from app.orders.service.reviewing import REASON_LABELS
+from app.orders.changes_api import change_of
+from app.orders.service.reviewing import REASON_LABELS, WaitingReview
 from app.web.common.flash import see_other
 from app.web.common.templating import is_htmx, render
 from app.web.servicedesk.errors import BlockNotNamed, RejectionUnexplained
@@ -32,6 +34,12 @@ SOURCE_LABELS = {
     "shop": "门店",
 }
 MOST_BLOCKS = 2000
+
+
+def _wished(one: WaitingReview) -> date | None:
+    """From when a move is wished for."""
+    said = None if one.change is None else one.change.request.get("first_date")
+    return None if said is None else date.fromisoformat(said)
 
 
 async def _values(
@@ -55,8 +63,9 @@ async def _values(
         "source_labels": SOURCE_LABELS,
         "building_text": building_text,
         "public_pair": public_pair,
+        "wished": _wished,
         "public_single": public_single,
-        "next_cursor": cursor_of(last.opened_at.isoformat(), str(last.order_id)) if last else None,
+        "next_cursor": cursor_of(last.opened_at.isoformat(), str(last.review_id)) if last else None,
         "is_first": page is None or page.after is None,
     }
 
@@ -82,8 +91,12 @@ async def decide(
     block_id: Annotated[str | None, Form(max_length=80)] = None,
     stop_no: Annotated[int | None, Form(ge=0, le=100_000)] = None,
     reason: Annotated[LongText | None, Form()] = None,
+    change_id: Annotated[str | None, Form(max_length=80)] = None,
 ) -> Response:
-    """Approve into a block, or reject with a reason; a rejection refunds by itself."""
+    """Approve an order or its move into a block, or reject it with a reason.
+
+    A rejected order is refunded by itself, a rejected move leaves the order where it is.
+    """
     if decision == "approve" and block_id is None:
         raise BlockNotNamed
     if decision == "reject" and reason is None:
@@ -99,8 +112,11 @@ async def decide(
         reason=reason,
         actor=caller.actor,
         now=clock.now(),
+        change_id=None if change_id is None else change_of(customer_id, change_id),
     )
     verdict = "已通过" if decision == "approve" else "已拒绝，退款将原路退回"
+    if change_id is not None:
+        verdict = f"的搬家{'已通过' if decision == 'approve' else '已拒绝，仍送原地址'}"
     done = f"订单 {order.order_no} {verdict}，短信已通知顾客"
     if not is_htmx(request):
         return see_other("/service/reviews", flash=done)

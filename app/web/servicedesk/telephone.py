@@ -12,6 +12,8 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from app.catalog import service as catalog
+from app.catalog.markets import Market
+from app.catalog.models import PriceChannel
 from app.core.db import SessionDep
 from app.core.errors import AppError
 from app.core.ids import public_pair, public_single, read_pair, read_single
@@ -26,6 +28,7 @@ from app.orders.phone_schemas import PhoneOrderIn
 from app.orders.schemas import BuildingIn, LineIn
 from app.orders.service import telephone
 from app.orders.service.placing import WantedLine
+from app.orders.states import OrderSource
 from app.web.common.forms import Made, MadeBefore, as_shape, go_to, once, once_key
 from app.web.common.qr import qr_svg
 from app.web.common.templating import render
@@ -113,7 +116,8 @@ async def show_form(request: Request, _: Agent, session: SessionDep, clock: Cloc
 
 
 async def _line_values(session: AsyncSession, today: date) -> dict[str, Any]:
-    offered = await catalog.list_offered(session, on=today, limit=MOST_PRODUCTS)
+    market = Market(channel=PriceChannel.PHONE)
+    offered = await catalog.list_offered(session, on=today, limit=MOST_PRODUCTS, market=market)
     return {
         "products": [
             (
@@ -180,6 +184,7 @@ async def _quoted(session: AsyncSession, form: FormData, clock: ClockDep) -> Quo
                 )
                 for line in wanted
             ],
+            source=OrderSource.PHONE,
             now=now,
         )
     except AppError as error:

@@ -7,13 +7,15 @@ from playwright.async_api import Page, expect
 from sqlalchemy import func, select, update
 
 from app.billing.models import Payment
+from app.catalog.models import PeriodDiscount, Promotion
 from app.core.clock import wall_now
+from app.core.ids import new_id
 from app.core.jobs import JobContext
 from app.customers.models import Address
 from app.identity.models import SessionRow
 from app.orders.models import Order, OrderAgreement
 from app.orders.states import AgreementChannel, OrderSource, OrderStatus
-from tests.factories.world import TODAY
+from tests.factories.world import ALWAYS, MORNING, TODAY
 from tests.fixtures.jobs import drain
 from tests.fixtures.payments import Payments, open_payments
 from tests.fixtures.site import PHONE, Site, check_axe, shot
@@ -235,3 +237,33 @@ async def test_the_channel_does_not_answer_and_nothing_is_taken(site: Site) -> N
     await expect(page.locator("#pay, #pay-error").first).to_contain_text(re.compile("支付|渠道|暂"))
     (order,) = await orders_of(site)
     assert order.status is OrderStatus.PENDING_PAYMENT
+
+
+async def test_full_price_discount_gifts_and_what_is_left_to_pay(site: Site) -> None:
+    async with site.database.transaction() as session:
+        season = PeriodDiscount(name="季卡九五折", min_days=91, off_permille=50)
+        gifts = Promotion(name="春季满赠", rule="每订 30 瓶赠 1 瓶。", forbids=["pause"])
+        gifts.buy_bottles, gifts.gift_bottles = 30, 1
+        for row in (season, gifts):
+            row.id, row.valid, row.created_by, row.created_at = new_id(), ALWAYS, "system", MORNING
+            session.add(row)
+    page = await own_page(site, "/order")
+    quote = page.locator("#quote")
+    await choose_milk(page)
+    await expect(quote).to_contain_text("赠 1 瓶")
+    await expect(quote).to_contain_text("春季满赠：每订 30 瓶赠 1 瓶。")
+    await expect(quote).not_to_contain_text("零售价")
+    await page.get_by_label("季卡 91 天").check()
+    await expect(quote.locator(".total")).to_contain_text("应付")
+    await expect(quote.locator(".total")).to_contain_text("¥302.58")
+    await expect(quote).to_contain_text("季卡九五折 减 ¥15.92")
+    await expect(quote).to_contain_text("赠 3 瓶")
+    await expect(quote).to_contain_text("共送 94 次")
+    await check_axe(page)
+    await page.get_by_label("我已阅读并同意订奶协议").check()
+    await page.get_by_role("button", name="提交订单，去付款").click()
+    await arrive(page, "**/my/orders/ord_*")
+    await expect(page.get_by_text("共 91 瓶，赠 3 瓶")).to_be_visible()
+    await expect(page.get_by_text("零售价 ¥318.50，优惠 ¥15.92")).to_be_visible()
+    (order,) = await orders_of(site)
+    assert order.price_fen == 30258

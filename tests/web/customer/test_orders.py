@@ -25,13 +25,13 @@ async def do(page: Page, button: str = "确认变更") -> None:
 
 
 async def test_the_page_offers_every_kind_the_engine_has(home: Home) -> None:
-    assert set(change_forms()) == set(KINDS)
+    assert set(change_forms()) == {*KINDS, "renew"}
     page = await home.page(address_of(home))
     for form in change_forms().values():
         await expect(page.get_by_role("link", name=form.label, exact=True)).to_be_visible()
-    for kind in KINDS:
+    for kind, form in change_forms().items():
         await page.goto(f"{address_of(home)}/change/{kind}")
-        await expect(page.get_by_role("heading", name=KINDS[kind].label)).to_be_visible()
+        await expect(page.get_by_role("heading", name=form.label, exact=True)).to_be_visible()
         await check_axe(page)
     await page.goto(f"{address_of(home)}/change/change_pattern")
     await shot(page, "household-change")
@@ -132,9 +132,11 @@ async def test_cancelled_and_refunded_before_the_first_bottle(home: Home) -> Non
     await page.get_by_label("原因").fill('搬家<img src=x onerror="document.title=1">')
     await page.get_by_role("button", name="先看看变化").click()
     preview = page.get_by_role("region", name="变更预览")
-    await expect(preview).to_be_visible()
+    await expect(preview).to_contain_text("已送 0 瓶计")
+    await expect(preview).to_contain_text("依据：消费者权益保护法实施条例第二十二条")
     await preview.get_by_role("button", name="确认退订").dblclick()
     await arrive(page, "**/changes/chg_*")
+    await expect(page.get_by_text("已送 0 瓶计")).to_be_visible()
     order = await home.order()
     assert order.status is OrderStatus.CANCELLED
     await page.goto(address_of(home))

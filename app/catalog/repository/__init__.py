@@ -6,22 +6,32 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select, tuple_
+from sqlalchemy import Select, and_, func, or_, select, true, tuple_
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.errors import (
     AnnouncementUnknown,
+    PriceCityUnknown,
     PriceOverlap,
     PriceUnknown,
     ProductUnknown,
     VatRateOverlap,
 )
-from app.catalog.models import Announcement, Product, ProductPrice, ProductVatRate, StorageClass
+from app.catalog.markets import Market
+from app.catalog.models import (
+    Announcement,
+    PriceChannel,
+    Product,
+    ProductPrice,
+    ProductVatRate,
+    StorageClass,
+)
 from app.core.db import fetch
 
 EXCLUSION_VIOLATION = "23P01"
+FOREIGN_KEY_VIOLATION = "23503"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +43,26 @@ class PricedProduct:
     vat_permille: int | None
 
 
-def _priced(on: date) -> Select[Product, int, int]:
+def _priced(on: date, market: Market, *, offered_only: bool = False) -> Select[Product, int, int]:
+    price = (
+        select(ProductPrice.price_fen)
+        .where(
+            ProductPrice.product_id == Product.id,
+            ProductPrice.valid.contains(on),
+            or_(ProductPrice.city_code.is_(None), ProductPrice.city_code == market.city_code),
+            or_(ProductPrice.channel.is_(None), ProductPrice.channel == market.channel),
+        )
+        .order_by(ProductPrice.city_code.is_(None), ProductPrice.channel.is_(None))
+        .limit(1)
+        .correlate(Product)
+        .lateral("price")
+    )
+    rate = and_(ProductVatRate.product_id == Product.id, ProductVatRate.valid.contains(on))
     return (
-        select(Product, ProductPrice.price_fen, ProductVatRate.permille)
-        .outerjoin(
-            ProductPrice,
-            and_(ProductPrice.product_id == Product.id, ProductPrice.valid.contains(on)),
-        )
-        .outerjoin(
-            ProductVatRate,
-            and_(ProductVatRate.product_id == Product.id, ProductVatRate.valid.contains(on)),
-        )
+        select(Product, price.c.price_fen, ProductVatRate.permille)
+        .select_from(Product)
+        .join(price, true(), isouter=not offered_only)
+        .join(ProductVatRate, rate, isouter=not offered_only)
     )
 
 
@@ -51,24 +70,32 @@ _OFFERED = """
 SELECT p.id, p.code, p.name, p.specification, p.storage_class, p.lead_days, p.shelf_life_days,
        p.on_sale, c.price_fen, v.permille AS vat_permille
 FROM products p
-LEFT JOIN product_prices c ON c.product_id = p.id AND c.valid @> $2::date
+LEFT JOIN LATERAL (
+    SELECT x.price_fen FROM product_prices x
+    WHERE x.product_id = p.id AND x.valid @> $2::date
+      AND (x.city_code IS NULL OR x.city_code = $3) AND (x.channel IS NULL OR x.channel = $4)
+    ORDER BY x.city_code IS NULL, x.channel IS NULL
+    LIMIT 1
+) c ON true
 LEFT JOIN product_vat_rates v ON v.product_id = p.id AND v.valid @> $2::date
 WHERE p.id = ANY($1::uuid[])
 """
 
 
 async def list_offered(
-    session: AsyncSession, *, product_ids: Collection[UUID], on: date
+    session: AsyncSession, *, product_ids: Collection[UUID], on: date, market: Market
 ) -> list[Mapping[str, Any]]:
     """What a quote needs of these products, with the day's price and VAT rate if there are any."""
-    return list(await fetch(session, _OFFERED, list(product_ids), on))
+    return list(
+        await fetch(session, _OFFERED, list(product_ids), on, market.city_code, market.channel)
+    )
 
 
 async def list_priced(
-    session: AsyncSession, *, product_ids: Collection[UUID], on: date
+    session: AsyncSession, *, product_ids: Collection[UUID], on: date, market: Market
 ) -> list[PricedProduct]:
-    """These products with the day's price and VAT rate."""
-    rows = await session.execute(_priced(on).where(Product.id.in_(product_ids)))
+    """These products with the day's price in a market, and VAT rate."""
+    rows = await session.execute(_priced(on, market).where(Product.id.in_(product_ids)))
     return [PricedProduct(product, price, vat) for product, price, vat in rows]
 
 
@@ -76,6 +103,7 @@ async def list_catalogue(
     session: AsyncSession,
     *,
     on: date,
+    market: Market,
     limit: int,
     after_code: str | None,
     search: str | None,
@@ -84,7 +112,7 @@ async def list_catalogue(
     offered_only: bool,
 ) -> list[PricedProduct]:
     """Products by code; `offered_only` keeps those on sale with price and VAT rate that day."""
-    query = _priced(on).order_by(Product.code).limit(limit)
+    query = _priced(on, market, offered_only=offered_only).order_by(Product.code).limit(limit)
     if after_code is not None:
         query = query.where(Product.code > after_code)
     if search:
@@ -100,9 +128,7 @@ async def list_catalogue(
     if on_sale is not None:
         query = query.where(Product.on_sale.is_(on_sale))
     if offered_only:
-        query = query.where(
-            Product.on_sale, ProductPrice.price_fen.is_not(None), ProductVatRate.id.is_not(None)
-        )
+        query = query.where(Product.on_sale)
     rows = await session.execute(query)
     return [PricedProduct(product, price, vat) for product, price, vat in rows]
 
@@ -143,15 +169,24 @@ async def add_product(session: AsyncSession, product: Product) -> bool:
     return added is not None
 
 
-async def list_prices(session: AsyncSession, product_id: UUID) -> list[ProductPrice]:
-    """All prices of a product, oldest first."""
-    return list(
-        await session.scalars(
-            select(ProductPrice)
-            .where(ProductPrice.product_id == product_id)
-            .order_by(ProductPrice.valid)
-        )
+async def list_prices(
+    session: AsyncSession,
+    product_id: UUID,
+    *,
+    city_code: str | None = None,
+    channel: PriceChannel | None = None,
+) -> list[ProductPrice]:
+    """Prices of a product, all or those written for a city or a channel, oldest first."""
+    query = (
+        select(ProductPrice)
+        .where(ProductPrice.product_id == product_id)
+        .order_by(ProductPrice.valid, ProductPrice.id)
     )
+    if city_code is not None:
+        query = query.where(ProductPrice.city_code == city_code)
+    if channel is not None:
+        query = query.where(ProductPrice.channel == channel)
+    return list(await session.scalars(query))
 
 
 async def list_vat_rates(session: AsyncSession, product_id: UUID) -> list[ProductVatRate]:
@@ -178,13 +213,15 @@ async def lock_price(session: AsyncSession, *, product_id: UUID, price_id: UUID)
 
 
 async def add_price(session: AsyncSession, price: ProductPrice) -> None:
-    """Insert a price; raises PriceOverlap."""
+    """Insert a price; raises PriceOverlap, PriceCityUnknown."""
     try:
         async with session.begin_nested():
             session.add(price)
     except DBAPIError as error:
         if _sqlstate(error) == EXCLUSION_VIOLATION:
             raise PriceOverlap from error
+        if _sqlstate(error) == FOREIGN_KEY_VIOLATION:
+            raise PriceCityUnknown from error
         raise
 
 

@@ -1,0 +1,93 @@
+"""Promotions: written for days to come, ended, taken back; what was bought keeps its own."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.catalog.errors import PeriodInvalid, PeriodOver, PromotionTooEarly
+from app.catalog.models import PriceChannel, Promotion
+from app.catalog.promotions import Ruled
+from app.catalog.repository import promotions
+from app.catalog.service import ONE_DAY, period_of
+from app.core.ids import new_id
+
+
+async def add_promotion(
+    session: AsyncSession,
+    *,
+    product_ids: Collection[UUID] | None,
+    channel: PriceChannel | None,
+    forbids: Collection[Ruled],
+    from_date: date,
+    to_date: date | None,
+    actor: str,
+    now: datetime,
+    today: date,
+    **words_and_grant: Any,
+) -> Promotion:
+    """Let a promotion hold from a day to come on, the last day included.
+
+    Raises PromotionTooEarly, PeriodInvalid, ProductUnknown.
+    """
+    if from_date <= today:
+        raise PromotionTooEarly
+    if product_ids is not None:
+        await promotions.require_products(session, product_ids)
+    promotion = Promotion(
+        id=new_id(),
+        product_ids=None if product_ids is None else list(product_ids),
+        channel=channel,
+        forbids=sorted(forbids),
+        valid=period_of(from_date, to_date),
+        created_by=actor,
+        created_at=now,
+        **words_and_grant,
+    )
+    session.add(promotion)
+    await session.flush()
+    return promotion
+
+
+async def end_promotion(
+    session: AsyncSession, *, promotion_id: UUID, to_date: date, today: date
+) -> Promotion:
+    """Give a promotion another last day, today at the earliest.
+
+    Raises PromotionUnknown, PeriodInvalid, PeriodOver (past, or a last day in the past).
+    """
+    promotion = await promotions.lock_promotion(session, promotion_id)
+    first, until = promotion.valid.lower, promotion.valid.upper
+    if to_date < today or (until is not None and until <= today):
+        raise PeriodOver
+    if first is not None and to_date < first:
+        raise PeriodInvalid
+    promotion.valid = Range(first, to_date + ONE_DAY, bounds="[)")
+    await session.flush()
+    return promotion
+
+
+async def drop_promotion(session: AsyncSession, *, promotion_id: UUID, today: date) -> None:
+    """Take back a promotion that has not begun; raises PromotionUnknown, PeriodOver."""
+    promotion = await promotions.lock_promotion(session, promotion_id)
+    if promotion.valid.lower is None or promotion.valid.lower <= today:
+        raise PeriodOver
+    await session.delete(promotion)
+    await session.flush()
+
+
+async def list_promotions(
+    session: AsyncSession, *, on: date | None, limit: int, after: tuple[date, UUID] | None = None
+) -> list[Promotion]:
+    """Promotions that hold on a day, or all where `on` is None; the latest first."""
+    return await promotions.list_promotions(session, on=on, limit=limit, after=after)
+
+
+async def find_promotions(
+    session: AsyncSession, promotion_ids: Collection[UUID]
+) -> dict[UUID, Promotion]:
+    """Promotions by id, on or over."""
+    return await promotions.find_promotions(session, promotion_ids)

@@ -1,0 +1,87 @@
+"""SQL of promotions."""
+
+from collections.abc import Collection
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.catalog.errors import ProductUnknown, PromotionUnknown
+from app.catalog.models import PriceChannel, Product, Promotion
+from app.catalog.promotions import Offered, Ruled
+from app.core.db import fetch
+
+_HELD = """
+SELECT id, name, rule, product_ids, buy_bottles, gift_bottles, off_permille, off_fen, forbids
+FROM promotions
+WHERE valid @> $2::date AND (channel IS NULL OR channel = $3)
+  AND (product_ids IS NULL OR product_ids && $1::uuid[])
+ORDER BY id
+"""
+
+
+async def list_offered(
+    session: AsyncSession,
+    *,
+    product_ids: Collection[UUID],
+    on: date,
+    channel: PriceChannel | None,
+) -> dict[UUID, list[Offered]]:
+    """The promotions of each product on a day through a channel."""
+    found: dict[UUID, list[Offered]] = {product_id: [] for product_id in product_ids}
+    for row in await fetch(session, _HELD, list(found), on, channel):
+        offered = Offered(
+            promotion_id=row["id"],
+            name=row["name"],
+            rule=row["rule"],
+            buy_bottles=row["buy_bottles"],
+            gift_bottles=row["gift_bottles"],
+            off_permille=row["off_permille"],
+            off_fen=row["off_fen"],
+            forbids=frozenset(map(Ruled, row["forbids"])),
+        )
+        for product_id, held in found.items():
+            if row["product_ids"] is None or product_id in row["product_ids"]:
+                held.append(offered)
+    return found
+
+
+async def list_promotions(
+    session: AsyncSession, *, on: date | None, limit: int, after: tuple[date, UUID] | None
+) -> list[Promotion]:
+    """Promotions of a day or all of them, the latest first day first."""
+    first = func.lower(Promotion.valid)
+    query = select(Promotion).order_by(first.desc(), Promotion.id.desc()).limit(limit)
+    if on is not None:
+        query = query.where(Promotion.valid.contains(on))
+    if after is not None:
+        query = query.where(tuple_(first, Promotion.id) < tuple_(*after))
+    return list(await session.scalars(query))
+
+
+async def find_promotions(
+    session: AsyncSession, promotion_ids: Collection[UUID]
+) -> dict[UUID, Promotion]:
+    """Promotions by id, on or over."""
+    if not promotion_ids:
+        return {}
+    rows = await session.scalars(select(Promotion).where(Promotion.id.in_(promotion_ids)))
+    return {row.id: row for row in rows}
+
+
+async def lock_promotion(session: AsyncSession, promotion_id: UUID) -> Promotion:
+    """One promotion, locked; raises PromotionUnknown."""
+    found = await session.get(Promotion, promotion_id, with_for_update=True, populate_existing=True)
+    if found is None:
+        raise PromotionUnknown
+    return found
+
+
+async def require_products(session: AsyncSession, product_ids: Collection[UUID]) -> None:
+    """Raise ProductUnknown unless all of these products are there."""
+    count = await session.scalar(
+        select(func.count()).select_from(Product).where(Product.id.in_(product_ids))
+    )
+    if count != len(set(product_ids)):
+        raise ProductUnknown
