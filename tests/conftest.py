@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fixtures.application",
     "tests.fixtures.database",
     "tests.fixtures.payments",
+    "tests.fixtures.documents",
     "tests.fixtures.figures",
     "tests.fixtures.logs",
     "tests.fixtures.site",

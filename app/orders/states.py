@@ -183,3 +183,13 @@ class AgreementChannel(StrEnum):
     SMS_LINK = "sms_link"
     MARKETPLACE = "marketplace"
     """The listing shows the agreement, and buying accepts it."""
+
+
+AGREED_LABELS = {
+    AgreementChannel.WEB: "网站",
+    AgreementChannel.APP: "APP",
+    AgreementChannel.MINI_PROGRAM: "小程序",
+    AgreementChannel.DOOR: "送奶员上门",
+    AgreementChannel.SMS_LINK: "短信链接",
+    AgreementChannel.MARKETPLACE: "第三方平台页面",
+}

@@ -93,15 +93,20 @@ async def list_balances(session: AsyncSession) -> list[AccountBalance]:
     ]
 
 
-async def find_balance(session: AsyncSession, *, customer_id: UUID, account: str) -> int:
-    """What stands to a customer's credit in one account, in fen."""
+async def find_balance(
+    session: AsyncSession, *, customer_id: UUID, account: str, reference_id: UUID | None = None
+) -> int:
+    """What stands to a customer's credit in one account, in fen; about one thing, or in all."""
+    about = "" if reference_id is None else " AND reference_id = :reference_id"
     found: int = await session.scalar(
         text(
             "SELECT coalesce(sum(CASE credit_account WHEN :account THEN amount_fen"
             " ELSE -amount_fen END), 0)::bigint FROM ledger_transfers"
             " WHERE customer_id = :customer_id AND :account IN (debit_account, credit_account)"
+            + about
         ),
-        {"customer_id": customer_id, "account": account},
+        {"customer_id": customer_id, "account": account}
+        | ({} if reference_id is None else {"reference_id": reference_id}),
     )
     return found
 

@@ -21,6 +21,7 @@ from app.billing.service.marketplace import mirror_refund, record_marketplace_pa
 from app.billing.service.notices import accept_notification
 from app.billing.service.payments import close_open_payments, open_payment, wake_due_payments
 from app.billing.service.reading import (
+    PaidFor,
     Purse,
     get_payment,
     list_balances,
@@ -31,6 +32,7 @@ from app.billing.service.reading import (
     list_refunds,
     list_transfers,
     read_evidence,
+    view_paid,
     view_purse,
 )
 from app.billing.service.refunds import (
@@ -42,6 +44,7 @@ from app.billing.service.refunds import (
 from app.billing.service.submitting import submit_refund
 
 __all__ = [
+    "PaidFor",
     "PosSlip",
     "Posting",
     "Purse",
@@ -75,6 +78,7 @@ __all__ = [
     "set_refund_limit",
     "submit_refund",
     "transfer_id",
+    "view_paid",
     "view_purse",
     "wake_due_payments",
     "wake_due_refunds",
