@@ -336,6 +336,4 @@ def changed_products(
     """Days with milk before and after whose product is another: (day, before, after)."""
     old = {at: term.product_id for term in before for at, _ in term.deliveries(from_date)}
     new = {at: term.product_id for term in after for at, _ in term.deliveries(from_date)}
-    return [
-        (at, old[at], new[at]) for at in sorted(old.keys() & new.keys()) if old[at] != new[at]
-    ]
+    return [(at, old[at], new[at]) for at in sorted(old.keys() & new.keys()) if old[at] != new[at]]

@@ -52,7 +52,9 @@ async def test_news_is_mended_and_ended(client: httpx.AsyncClient, world: World)
     assert await titles(client) == []
     wrong = await client.patch(path, json={"to_date": "2026-02-01"}, headers=headers)
     assert (wrong.status_code, wrong.json()["code"]) == (400, "period_invalid")
-    missing = await client.patch("/announcements/ann_" + "0" * 26, json={"title": "x"}, headers=headers)
+    missing = await client.patch(
+        "/announcements/ann_" + "0" * 26, json={"title": "x"}, headers=headers
+    )
     assert missing.status_code == 404
 
 
