@@ -103,7 +103,10 @@ async def write_message(
             "resent_by": resend.actor,
             "resend_reason": resend.reason,
         }
-    if not await repository.insert_message(session, row):
+        is_new = await repository.insert_message(session, row)
+    else:
+        is_new = bool(await repository.insert_messages(session, [row]))
+    if not is_new:
         return None
     message_id, status = row["message_id"], row["status"]
     if status is SmsStatus.QUEUED:

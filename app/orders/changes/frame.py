@@ -59,7 +59,7 @@ async def preview_change(
 
     Raises OrderNotChangeable, NothingToChange and what its kind raises.
     """
-    order = await repository.get_order(session, customer_id, order_id)
+    order = await repository.read_order(session, customer_id, order_id)
     computed = await compute(session, order, wanted, now=now)
     hold = computed.effect.effective_date
     if computed.station_id is not None:
