@@ -15,7 +15,7 @@ from app.core.jobs import enqueue, enqueue_many
 from app.identity.errors import PhoneInvalid
 from app.identity.rules import is_mobile, mask_phone, normalise_phone
 from app.notifications import repository
-from app.notifications.models import SmsAttempt, SmsMessage, SmsTemplate
+from app.notifications.models import SmsAttempt, SmsMessage
 from app.notifications.rules import useful_until
 from app.notifications.service._sealing import (
     index_phone,
@@ -94,9 +94,9 @@ async def write_message(
     resend: Resend | None = None,
 ) -> tuple[UUID, SmsStatus] | None:
     """Add the row and its job; None when the event has its message already."""
-    text = await repository.find_template(session, kind=get_kind(template), on=local_date(now))
+    use = await repository.find_use(session, kind=get_kind(template), on=local_date(now))
     note = Note(customer_id, phone, template, values, cause)
-    row = _row(note, values, _usefulness(text, now=now, send_before=send_before))
+    row = _row(note, values, _usefulness(use, now=now, send_before=send_before))
     if resend is not None:
         row |= {
             "resend_of": resend.message_id,
@@ -124,8 +124,8 @@ async def send_many(session: AsyncSession, notes: Sequence[Note], *, now: dateti
     rows = []
     for template in sorted({note.template for note in notes}):
         kind = get_kind(template)
-        text = await repository.find_template(session, kind=kind, on=local_date(now))
-        useful = _usefulness(text, now=now, send_before=None)
+        use = await repository.find_use(session, kind=kind, on=local_date(now))
+        useful = _usefulness(use, now=now, send_before=None)
         rows += [
             _row(note, kind.fit(note.values), useful) for note in notes if note.template == template
         ]
@@ -156,9 +156,11 @@ class _Usefulness:
         return self.send_before <= self.wall
 
 
-def _usefulness(text: SmsTemplate, *, now: datetime, send_before: datetime | None) -> _Usefulness:
-    useful = timedelta(minutes=text.useful_minutes)
-    end = useful_until(now=now, useful=useful, until=text.useful_until)
+def _usefulness(
+    use: tuple[int, time | None], *, now: datetime, send_before: datetime | None
+) -> _Usefulness:
+    minutes, until = use
+    end = useful_until(now=now, useful=timedelta(minutes=minutes), until=until)
     wall = wall_now()
     return _Usefulness(now, wall, wall + (min(end, send_before or end) - now))
 
