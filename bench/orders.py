@@ -1,42 +1,26 @@
-"""Order placement beside bare FastAPI + asyncpg endpoints that run as many statements and commits.
+"""Order placement beside bare endpoints that run as many statements and commits (`bench.sides`).
 
-One placement is the three requests of a customer's client, over HTTP to a server process of its
-own: `POST /orders/quote`, `POST /orders` and `POST /orders/{id}/payments`. The last ends when the
-attempt to pay is committed, is read back and its answer is stored under the request's key; the
-talk with the channel, which would begin there, is left out. The bare side gets three requests as
-well: each runs the transactions recorded from the product's own request, statement by statement
-(select by key, insert or update of one row) and commit by commit.
+One placement is the three requests of a customer's client: `POST /orders/quote`, `POST /orders` and
+`POST /orders/{id}/payments`. The last ends when the attempt to pay is committed, is read back and
+its answer is stored under the request's key; the talk with the channel, which would begin there, is
+left out.
 """
 
 import asyncio
 import json
-import os
-import statistics
-import tempfile
 from pathlib import Path
 
-import httpx
-
-from app.core.clock import BusinessClock, wall_now
-from app.core.config import InstallationSettings
-from app.core.crypto import load_keys, new_key_file
+from app.core.clock import wall_now
 from app.core.db import Database
 from app.core.jobs import oldest_due_age_seconds
-from app.core.runtime import Runtime
-from app.main import create_app
-from bench import bare
-from bench.counting import Transaction, recorded
-from bench.figures import Figure, against_limit, against_rate
-from bench.load import Client, drive
-from bench.serving import HOST, resident_mb, server_process, without_channel, worker_process
+from bench.figures import Figure, against_limit
+from bench.load import Client
+from bench.serving import resident_mb, worker_process
 from bench.shop import Shop, open_shop
+from bench.sides import CLIENTS, Plan, both_sides, compare_rates, key_file, recording
 
 PLACEMENTS = 400
 """In one round, of each side."""
-ROUNDS = 5
-CLIENTS = 16
-STEPS = 3
-"""Requests of one placement."""
 WEB_MB, WORKER_MB = 250.0, 200.0
 WORKER_SECONDS = 15.0
 """Long enough for the clock's first slots."""
@@ -60,28 +44,22 @@ async def run(database: Database, *, scale: float) -> list[Figure]:
     """
     shop = await open_shop(database, now=wall_now())
     count = max(CLIENTS, int(PLACEMENTS * scale))
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        keys = folder / "keys.json"
-        keys.write_text(json.dumps(new_key_file()))
+    with key_file() as keys:
         plan = await record_placement(database, shop, keys)
-        async with database.statement() as connection:
-            for statement in bare.TABLES:
-                await connection.exec_driver_sql(statement)
-        environment = {
-            **os.environ,
-            "DATABASE_URL": database.url,
-            "KEYS_FILE": str(keys),
-            "DEMO": "0",
-            bare.PLAN: bare.write_plan(plan),
-        }
-        async with (
-            server_process("product", environment, log=folder / "product.log") as product,
-            server_process("bare", environment, log=folder / "bare.log") as bare_one,
-        ):
-            placed = await _compare(shop, product.port, bare_one.port, count)
-            web_mb = resident_mb(product.pid)
-        worker_mb = await _work_off(database, environment | NO_SMS, log=folder / "worker.log")
+        placing = Placing(shop)
+        async with both_sides(database, keys, plan) as sides:
+            placed = await compare_rates(
+                "order_placement",
+                sides,
+                ours=placing.place,
+                bare=placing.place_bare,
+                count=count,
+                unit="placements/s",
+            )
+            web_mb = resident_mb(sides.product.pid)
+        worker_mb = await _work_off(
+            database, sides.environment | NO_SMS, log=sides.folder / "worker.log"
+        )
     return [
         placed,
         against_limit("web_memory", ours=web_mb, limit=WEB_MB, unit="MB"),
@@ -103,31 +81,6 @@ async def _work_off(database: Database, environment: dict[str, str], *, log: Pat
 async def _is_waiting(database: Database) -> bool:
     async with database.transaction() as session:
         return await oldest_due_age_seconds(session) > 0
-
-
-async def _compare(shop: Shop, product_port: int, bare_port: int, count: int) -> Figure:
-    ours, limit = [], []
-    first = 0
-    for number in range(ROUNDS + 1):
-        size = (
-            count if number else CLIENTS * 4
-        )  # the first round opens connections and fills caches
-        placing = await drive(
-            HOST, product_port, Placing(shop).place, clients=CLIENTS, first=first, count=size
-        )
-        working = await drive(
-            HOST, bare_port, Placing(shop).place_bare, clients=CLIENTS, first=first, count=size
-        )
-        first += size
-        if number:
-            ours.append(size / placing)
-            limit.append(size / working)
-    return against_rate(
-        "order_placement",
-        ours=statistics.median(ours),
-        bare=statistics.median(limit),
-        unit="placements/s",
-    )
 
 
 class Placing:
@@ -157,31 +110,12 @@ class Placing:
             await client.send("POST", path, token=token, key=f"placement-{number}", body=body)
 
 
-async def record_placement(database: Database, shop: Shop, keys: Path) -> list[list[Transaction]]:
+async def record_placement(database: Database, shop: Shop, keys: Path) -> Plan:
     """The transactions of one placement's requests, as the product runs them."""
-    runtime = Runtime(
-        database=database,
-        keys=load_keys(keys),
-        clock=BusinessClock(),
-        http=httpx.AsyncClient(),
-        installation=InstallationSettings(demo=False),
-    )
-    steps: list[list[Transaction]] = []
-    with without_channel(), recorded() as recorder:
-        transport = httpx.ASGITransport(app=create_app(runtime))
-        async with runtime.http, httpx.AsyncClient(transport=transport) as client:
-            path, body = f"{ORDERS}/quote", shop.quote_body(RECORDED)
-            for number in range(STEPS):
-                headers = {
-                    "Authorization": f"Bearer {shop.household(RECORDED).token}",
-                    "Content-Type": "application/json",
-                    "Idempotency-Key": f"recorded-{number}",
-                }
-                answer = await client.post(f"http://bench{path}", content=body, headers=headers)
-                answer.raise_for_status()
-                steps.append(recorder.take())
-                if number == 0:
-                    path, body = ORDERS, shop.order_body(RECORDED)
-                else:
-                    path, body = f"{ORDERS}/{answer.json()['id']}/payments", b"{}"
-    return steps
+    token = shop.household(RECORDED).token
+    async with recording(database, keys) as record:
+        await record.send(f"{ORDERS}/quote", shop.quote_body(RECORDED), token=token)
+        placed = await record.send(ORDERS, shop.order_body(RECORDED), token=token)
+        path = f"{ORDERS}/{json.loads(placed)['id']}/payments"
+        await record.send(path, b"{}", token=token)
+        return record.plan

@@ -4,12 +4,17 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.core.clock import local_date
-from app.core.jobs import JobContext, JobSpec, Payload, enqueue
+from app.core.jobs import JobContext, JobSpec, Payload
 from app.core.schedule import Schedule
 from app.delivery.repository import mornings
 from app.delivery.service import freeze_and_plan
 from app.delivery.service.doorstep_news import SLOT, tell_doors
-from app.delivery.service.withdrawing import TELL_JOB, tell_households, wake_untold
+from app.delivery.service.withdrawing import (
+    TELL_JOB,
+    enqueue_telling,
+    tell_households,
+    wake_untold,
+)
 
 PLAN_JOB = "delivery.freeze_and_plan"
 SWEEP_JOB = "delivery.sweep_withdrawals"
@@ -27,21 +32,17 @@ async def run_freeze_and_plan(context: JobContext, _: Payload) -> None:
 
 async def run_tell_withdrawn(context: JobContext, payload: Payload) -> None:
     """Tell one batch of households of a withdrawal, and leave the rest to the next job."""
-    withdrawal_id = UUID(payload["withdrawal_id"])
+    withdrawal_id, is_undo = UUID(payload["withdrawal_id"]), bool(payload["is_undo"])
     async with context.database.transaction() as session:
         last = await tell_households(
             session,
             withdrawal_id=withdrawal_id,
+            is_undo=is_undo,
             after=UUID(payload["after"]),
             now=context.clock.now(),
         )
         if last is not None:
-            await enqueue(
-                session,
-                TELL_JOB,
-                {"withdrawal_id": str(withdrawal_id), "after": str(last)},
-                dedupe_key=f"{TELL_JOB}:{withdrawal_id}:{last}",
-            )
+            await enqueue_telling(session, withdrawal_id, is_undo=is_undo, after=last)
 
 
 async def run_sweep_withdrawals(context: JobContext, _: Payload) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time, timedelta
+from functools import lru_cache
 
 from app.notifications.states import SmsCategory
 
@@ -61,6 +62,7 @@ class Kind:
         return {name: fit_value(parameters[name]) for name in self.variables}
 
 
+@lru_cache(maxsize=256)
 def variables_of(text: str) -> tuple[str, ...]:
     """Names in the order of a text."""
     return tuple(_VARIABLE.findall(text))
@@ -73,7 +75,9 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
 def fit_value(value: str) -> str:
     """A value the provider accepts."""
-    plain = "".join(char if char.isprintable() else " " for char in value)
+    plain = value
+    if not value.isprintable():
+        plain = "".join(char if char.isprintable() else " " for char in value)
     plain = " ".join(plain.replace("【", "[").replace("】", "]").split())
     if len(plain) > MAX_VALUE:
         plain = plain[: MAX_VALUE - 1] + "…"

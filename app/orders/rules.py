@@ -3,7 +3,7 @@
 Nothing here knows a database. Dates are service dates; `until` is exclusive.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
@@ -80,13 +80,27 @@ class Term:
             return 0
         return self.pattern.on(day, anchor=self.anchor)
 
-    def deliveries(self) -> Iterator[tuple[date, int]]:
-        """Its days with bottles."""
-        day = self.first
-        while day < self.until:
-            if count := self.on(day):
-                yield day, count
-            day += ONE_DAY
+    def deliveries(self, since: date | None = None) -> list[tuple[date, int]]:
+        """Its days with bottles, from `since` on if said."""
+        start = self.first if since is None or since < self.first else since
+        first, end = start.toordinal(), self.until.toordinal()
+        weekly, step = self.pattern.weekday_quantities, self.pattern.interval_days
+        if weekly is not None:  # day 1 of the calendar is a Monday
+            days = ((day, weekly[(day - 1) % 7]) for day in range(first, end))
+            return [(date.fromordinal(day), count) for day, count in days if count]
+        if step is None or self.pattern.quantity is None:
+            return []
+        first += (self.anchor.toordinal() - first) % step
+        return [(date.fromordinal(day), self.pattern.quantity) for day in range(first, end, step)]
+
+    def last(self) -> date | None:
+        """Its last day with bottles."""
+        day = self.until - ONE_DAY
+        while day >= self.first:
+            if self.on(day):
+                return day
+            day -= ONE_DAY
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +187,9 @@ def lay_out_course(
     left = {product: count for product, count in stock.items() if count}
     terms: list[Term] = []
     run: tuple[date, Placement] | None = None
-    day = start
+    day, horizon = start, start + timedelta(days=MAX_HORIZON_DAYS)
     while left:
-        if (day - start).days > MAX_HORIZON_DAYS:
+        if day > horizon:
             raise BeyondHorizon("the bottles do not fit into the horizon")
         placement, wanted, alone = _wanted(course.at(day), fixed, day, left)
         brings = wanted > 0 and day not in blocked
@@ -223,20 +237,19 @@ def _wanted(
 
 def bottles_from(terms: Iterable[Term], day: date) -> int:
     """Bottles the terms bring on `day` and later."""
-    return sum(count for term in terms for at, count in term.deliveries() if at >= day)
+    return sum(count for term in terms for _, count in term.deliveries(day))
 
 
 def end_date(terms: Collection[Term]) -> date | None:
     """Last day with bottles (止送日期); None without terms."""
-    last = [at for term in terms for at, _ in term.deliveries()]
-    return max(last, default=None)
+    return max((day for term in terms if (day := term.last()) is not None), default=None)
 
 
 def stock_from(terms: Iterable[Term], day: date) -> dict[UUID, int]:
     """Bottles the terms bring on `day` and later, by product."""
     stock: dict[UUID, int] = {}
     for term in terms:
-        if count := sum(count for at, count in term.deliveries() if at >= day):
+        if count := sum(count for _, count in term.deliveries(day)):
             stock[term.product_id] = stock.get(term.product_id, 0) + count
     return stock
 
@@ -246,12 +259,15 @@ def gaps_from(terms: Collection[Term], course: Course, day: date) -> frozenset[d
     last = end_date(terms)
     if last is None or last < day:
         return frozenset()
-    brought = {at for term in terms for at, _ in term.deliveries()}
+    brought = {at for term in terms for at, _ in term.deliveries(day)}
     found = set()
-    for at in (day + ONE_DAY * offset for offset in range((last - day).days + 1)):
-        placement = course.at(at)
-        if at not in brought and placement.pattern.on(at, anchor=placement.anchor):
-            found.add(at)
+    at = day
+    while at <= last:
+        if at not in brought:
+            placement = course.at(at)
+            if placement.pattern.on(at, anchor=placement.anchor):
+                found.add(at)
+        at += ONE_DAY
     return frozenset(found)
 
 
@@ -312,8 +328,8 @@ def affected_days(
     before: Iterable[Term], after: Iterable[Term], *, from_date: date
 ) -> list[tuple[date, int, int]]:
     """Days from `from_date` on whose bottles change: (day, bottles before, bottles after)."""
-    old = {at: count for term in before for at, count in term.deliveries() if at >= from_date}
-    new = {at: count for term in after for at, count in term.deliveries() if at >= from_date}
+    old = {at: count for term in before for at, count in term.deliveries(from_date)}
+    new = {at: count for term in after for at, count in term.deliveries(from_date)}
     return [
         (at, old.get(at, 0), new.get(at, 0))
         for at in sorted({*old, *new})
@@ -325,13 +341,9 @@ def changed_products(
     before: Iterable[Term], after: Iterable[Term], *, from_date: date
 ) -> list[tuple[date, UUID, UUID]]:
     """Days with milk before and after whose product is another: (day, before, after)."""
-    old = {at: term.product_id for term in before for at, _ in term.deliveries()}
-    new = {at: term.product_id for term in after for at, _ in term.deliveries()}
-    return [
-        (at, old[at], new[at])
-        for at in sorted(old.keys() & new.keys())
-        if at >= from_date and old[at] != new[at]
-    ]
+    old = {at: term.product_id for term in before for at, _ in term.deliveries(from_date)}
+    new = {at: term.product_id for term in after for at, _ in term.deliveries(from_date)}
+    return [(at, old[at], new[at]) for at in sorted(old.keys() & new.keys()) if old[at] != new[at]]
 
 
 def gifts_by_day(terms: Iterable[Term], *, gifts: int, waiting: int = 0) -> dict[date, int]:

@@ -9,10 +9,11 @@ from sqlalchemy import func, select, text
 
 from app.billing.models import LedgerTransfer
 from app.core.db import Database, Session
-from app.core.ids import new_id, public_single, read_pair
+from app.core.ids import HOUSE, new_id, public_single, read_pair, read_single
 from app.core.jobs import JobContext
 from app.delivery.jobs import run_freeze_and_plan, run_sweep_withdrawals
 from app.delivery.models import Delivery, Stop
+from app.delivery.service.withdrawing import TELL_JOB, tell_households
 from app.identity.models import Role
 from app.network.models import PlanDay
 from app.notifications.models import SmsMessage
@@ -106,6 +107,36 @@ async def test_a_festival_is_previewed_withdrawn_and_told_once(
         (ahead(2).isoformat(), ahead(5).isoformat()),
         (ahead(6).isoformat(), ahead(9).isoformat()),
     ]
+
+
+async def test_an_undo_is_told_while_a_worker_tells_the_withdrawal(
+    client: httpx.AsyncClient,
+    world: World,
+    paid_order: Deliver,
+    database: Database,
+    drain_jobs: Drain,
+) -> None:
+    await paid_order(bottles=6)
+    await drain_jobs()
+    made = await withdraw(client, world)
+    picked = "UPDATE pgqueuer SET status = 'picked' WHERE entrypoint = :job"
+    async with database.transaction() as session:
+        await session.execute(text(picked), {"job": TELL_JOB})
+    undone = await ask(client, world, f"/{made['id']}/undo")
+    assert undone.status_code == 200, undone.text
+    await drain_jobs()
+    withdrawal_id = read_single("wdr", made["id"])
+    async with database.transaction() as session:
+        late = await tell_households(
+            session, withdrawal_id=withdrawal_id, is_undo=False, after=HOUSE, now=MORNING
+        )
+        kinds = select(SmsMessage.template).where(SmsMessage.cause.endswith(str(withdrawal_id)))
+        assert late is None
+        assert list(await session.scalars(kinds)) == ["withdrawal_undone"]
+    found = await client.get(
+        f"/withdrawals/{made['id']}", headers=world.staff[Role.MANAGER].headers
+    )
+    assert found.json()["told_at"] is not None
 
 
 async def test_an_undo_before_the_freeze_puts_everything_back(

@@ -138,14 +138,16 @@ async def list_products(session: AsyncSession) -> list[Product]:
     return list(await session.scalars(select(Product).order_by(Product.code)))
 
 
+_LEAD_DAYS = """
+SELECT p.id, p.lead_days FROM unnest((SELECT $1::uuid[])) AS k(id) JOIN products p ON p.id = k.id
+"""
+
+
 async def list_lead_days(
     session: AsyncSession, *, product_ids: Collection[UUID]
 ) -> dict[UUID, int]:
     """Lead days of these products."""
-    rows = await session.execute(
-        select(Product.id, Product.lead_days).where(Product.id.in_(product_ids))
-    )
-    return {row.id: row.lead_days for row in rows}
+    return {row[0]: row[1] for row in await fetch(session, _LEAD_DAYS, list(product_ids))}
 
 
 async def get_product(session: AsyncSession, product_id: UUID, *, lock: bool = False) -> Product:

@@ -201,7 +201,7 @@ async def undo_withdrawal(
         .values(kept_lines=kept)
         .execution_options(synchronize_session=False)
     )
-    await wake_telling(session, withdrawal_id)
+    await wake_telling(session, withdrawal_id, is_undo=True)
     return await get_withdrawal(session, withdrawal_id)
 
 
@@ -226,23 +226,39 @@ def scope_of(made: Withdrawal) -> Scope:
     )
 
 
-async def wake_telling(session: AsyncSession, withdrawal_id: UUID) -> None:
-    """Have a job tell the households, from the first one on."""
-    payload = {"withdrawal_id": str(withdrawal_id), "after": str(HOUSE)}
-    await enqueue(session, TELL_JOB, payload, dedupe_key=f"{TELL_JOB}:{withdrawal_id}")
+async def wake_telling(session: AsyncSession, withdrawal_id: UUID, *, is_undo: bool) -> None:
+    """Have a job tell the households of a withdrawal, or of its undo, from the first one on."""
+    await enqueue_telling(session, withdrawal_id, is_undo=is_undo, after=HOUSE)
+
+
+async def enqueue_telling(
+    session: AsyncSession, withdrawal_id: UUID, *, is_undo: bool, after: UUID
+) -> None:
+    """Have a job tell the households behind one.
+
+    An undo has jobs of its own: those of its withdrawal may still be under way.
+    """
+    payload = {"withdrawal_id": str(withdrawal_id), "is_undo": is_undo, "after": str(after)}
+    key = f"{TELL_JOB}:{withdrawal_id}:{is_undo}:{after}"
+    await enqueue(session, TELL_JOB, payload, dedupe_key=key)
 
 
 async def wake_untold(session: AsyncSession, *, now: datetime) -> None:
     """Have told what a lost job left untold."""
-    for withdrawal_id in await withdrawals.list_untold(session, before=now - PATIENCE):
-        await wake_telling(session, withdrawal_id)
+    for withdrawal_id, is_undo in await withdrawals.list_untold(session, before=now - PATIENCE):
+        await wake_telling(session, withdrawal_id, is_undo=is_undo)
 
 
 async def tell_households(
-    session: AsyncSession, *, withdrawal_id: UUID, after: UUID, now: datetime
+    session: AsyncSession, *, withdrawal_id: UUID, is_undo: bool, after: UUID, now: datetime
 ) -> UUID | None:
-    """Write the SMS of one batch of households, each once; answers the last, None at the end."""
+    """Write the SMS of one batch of households, each once; answers the last, None at the end.
+
+    A withdrawal that has been undone meanwhile is not told any more: its undo is.
+    """
     made = await get_withdrawal(session, withdrawal_id)
+    if is_undo != (made.undone_at is not None):
+        return None
     rows = await withdrawals.list_households(session, withdrawal_id, after=after, limit=BATCH)
     phones = await contact_phones(session, customer_ids=[row.customer_id for row in rows])
     await send_many(
@@ -250,13 +266,13 @@ async def tell_households(
         [
             _note(made, row, phones[row.customer_id])
             for row in rows
-            if row.customer_id in phones and (row.is_put_back or made.undone_at is None)
+            if row.customer_id in phones and (row.is_put_back or not is_undo)
         ],
         now=now,
     )
     if len(rows) == BATCH:
         return UUID(str(rows[-1].customer_id))
-    made.told_at = now
+    await withdrawals.mark_told(session, withdrawal_id, is_undo=is_undo, now=now)
     return None
 
 
@@ -353,7 +369,7 @@ async def _take(
         )
         .execution_options(synchronize_session=False)
     )
-    await wake_telling(session, made.id)
+    await wake_telling(session, made.id, is_undo=False)
 
 
 async def list_withdrawals(

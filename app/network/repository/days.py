@@ -40,6 +40,11 @@ WHERE station_id = $1 AND state = 'open' AND cutoff_at > $2
       (SELECT min(service_date) FROM plan_days WHERE station_id = $1 AND cutoff_at > $2),
       $3::date)
 """
+_HOLD = """
+SELECT 1 FROM plan_days
+WHERE station_id = $1 AND service_date = $2 AND state = 'open' AND cutoff_at > $3
+FOR SHARE
+"""
 _MOVE_CUTOFFS = """
 UPDATE plan_days
 SET cutoff_at = ((service_date - 1) + CAST(:cutoff AS time)) AT TIME ZONE :zone
@@ -104,17 +109,7 @@ async def hold_day(
     session: AsyncSession, *, station_id: UUID, service_date: date, now: datetime
 ) -> bool:
     """Share-lock a day that takes changes until commit; false, without a lock, when it does not."""
-    held = await session.scalar(
-        select(PlanDay.service_date)
-        .where(
-            PlanDay.station_id == station_id,
-            PlanDay.service_date == service_date,
-            PlanDay.state == PlanDayState.OPEN,
-            PlanDay.cutoff_at > now,
-        )
-        .with_for_update(read=True)
-    )
-    return held is not None
+    return bool(await fetch(session, _HOLD, station_id, service_date, now))
 
 
 async def find_day(

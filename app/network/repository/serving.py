@@ -9,9 +9,18 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.db import fetch
 from app.customers.models import Address, AddressVersion
-from app.network.models import AddressBlock, Block, BlockDeliverer, Station
+from app.network.models import AddressBlock
 
+_SERVING = """
+SELECT a.block_id, b.station_id, s.city_code, a.stop_no, d.deliverer_id
+FROM address_blocks a
+JOIN blocks b ON b.id = a.block_id
+JOIN stations s ON s.id = b.station_id
+LEFT JOIN block_deliverers d ON d.block_id = b.id AND d.valid @> $3::date
+WHERE a.customer_id = $1 AND a.address_id = $2 AND a.valid @> $3::date
+"""
 _ASSIGN_MANY = """
 INSERT INTO address_blocks (customer_id, address_id, valid_from, valid, block_id, stop_no)
 SELECT a.customer_id, a.address_id, a.valid_from, daterange(a.valid_from, NULL),
@@ -84,31 +93,8 @@ async def find_serving(
     session: AsyncSession, *, customer_id: UUID, address_id: UUID, on: date
 ) -> Serving | None:
     """Block, station and deliverer of an address on a day."""
-    row = (
-        await session.execute(
-            select(
-                AddressBlock.block_id,
-                Block.station_id,
-                Station.city_code,
-                AddressBlock.stop_no,
-                BlockDeliverer.deliverer_id,
-            )
-            .join(Block, Block.id == AddressBlock.block_id)
-            .join(Station, Station.id == Block.station_id)
-            .outerjoin(
-                BlockDeliverer,
-                (BlockDeliverer.block_id == Block.id) & BlockDeliverer.valid.contains(on),
-            )
-            .where(
-                AddressBlock.customer_id == customer_id,
-                AddressBlock.address_id == address_id,
-                AddressBlock.valid.contains(on),
-            )
-        )
-    ).one_or_none()
-    if row is None:
-        return None
-    return Serving(row.block_id, row.station_id, row.city_code, row.stop_no, row.deliverer_id)
+    found = await fetch(session, _SERVING, customer_id, address_id, on)
+    return Serving(*found[0].values()) if found else None
 
 
 async def lock_assignments(

@@ -1,7 +1,7 @@
 """SQL of texts, their approvals, and limits."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, time
 from typing import TypeVar
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import wall_now
+from app.core.db import fetch
 from app.core.errors import AppError, NotFound
 from app.core.ids import new_id
 from app.notifications.errors import RuleChangedMeanwhile, TemplateChangedMeanwhile
@@ -30,6 +31,21 @@ async def find_template(session: AsyncSession, *, kind: Kind, on: date) -> SmsTe
         await add_first_texts(session, [kind])
         found = (await session.scalars(query)).one()
     return found
+
+
+_USE = """
+SELECT useful_minutes, useful_until FROM sms_templates WHERE kind = $1 AND valid @> $2::date
+"""
+
+
+async def find_use(session: AsyncSession, *, kind: Kind, on: date) -> tuple[int, time | None]:
+    """For how many minutes, and until which time of day, a kind is of use on a date."""
+    found = await fetch(session, _USE, kind.code, on)
+    if found:
+        minutes, until = found[0].values()
+        return minutes, until
+    text = await find_template(session, kind=kind, on=on)
+    return text.useful_minutes, text.useful_until
 
 
 async def list_kinds(session: AsyncSession) -> set[str]:

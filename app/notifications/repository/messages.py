@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.base import EnumText
-from app.core.bulk import insert_missing
+from app.core.db import fetch
 from app.core.errors import NotFound
 from app.core.ids import HOUSE
 from app.notifications.models import SmsAttempt, SmsMessage, SmsReceipt, SmsReply
@@ -46,8 +46,8 @@ async def insert_message(session: AsyncSession, values: Mapping[str, Any]) -> bo
 
 
 _MANY = {
-    "message_id": "uuid",
     "customer_id": "uuid",
+    "message_id": "uuid",
     "cause": "text",
     "template": "text",
     "phone_sealed": "bytea",
@@ -58,18 +58,21 @@ _MANY = {
     "due_at": "timestamptz",
     "send_before_at": "timestamptz",
     "created_at": "timestamptz",
-    "attempts": "bigint",
-    "enquiries": "bigint",
-    "duplicate_possible": "boolean",
 }
-_AT_FIRST = {"attempts": 0, "enquiries": 0, "duplicate_possible": False}
+_ARRAYS = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_MANY.values(), 1))
+_INSERT_MANY = f"""
+INSERT INTO sms_messages ({", ".join(_MANY)}, attempts, enquiries, duplicate_possible)
+SELECT m.*, 0, 0, false FROM unnest({_ARRAYS}) AS m
+ON CONFLICT DO NOTHING RETURNING message_id
+"""
 
 
 async def insert_messages(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
     """Add messages in one statement; answers those that are new, as of `insert_message`."""
-    full = [{**row, **_AT_FIRST} for row in rows]
-    values = [tuple(row[name] for name in _MANY) for row in full]
-    return set(await insert_missing(session, "sms_messages", _MANY, values))
+    if not rows:
+        return set()
+    columns = ([row[name] for row in rows] for name in _MANY)
+    return {row[0] for row in await fetch(session, _INSERT_MANY, *columns)}
 
 
 async def find_by_cause(

@@ -1,7 +1,8 @@
 """Writing messages down, and showing them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from app.core.jobs import enqueue, enqueue_many
 from app.identity.errors import PhoneInvalid
 from app.identity.rules import is_mobile, mask_phone, normalise_phone
 from app.notifications import repository
-from app.notifications.models import SmsAttempt, SmsMessage, SmsTemplate
+from app.notifications.models import SmsAttempt, SmsMessage
 from app.notifications.rules import useful_until
 from app.notifications.service._sealing import (
     index_phone,
@@ -93,16 +94,19 @@ async def write_message(
     resend: Resend | None = None,
 ) -> tuple[UUID, SmsStatus] | None:
     """Add the row and its job; None when the event has its message already."""
-    text = await repository.find_template(session, kind=get_kind(template), on=local_date(now))
+    use = await repository.find_use(session, kind=get_kind(template), on=local_date(now))
     note = Note(customer_id, phone, template, values, cause)
-    row = _row(note, text, now=now, send_before=send_before)
+    row = _row(note, values, _usefulness(use, now=now, send_before=send_before))
     if resend is not None:
         row |= {
             "resend_of": resend.message_id,
             "resent_by": resend.actor,
             "resend_reason": resend.reason,
         }
-    if not await repository.insert_message(session, row):
+        is_new = await repository.insert_message(session, row)
+    else:
+        is_new = bool(await repository.insert_messages(session, [row]))
+    if not is_new:
         return None
     message_id, status = row["message_id"], row["status"]
     if status is SmsStatus.QUEUED:
@@ -117,16 +121,14 @@ async def send_many(session: AsyncSession, notes: Sequence[Note], *, now: dateti
 
     Some hundreds at once: each phone and text is sealed by itself.
     """
-    texts = {
-        template: await repository.find_template(
-            session, kind=get_kind(template), on=local_date(now)
-        )
-        for template in sorted({note.template for note in notes})
-    }
     rows = []
-    for note in notes:
-        fitted = replace(note, values=get_kind(note.template).fit(note.values))
-        rows.append(_row(fitted, texts[note.template], now=now, send_before=None))
+    for template in sorted({note.template for note in notes}):
+        kind = get_kind(template)
+        use = await repository.find_use(session, kind=kind, on=local_date(now))
+        useful = _usefulness(use, now=now, send_before=None)
+        rows += [
+            _row(note, kind.fit(note.values), useful) for note in notes if note.template == template
+        ]
     added = await repository.insert_messages(session, rows)
     queued = [
         row for row in rows if row["message_id"] in added and row["status"] is SmsStatus.QUEUED
@@ -140,22 +142,39 @@ async def send_many(session: AsyncSession, notes: Sequence[Note], *, now: dateti
     return len(added)
 
 
-def _row(
-    note: Note, text: SmsTemplate, *, now: datetime, send_before: datetime | None
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Usefulness:
+    """From when to when a text is worth sending: business time, and the wall's of the two."""
+
+    now: datetime
+    wall: datetime
+    send_before: datetime
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it comes too late already."""
+        return self.send_before <= self.wall
+
+
+def _usefulness(
+    use: tuple[int, time | None], *, now: datetime, send_before: datetime | None
+) -> _Usefulness:
+    minutes, until = use
+    end = useful_until(now=now, useful=timedelta(minutes=minutes), until=until)
+    wall = wall_now()
+    return _Usefulness(now, wall, wall + (min(end, send_before or end) - now))
+
+
+def _row(note: Note, values: Mapping[str, str], useful: _Usefulness) -> dict[str, Any]:
     """The columns of a message; a landline is kept as failed, one that comes too late as expired."""
-    message_id, wall = new_id(), wall_now()
-    try:
-        number = normalise_phone(note.phone)
-    except PhoneInvalid:
-        number = note.phone
-    useful = timedelta(minutes=text.useful_minutes)
-    end = useful_until(now=now, useful=useful, until=text.useful_until)
-    patience = min(end, send_before or end) - now
+    message_id, number = new_id(), note.phone
     status, failure = SmsStatus.QUEUED, None
     if not is_mobile(number):
+        with suppress(PhoneInvalid):
+            number = normalise_phone(number)
+    if not is_mobile(number):
         status, failure = SmsStatus.FAILED, "not_a_mobile"
-    elif patience <= timedelta():
+    elif useful.is_over:
         status = SmsStatus.EXPIRED
     return {
         "customer_id": note.customer_id,
@@ -164,12 +183,12 @@ def _row(
         "template": note.template,
         "phone_sealed": seal_phone(message_id, number),
         "phone_index": index_phone(number),
-        "parameters_sealed": seal_parameters(message_id, note.values),
+        "parameters_sealed": seal_parameters(message_id, values),
         "status": status,
         "failure": failure,
-        "due_at": wall,
-        "send_before_at": wall + patience,
-        "created_at": now,
+        "due_at": useful.wall,
+        "send_before_at": useful.send_before,
+        "created_at": useful.now,
     }
 
 

@@ -9,6 +9,7 @@ from app.core.runtime import keys
 from app.notifications.models import SmsMessage, SmsReply
 
 _PHONE = "sms_phone"
+_to_text = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _cell(column: str, message_id: UUID) -> Cell:
@@ -31,8 +32,7 @@ def seal_phone(message_id: UUID, phone: str) -> bytes:
 
 def seal_parameters(message_id: UUID, parameters: Mapping[str, str]) -> bytes:
     """The values for their row."""
-    text = json.dumps(dict(parameters), ensure_ascii=False)
-    return keys().seal(text, _cell("parameters", message_id))
+    return keys().seal(_to_text(dict(parameters)), _cell("parameters", message_id))
 
 
 def open_phone(message: SmsMessage) -> str:

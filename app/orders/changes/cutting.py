@@ -142,7 +142,7 @@ def _last_first(state: LineState, first: date) -> Iterator[UUID]:
     """Products of the bottles to come, from the last on; those that wait come after all days."""
     yield from repository.unscheduled_of(state.line).elements()
     for term in reversed(state.terms):
-        for day, count in reversed(list(term.deliveries())):
+        for day, count in reversed(term.deliveries()):
             if day >= first:
                 yield from [term.product_id] * count
 

@@ -42,7 +42,7 @@ async def preview_change(
 
     Raises OrderNotChangeable, NothingToChange, PromotionForbids and what its kind raises.
     """
-    order = await repository.get_order(session, customer_id, order_id)
+    order = await repository.read_order(session, customer_id, order_id)
     computed = await compute(session, order, wanted, now=now)
     return computed.effect, make_token(keys, order, computed.effect, holds=computed.holds)
 

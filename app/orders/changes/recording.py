@@ -138,17 +138,15 @@ async def _do_at_once(
     session: AsyncSession, order: Order, wanted: WantedChange, *, deliverer_id: UUID, now: datetime
 ) -> OrderChange:
     order, computed = await _held(session, order, wanted, now=now)
-    change = await write_change(
+    return await write_change(
         session,
         order,
         computed.effect,
         computed.outcome,
         actor=_actor(deliverer_id),
         now=now,
+        recorded_by=deliverer_id,
     )
-    change.recorded_by = deliverer_id
-    await session.flush()
-    return change
 
 
 async def _held(

@@ -38,26 +38,31 @@ async def write_change(
     *,
     actor: str,
     now: datetime,
+    recorded_by: UUID | None = None,
 ) -> OrderChange:
     """Record a change of a locked order and let it happen; the first day is held by the caller.
 
     One that costs money waits for its payment.
     """
-    change = new_change(order, effect, actor=actor, now=now)
-    session.add(change)
-    await session.flush()
-    repository.move_change(session, change, None, at=now, actor=actor)
-    if change.status is ChangeStatus.AWAITING_PAYMENT:
-        # Other previews of this order end, so that a second click does not ask for money twice.
-        order.version += 1
+    change = new_change(order, effect, actor=actor, now=now, recorded_by=recorded_by)
+    is_waiting = change.status is ChangeStatus.AWAITING_PAYMENT
+    if is_waiting or outcome.new_line is not None:
+        session.add(change)
         await session.flush()
+        repository.move_change(session, change, None, at=now, actor=actor)
+    if is_waiting:
+        # Other previews of this order end, so that a second click does not ask for money twice.
+        await repository.raise_version(session, order)
         return change
-    await let_happen(session, order, change, effect, outcome, actor=actor, now=now)
+    is_new = change not in session
+    await let_happen(session, order, change, effect, outcome, actor=actor, now=now, is_new=is_new)
     return change
 
 
-def new_change(order: Order, effect: Effect, *, actor: str, now: datetime) -> OrderChange:
-    """The record of a change as it was shown."""
+def new_change(
+    order: Order, effect: Effect, *, actor: str, now: datetime, recorded_by: UUID | None = None
+) -> OrderChange:
+    """The record of a change as it was shown; `recorded_by` the deliverer at whose word it is."""
     return OrderChange(
         customer_id=order.customer_id,
         change_id=new_id(),
@@ -74,6 +79,7 @@ def new_change(order: Order, effect: Effect, *, actor: str, now: datetime) -> Or
         resumes_date=effect.resumes_date,
         actor=actor,
         at=now,
+        recorded_by=recorded_by,
     )
 
 
@@ -86,16 +92,17 @@ async def let_happen(
     *,
     actor: str,
     now: datetime,
+    is_new: bool = False,
 ) -> None:
-    """Terms, bottles and money of a change whose record is written."""
-    await write_lines(session, change, outcome.lines, now=now)
+    """Terms, bottles and money of a change; its record too if it `is_new`."""
+    await write_lines(session, change, outcome.lines, now=now, is_new=is_new)
     if outcome.new_line is not None:
         await _add_line(session, change, outcome.new_line, now=now)
     if effect.wanted.kind == "cancel":
         await _give_back(session, order, effect.refund_fen, change_id=change.change_id, now=now)
         await end_order(session, order, reason=effect.wanted.reason, actor=actor, now=now)
     else:
-        order.version += 1
+        await repository.raise_version(session, order)
     if effect.credit_fen:
         await post(
             session,
@@ -113,9 +120,14 @@ async def let_happen(
 
 
 async def write_lines(
-    session: AsyncSession, change: OrderChange, lines: Sequence[LineOutcome], *, now: datetime
+    session: AsyncSession,
+    change: OrderChange,
+    lines: Sequence[LineOutcome],
+    *,
+    now: datetime,
+    is_new: bool = False,
 ) -> None:
-    """Terms, bottles and footprint of a change whose record is written."""
+    """Terms, bottles and footprint of a change; its record too if it `is_new`."""
     rebuilt = []
     footprint = {}
     for outcome in lines:
@@ -136,6 +148,8 @@ async def write_lines(
             repository.add_turn(session, line, outcome.turn, change_id=change.change_id)
         write_moves(session, line, outcome.moves, change_id=change.change_id, now=now)
     change.footprint = {"lines": footprint}
+    if is_new:
+        await repository.insert_change(session, change)
     await session.flush()
     await repository.replace_terms(session, from_date=change.effective_date, rebuilt=rebuilt)
     await follow_renewed(session, [(one[0], one[1]) for one in rebuilt], now=now)

@@ -287,6 +287,7 @@ class OrderTerm(CustomerOwned):
         CheckConstraint(PATTERN_CHECK, name="pattern"),
         CheckConstraint("NOT isempty(valid) AND NOT upper_inf(valid)", name="valid"),
         CheckConstraint("first_date = lower(valid)", name="first_date"),
+        Index("ix_order_terms_until", text("upper(valid)")),
     )
 
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -1,24 +1,42 @@
 """Changes of orders: accepted ones, those that wait, and what they say about a line."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.db import fetch
 from app.core.ids import new_id
 from app.orders.changes.spells import Stop
 from app.orders.errors import ChangeUnknown
 from app.orders.models import ChangeHistory, Order, OrderChange, OrderLine
+from app.orders.repository.plain import key_columns, run
 from app.orders.states import CHANGE_MOVES, ChangeStatus
 
-STOPS = ("skip", "pause", "resume")
-_ACCEPTED: Final = func.coalesce(OrderChange.confirmed_at, OrderChange.at)
-"""A change recorded at the door is accepted when the household confirms it."""
+_STOPS = """
+SELECT c.order_id, c.kind, c.effective_date, CAST(c.request->>'last_date' AS date),
+       CAST(c.request->>'line_id' AS uuid)
+FROM unnest($1::uuid[], $2::uuid[]) AS k(customer_id, order_id)
+JOIN order_changes c ON c.customer_id = k.customer_id AND c.order_id = k.order_id
+WHERE c.kind IN ('skip', 'pause', 'resume') AND c.status = 'applied'
+ORDER BY c.order_id, coalesce(c.confirmed_at, c.at), c.change_id
+"""
+_INSERT_CHANGE = """
+WITH made AS (
+    INSERT INTO order_changes
+        (customer_id, change_id, order_id, kind, status, effective_date, request, preview, footprint,
+         rule, pay_fen, credit_fen, resumes_date, actor, at, recorded_by)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    RETURNING customer_id, change_id, status, at, actor
+)
+INSERT INTO order_change_history (customer_id, entry_id, change_id, to_status, at, actor)
+SELECT customer_id, $17, change_id, status, at, actor FROM made
+"""
 
 
 async def list_changes(
@@ -138,27 +156,38 @@ async def list_stops(
     """Accepted skips, pauses and resumes by order, oldest first; keys (customer_id, order_id)."""
     stops: dict[UUID, list[Stop]] = defaultdict(list)
     if orders:
-        rows = await session.scalars(
-            select(OrderChange)
-            .where(
-                tuple_(OrderChange.customer_id, OrderChange.order_id).in_(orders),
-                OrderChange.kind.in_(STOPS),
-                OrderChange.status == ChangeStatus.APPLIED,
-            )
-            .order_by(OrderChange.order_id, _ACCEPTED, OrderChange.change_id)
-        )
-        for row in rows:
-            stops[row.order_id].append(_stop(row))
+        for order_id, *stop in await run(session, _STOPS, *key_columns(orders)):
+            stops[order_id].append(_stop(*stop))
     return stops
 
 
-def _stop(row: OrderChange) -> Stop:
-    last, line_id = row.request.get("last_date"), row.request.get("line_id")
-    return Stop(
-        kind=row.kind,
-        line_id=None if line_id is None else UUID(line_id),
-        first=row.effective_date,
-        last=None if last is None else date.fromisoformat(last),
+def _stop(kind: str, first: date, last: date | None, line_id: UUID | None) -> Stop:
+    return Stop(kind=kind, line_id=line_id, first=first, last=last)
+
+
+async def insert_change(session: AsyncSession, change: OrderChange) -> None:
+    """Write a change that has just happened, and its history; it does not belong to the session.
+
+    What is pending is not written yet: it may name the change.
+    """
+    await fetch(
+        session,
+        _INSERT_CHANGE,
+        change.customer_id,
+        change.change_id,
+        change.order_id,
+        change.kind,
+        change.status.value,
+        change.effective_date,
+        *(json.dumps(value) for value in (change.request, change.preview, change.footprint)),
+        change.rule,
+        change.pay_fen,
+        change.credit_fen,
+        change.resumes_date,
+        change.actor,
+        change.at,
+        change.recorded_by,
+        new_id(),
     )
 
 

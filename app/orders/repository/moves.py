@@ -4,12 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
 from app.orders.changes.purses import Move
 from app.orders.models import EntitlementEntry, OrderLine
+from app.orders.repository.plain import KEYS, OF_KEYS, key_columns, run
+
+# A make-up is a gift with a cause: it is brought beside the line's own days.
+_MOVES = f"""
+SELECT t.order_line_id, t.kind, t.product_id, t.bottles, t.value_fen
+FROM {KEYS} JOIN entitlement_entries t ON {OF_KEYS}
+WHERE t.kind <> 'gift' OR t.cause_id IS NULL
+ORDER BY t.order_line_id, t.entry_id
+"""
 
 
 async def list_moves(session: AsyncSession, lines: Sequence[OrderLine]) -> dict[UUID, list[Move]]:
@@ -18,17 +27,9 @@ async def list_moves(session: AsyncSession, lines: Sequence[OrderLine]) -> dict[
     own = {line.order_line_id: line.product_id for line in lines}
     keys = [(line.customer_id, line.order_line_id) for line in lines]
     if keys:
-        rows = await session.scalars(
-            select(EntitlementEntry)
-            .where(
-                tuple_(EntitlementEntry.customer_id, EntitlementEntry.order_line_id).in_(keys),
-                # A make-up is a gift with a cause: it is brought beside the line's own days.
-                (EntitlementEntry.kind != "gift") | EntitlementEntry.cause_id.is_(None),
-            )
-            .order_by(EntitlementEntry.order_line_id, EntitlementEntry.entry_id)
-        )
-        for row in rows:
-            moves[row.order_line_id].append(_move(row, own[row.order_line_id]))
+        for row in await run(session, _MOVES, *key_columns(keys)):
+            line_id, kind, product_id, bottles, value_fen = row.values()
+            moves[line_id].append(Move(kind, product_id or own[line_id], bottles, value_fen))
     return moves
 
 

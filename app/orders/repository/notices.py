@@ -12,17 +12,24 @@ BATCH = 500
 DAYS_AHEAD = 7
 
 _NOTICE = """
-WITH ending AS (
+WITH closing AS (
+    SELECT DISTINCT l.customer_id, l.order_id
+    FROM order_terms t
+    JOIN order_lines l ON l.customer_id = t.customer_id AND l.order_line_id = t.order_line_id
+    WHERE upper(t.valid) BETWEEN CAST(:today AS date) + 1
+                             AND CAST(:today AS date) + CAST(:ahead AS int) + 1
+), ending AS (
     SELECT o.customer_id, o.order_id, max(upper(t.valid)) - 1 AS end_date
-    FROM orders o
+    FROM closing c
+    JOIN orders o ON o.customer_id = c.customer_id AND o.order_id = c.order_id
+        AND o.status = 'delivering'
     JOIN order_lines l ON l.customer_id = o.customer_id AND l.order_id = o.order_id
     JOIN order_terms t ON t.customer_id = l.customer_id AND t.order_line_id = l.order_line_id
-    WHERE o.status = 'delivering'
-      AND NOT EXISTS (SELECT FROM orders r
+    WHERE NOT EXISTS (SELECT FROM orders r
                       WHERE r.customer_id = o.customer_id AND r.renews_order_id = o.order_id
                         AND r.status NOT IN ('expired', 'rejected', 'cancelled'))
     GROUP BY o.customer_id, o.order_id
-    HAVING max(upper(t.valid)) - 1 BETWEEN CAST(:today AS date) AND CAST(:today AS date) + CAST(:ahead AS int)
+    HAVING max(upper(t.valid)) <= CAST(:today AS date) + CAST(:ahead AS int) + 1
        AND sum(l.unscheduled_bottles) = 0
 ), fresh AS (
     SELECT e.*, (row_number() OVER (ORDER BY e.customer_id, e.order_id) - 1) / CAST(:size AS int) AS batch

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import bindparam, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.core.bulk import insert_row
 from app.core.db import fetch
@@ -20,12 +21,28 @@ from app.orders.models import (
     OrderLine,
     OrderReview,
 )
+from app.orders.repository.plain import as_row, run
 from app.orders.states import ORDER_MOVES, OrderStatus
 
 _BILL: Final = """
 SELECT order_no, price_fen, status, pay_before_at, agreement_version FROM orders
 WHERE customer_id = $1 AND order_id = $2 FOR UPDATE
 """
+
+
+_ORDER: Final = "SELECT * FROM orders WHERE customer_id = $1 AND order_id = $2"
+_RAISE: Final = """
+UPDATE orders SET version = version + 1 WHERE customer_id = $1 AND order_id = $2
+"""
+# Building a select costs as much as running it.
+_LINES: Final = (
+    select(OrderLine)
+    .where(
+        OrderLine.customer_id == bindparam("customer"),
+        OrderLine.order_id.in_(bindparam("orders", expanding=True)),
+    )
+    .order_by(OrderLine.order_line_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,20 @@ async def get_order(session: AsyncSession, customer_id: UUID, order_id: UUID) ->
     return order
 
 
+async def read_order(session: AsyncSession, customer_id: UUID, order_id: UUID) -> Order:
+    """One order as it stands, to be read only; raises OrderUnknown."""
+    found = await run(session, _ORDER, customer_id, order_id)
+    if not found:
+        raise OrderUnknown
+    return as_row(Order, found[0])
+
+
+async def raise_version(session: AsyncSession, order: Order) -> None:
+    """Note that a locked order has been changed: previews of before are outdated."""
+    await run(session, _RAISE, order.customer_id, order.order_id)
+    set_committed_value(order, "version", order.version + 1)
+
+
 async def lock_order(session: AsyncSession, customer_id: UUID, order_id: UUID) -> Order:
     """One order, locked and read anew; raises OrderUnknown."""
     order = await session.get(
@@ -86,12 +117,8 @@ async def list_lines(
     session: AsyncSession, customer_id: UUID, order_ids: Collection[UUID]
 ) -> list[OrderLine]:
     """Lines of a customer's orders."""
-    found = await session.scalars(
-        select(OrderLine)
-        .where(OrderLine.customer_id == customer_id, OrderLine.order_id.in_(order_ids))
-        .order_by(OrderLine.order_line_id)
-    )
-    return list(found)
+    values = {"customer": customer_id, "orders": list(order_ids)}
+    return list(await session.scalars(_LINES, values))
 
 
 async def lock_lines(

@@ -5,13 +5,22 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_
+import asyncpg
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders.models import LinePhase, OrderLine
 from app.orders.repository.doors import Door
-from app.orders.repository.terms import pattern_of
+from app.orders.repository.plain import KEYS, OF_KEYS, key_columns, run
+from app.orders.repository.terms import pattern_in, pattern_of
 from app.orders.rules import Course, Pattern, Placement, Term
+
+_TURNS = f"""
+SELECT t.order_line_id, t.from_date, t.quantity, t.interval_days, t.weekday_quantities,
+       t.anchor_date, t.product_id
+FROM {KEYS} JOIN line_phases t ON {OF_KEYS}
+ORDER BY t.order_line_id, t.from_date, t.change_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +39,15 @@ async def list_turns(
     """Turns of lines, by line, in the order they take effect; `keys` as of `list_terms`."""
     turns: dict[UUID, list[Turn]] = {line_id: [] for _, line_id in keys}
     if keys:
-        rows = await session.scalars(
-            select(LinePhase)
-            .where(tuple_(LinePhase.customer_id, LinePhase.order_line_id).in_(keys))
-            .order_by(LinePhase.order_line_id, LinePhase.from_date, LinePhase.change_id)
-        )
-        for row in rows:
-            turns[row.order_line_id].append(_turn(row))
+        for row in await run(session, _TURNS, *key_columns(keys)):
+            turns[row["order_line_id"]].append(_turn(row))
     return turns
 
 
-def _turn(row: LinePhase) -> Turn:
-    has_pattern = row.anchor_date is not None
-    return Turn(
-        row.from_date, pattern_of(row) if has_pattern else None, row.anchor_date, row.product_id
-    )
+def _turn(row: asyncpg.Record) -> Turn:
+    has_pattern = row["anchor_date"] is not None
+    pattern = pattern_in(row) if has_pattern else None
+    return Turn(row["from_date"], pattern, row["anchor_date"], row["product_id"])
 
 
 def add_turn(session: AsyncSession, line: OrderLine, turn: Turn, *, change_id: UUID) -> None:

@@ -7,8 +7,13 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders.models import Order, OrderLine
+from app.orders.repository.plain import KEYS, key_columns, run
 from app.orders.states import OrderStatus
 
+_FOLLOWED = f"""
+SELECT 1 FROM {KEYS} JOIN order_lines t
+    ON t.customer_id = k.customer_id AND t.renews_line_id = k.order_line_id LIMIT 1
+"""
 _OVER = (OrderStatus.EXPIRED, OrderStatus.REJECTED, OrderStatus.CANCELLED)
 
 
@@ -28,7 +33,7 @@ async def lock_followers(
     session: AsyncSession, keys: Collection[tuple[UUID, UUID]]
 ) -> list[tuple[Order, OrderLine, OrderLine]]:
     """Running orders whose lines follow these (customer, line), locked: order, line, line before."""
-    if not keys:
+    if not keys or not await run(session, _FOLLOWED, *key_columns(keys)):
         return []
     rows = await session.execute(
         select(Order, OrderLine)

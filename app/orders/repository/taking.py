@@ -14,7 +14,8 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders.models import WithdrawnLine
-from app.orders.repository.withdrawals import DUE, SCOPED, Scope, beyond
+from app.orders.repository.calendar import due_quantity
+from app.orders.repository.withdrawals import SCOPED, Scope, beyond
 
 _LOCK_ORDERS = f"""
 UPDATE orders x SET version = x.version + 1
@@ -24,16 +25,20 @@ WHERE x.customer_id = f.customer_id AND x.order_id = f.order_id
 
 # How many times the line's pattern delivers up to a day; the offset keeps the division from zero.
 _TIMES = "(({} - l.anchor + 400000 * l.step) / l.step)"
-_CHOSEN = """
-    SELECT c.rule FROM order_changes c
-    WHERE c.customer_id = due.customer_id AND c.order_id = due.order_id
-      AND c.kind IN ('skip', 'pause') AND c.status = 'applied' AND c.rule IN ('period', 'money')
-    ORDER BY coalesce(c.confirmed_at, c.at) DESC, c.change_id DESC LIMIT 1
+_LINES = f"""
+due AS (
+    SELECT l.customer_id, l.order_line_id, l.order_id, l.product_id, l.quantity,
+           l.interval_days AS step, l.anchor_date, l.unscheduled_bottles AS waiting,
+           any_value(o.address_id) AS address_id, any_value(o.version) AS order_version,
+           any_value(b.station_id) AS station_id, array_agg(d.day ORDER BY d.day) AS days,
+           sum({due_quantity("t", "d.day")})::bigint AS bottles
+    {SCOPED}
+    GROUP BY l.customer_id, l.order_line_id
+)
 """
 _SHAPES = f"""
 shapes AS (
-    SELECT l.customer_id, l.order_line_id, l.days[1] AS first_day,
-           l.days[cardinality(l.days)] AS last_day,
+    SELECT l.customer_id, l.order_line_id, any_value(l.anchor) AS anchor,
            max(upper(t.valid)) AS until_before, max(t.first_date) AS last_first,
            (any_value(l.step) IS NOT NULL AND any_value(l.waiting) = 0
             AND (any_value(l.step) = 1 OR bool_and(l.has_anchor))
@@ -42,10 +47,9 @@ shapes AS (
                          AND t.change_id IS NULL AND t.address_id = l.address_id
                          AND (t.anchor_date - l.anchor) % l.step = 0)
             AND sum(greatest(0,
-                    {_TIMES.format("least(upper(t.valid) - 1, l.days[cardinality(l.days)])")}
-                    - {_TIMES.format("greatest(lower(t.valid), l.days[1]) - 1")}))
-                = cardinality(l.days)) IS TRUE AS is_uniform,
-           any_value(l.anchor) AS anchor, any_value(l.step) AS step,
+                    {_TIMES.format("least(upper(t.valid) - 1, l.last_day)")}
+                    - {_TIMES.format("greatest(lower(t.valid), l.first_day) - 1")}))
+                = any_value(l.day_count)) IS TRUE AS is_uniform,
            jsonb_agg(jsonb_build_object(
                'first_date', t.first_date, 'until', upper(t.valid), 'product_id', t.product_id,
                'quantity', t.quantity, 'interval_days', t.interval_days,
@@ -53,70 +57,77 @@ shapes AS (
                'address_id', t.address_id, 'change_id', t.change_id)
                ORDER BY t.first_date) AS before
     FROM (
-        SELECT due.customer_id, due.order_line_id, due.days, i.product_id, i.quantity,
-               i.interval_days AS step, coalesce(i.anchor_date, due.days[1]) AS anchor,
-               i.anchor_date IS NOT NULL AS has_anchor, i.unscheduled_bottles AS waiting,
-               o.address_id
+        SELECT due.*, days[1] AS first_day, days[cardinality(days)] AS last_day,
+               cardinality(days) AS day_count, coalesce(anchor_date, days[1]) AS anchor,
+               anchor_date IS NOT NULL AS has_anchor
         FROM due
-        JOIN order_lines i ON i.customer_id = due.customer_id
-            AND i.order_line_id = due.order_line_id
-        JOIN orders o ON o.customer_id = due.customer_id AND o.order_id = due.order_id
     ) l
     JOIN order_terms t ON t.customer_id = l.customer_id AND t.order_line_id = l.order_line_id
-        AND upper(t.valid) > l.days[1]
-    GROUP BY l.customer_id, l.order_line_id, l.days
+        AND upper(t.valid) > l.first_day
+    GROUP BY l.customer_id, l.order_line_id
 )
 """
-# The last delivery of a regular line, then as many more as it lost: all bring the same.
-_LAST = "(s.anchor + (({} - s.anchor + 400000 * s.step) / s.step - 400000) * s.step)"
-_MOVED_END = f"({_LAST.format('s.until_before - 1')} + cardinality(due.days) * s.step + 1)"
-
-_TAKE = f"""
-WITH {DUE}, {_SHAPES}, chosen AS (
-    SELECT due.*, CASE WHEN CAST(:settle AS text) <> 'as_chosen' THEN CAST(:settle AS text)
-                       ELSE coalesce(({_CHOSEN}), 'period') END AS rule
-    FROM due
-), closed_days AS (
-    SELECT p.station_id, p.service_date FROM plan_days p
+# One receipt per order; how its customer last chose to be settled, until when it is stopped, and when
+# it moves.
+_ORDERS = """
+receipts AS MATERIALIZED (
+    SELECT d.customer_id, d.order_id, uuidv7() AS change_id, c.chosen, c.stopped_until, c.moves_at
+    FROM (SELECT DISTINCT customer_id, order_id FROM due) d
+    CROSS JOIN LATERAL (
+        SELECT (array_agg(c.rule ORDER BY coalesce(c.confirmed_at, c.at) DESC, c.change_id DESC)
+                FILTER (WHERE c.kind <> 'move' AND c.rule IN ('period', 'money')))[1] AS chosen,
+               max(coalesce(CAST(c.request->>'last_date' AS date), 'infinity'))
+                   FILTER (WHERE c.kind <> 'move') AS stopped_until,
+               max(c.effective_date) FILTER (WHERE c.kind = 'move') AS moves_at
+        FROM order_changes c
+        WHERE c.customer_id = d.customer_id AND c.order_id = d.order_id
+          AND c.kind IN ('skip', 'pause', 'move') AND c.status = 'applied'
+    ) c
+), closed AS (
+    SELECT p.station_id, range_agg(daterange(p.service_date, p.service_date + 1)) AS days
+    FROM plan_days p
     WHERE p.station_id = ANY(CAST(:stations AS uuid[])) AND p.service_date >= :first
       AND (p.state <> 'open' OR p.cutoff_at <= :now
            OR p.service_date = ANY(CAST(:days AS date[])))
-), judged AS (
-    SELECT due.customer_id, due.order_line_id, due.order_id, due.station_id, due.days, due.bottles,
-           due.rule, s.until_before, s.before, s.step, {_MOVED_END} AS moved_end,
-           s.is_uniform AND due.rule = 'period'
-               AND {_LAST.format("s.until_before - 1")} >= s.last_first
-               AND NOT EXISTS (
-                   SELECT FROM line_phases p
-                   WHERE p.customer_id = due.customer_id AND p.order_line_id = due.order_line_id)
-               AND NOT EXISTS (
-                   SELECT FROM order_changes c
-                   WHERE c.customer_id = due.customer_id AND c.order_id = due.order_id
-                     AND c.status = 'applied'
-                     AND (c.kind IN ('skip', 'pause')
-                          AND coalesce(CAST(c.request->>'last_date' AS date), 'infinity')
-                              >= due.days[1]
-                          OR c.kind = 'move' AND c.effective_date > due.days[1]))
-               AND NOT EXISTS (
-                   SELECT FROM closed_days x
-                   WHERE x.station_id = due.station_id
-                     AND x.service_date >= s.until_before
-                     AND x.service_date < {_MOVED_END}) AS is_regular
-    FROM chosen due
-    JOIN shapes s ON s.customer_id = due.customer_id AND s.order_line_id = due.order_line_id
-), receipts AS MATERIALIZED (
-    SELECT customer_id, order_id, uuidv7() AS change_id FROM due GROUP BY customer_id, order_id
+    GROUP BY p.station_id
 )
+"""
+# The last delivery of a regular line, then as many more as it lost: all bring the same.
+_LAST = "(s.anchor + ((s.until_before - 1 - s.anchor + 400000 * {0}) / {0} - 400000) * {0})"
+_RULE = """CASE WHEN CAST(:settle AS text) <> 'as_chosen' THEN CAST(:settle AS text)
+                 ELSE coalesce(r.chosen, 'period') END"""
+
+# OFFSET 0: every line is judged once, however often the verdict is named.
+_TAKE = f"""
+WITH {_LINES}, {_SHAPES}, {_ORDERS}
 INSERT INTO withdrawn_lines
     (customer_id, order_line_id, withdrawal_id, change_id, order_id, station_id, days, bottles,
      settle, credit_bottles, credit_fen, until_before, until_after, is_regular, order_version,
      before)
-SELECT due.customer_id, due.order_line_id, :id, r.change_id, due.order_id, due.station_id, due.days,
-       due.bottles, due.rule, 0, 0, due.until_before,
-       CASE WHEN due.is_regular THEN due.moved_end END, due.is_regular, o.version, due.before
-FROM judged due
-JOIN receipts r ON r.customer_id = due.customer_id AND r.order_id = due.order_id
-JOIN orders o ON o.customer_id = due.customer_id AND o.order_id = due.order_id
+SELECT j.customer_id, j.order_line_id, :id, j.change_id, j.order_id, j.station_id, j.days, j.bottles,
+       j.rule, 0, 0, j.until_before, CASE WHEN j.is_regular THEN j.moved_end END, j.is_regular,
+       j.order_version, j.before
+FROM (
+    SELECT m.*, m.is_uniform AND m.rule = 'period' AND m.last_delivery >= m.last_first
+                AND (m.stopped_until IS NULL OR m.stopped_until < m.days[1])
+                AND (m.moves_at IS NULL OR m.moves_at <= m.days[1])
+                AND NOT coalesce(
+                    x.days && daterange(m.until_before, greatest(m.until_before, m.moved_end)), false)
+                AND NOT EXISTS (
+                    SELECT FROM line_phases p
+                    WHERE p.customer_id = m.customer_id AND p.order_line_id = m.order_line_id)
+                AS is_regular
+    FROM (
+        SELECT due.*, r.change_id, r.stopped_until, r.moves_at, {_RULE} AS rule, s.until_before, s.last_first,
+               s.is_uniform, s.before, {_LAST.format("due.step")} AS last_delivery,
+               {_LAST.format("due.step")} + cardinality(due.days) * due.step + 1 AS moved_end
+        FROM due
+        JOIN shapes s ON s.customer_id = due.customer_id AND s.order_line_id = due.order_line_id
+        JOIN receipts r ON r.customer_id = due.customer_id AND r.order_id = due.order_id
+    ) m
+    LEFT JOIN closed x ON x.station_id = m.station_id
+    OFFSET 0
+) j
 """
 
 # Of the regular lines: w.days[1] to w.last_day are taken out of the terms that overlap them; what

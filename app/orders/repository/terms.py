@@ -5,7 +5,8 @@ from datetime import date
 from typing import Final, cast
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select, text, tuple_, update
+import asyncpg
+from sqlalchemy import Table, bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,7 @@ from app.orders.models import (
     OrderNumber,
     OrderTerm,
 )
+from app.orders.repository.plain import KEYS, OF_KEYS, key_columns, run
 from app.orders.rules import Pattern, Rebuilt, Term
 
 _NUMBERS: Final = cast("Table", OrderNumber.__table__)
@@ -36,36 +38,63 @@ _INSERT_HISTORY: Final = insert(cast("Table", OrderHistory.__table__))
 _INSERT_LINE: Final = insert(cast("Table", OrderLine.__table__))
 
 
+_TERMS = f"""
+SELECT t.order_line_id, lower(t.valid) AS first, upper(t.valid) AS until, t.product_id, t.quantity,
+       t.interval_days, t.anchor_date, t.weekday_quantities, t.address_id, t.address_version_id,
+       t.change_id
+FROM {KEYS} JOIN order_terms t ON {OF_KEYS}
+ORDER BY t.order_line_id, t.first_date
+"""
+_DROP = f"DELETE FROM order_terms t USING {KEYS} WHERE {OF_KEYS} AND t.first_date >= $3"
+_SHRINK = f"""
+UPDATE order_terms t SET valid = daterange(t.first_date, $3) FROM {KEYS}
+WHERE {OF_KEYS} AND upper(t.valid) > $3
+"""
+_ADD = """
+INSERT INTO order_terms
+    (customer_id, order_line_id, first_date, valid, product_id, quantity, interval_days,
+     anchor_date, weekday_quantities, address_id, address_version_id, change_id)
+SELECT customer_id, order_line_id, first, daterange(first, until), product_id, quantity,
+       interval_days, anchor_date, CAST(weekdays AS smallint[]), address_id, address_version_id,
+       change_id
+FROM unnest($1::uuid[], $2::uuid[], $3::date[], $4::date[], $5::uuid[], $6::smallint[],
+            $7::smallint[], $8::date[], $9::text[], $10::uuid[], $11::uuid[], $12::uuid[])
+    AS n(customer_id, order_line_id, first, until, product_id, quantity, interval_days, anchor_date,
+         weekdays, address_id, address_version_id, change_id)
+"""
+
+
 async def list_terms(
     session: AsyncSession, keys: Collection[tuple[UUID, UUID]]
 ) -> dict[UUID, list[Term]]:
     """Terms of lines, by line and in order of days; `keys` are (customer_id, order_line_id)."""
-    if not keys:
-        return {}
-    rows = await session.scalars(
-        select(OrderTerm)
-        .where(tuple_(OrderTerm.customer_id, OrderTerm.order_line_id).in_(keys))
-        .order_by(OrderTerm.order_line_id, OrderTerm.first_date)
-        .execution_options(populate_existing=True)
-    )
     terms: dict[UUID, list[Term]] = {line_id: [] for _, line_id in keys}
-    for row in rows:
-        terms[row.order_line_id].append(_term(row))
+    if keys:
+        for row in await run(session, _TERMS, *key_columns(keys)):
+            terms[row["order_line_id"]].append(_term(row))
     return terms
 
 
-def _term(row: OrderTerm) -> Term:
-    if row.valid.lower is None or row.valid.upper is None:
-        raise ValueError("a term has both ends")
+def _term(row: asyncpg.Record) -> Term:
     return Term(
-        first=row.valid.lower,
-        until=row.valid.upper,
-        pattern=pattern_of(row),
-        anchor=row.anchor_date,
-        product_id=row.product_id,
-        address_id=row.address_id,
-        address_version_id=row.address_version_id,
-        change_id=row.change_id,
+        first=row["first"],
+        until=row["until"],
+        pattern=pattern_in(row),
+        anchor=row["anchor_date"],
+        product_id=row["product_id"],
+        address_id=row["address_id"],
+        address_version_id=row["address_version_id"],
+        change_id=row["change_id"],
+    )
+
+
+def pattern_in(row: asyncpg.Record) -> Pattern:
+    """The pattern in a record's three columns."""
+    weekdays = row["weekday_quantities"]
+    return Pattern(
+        quantity=row["quantity"],
+        interval_days=row["interval_days"],
+        weekday_quantities=None if weekdays is None else tuple(weekdays),
     )
 
 
@@ -102,9 +131,32 @@ async def insert_terms(
     session: AsyncSession, customer_id: UUID, line_id: UUID, terms: Iterable[Term]
 ) -> None:
     """Add terms of one line."""
-    values = [term_values(customer_id, line_id, term) for term in terms]
-    if values:
-        await session.execute(insert(OrderTerm), values)
+    await _add_terms(session, [(customer_id, line_id, term) for term in terms])
+
+
+async def _add_terms(session: AsyncSession, added: Sequence[tuple[UUID, UUID, Term]]) -> None:
+    if added:
+        rows = (_columns(*one) for one in added)
+        await run(session, _ADD, *(list(column) for column in zip(*rows, strict=True)))
+
+
+def _columns(customer_id: UUID, line_id: UUID, term: Term) -> tuple[object, ...]:
+    pattern = term.pattern
+    weekdays = pattern.weekday_quantities
+    return (
+        customer_id,
+        line_id,
+        term.first,
+        term.until,
+        term.product_id,
+        pattern.quantity,
+        pattern.interval_days,
+        term.anchor,
+        None if weekdays is None else f"{{{','.join(map(str, weekdays))}}}",
+        term.address_id,
+        term.address_version_id,
+        term.change_id,
+    )
 
 
 async def replace_terms(
@@ -114,26 +166,19 @@ async def replace_terms(
     rebuilt: Sequence[tuple[UUID, UUID, Rebuilt]],
 ) -> None:
     """Shrink, drop and insert terms of lines from a date on: (customer, line, rebuilt)."""
-    keys = [(customer_id, line_id) for customer_id, line_id, _ in rebuilt]
-    mine = tuple_(OrderTerm.customer_id, OrderTerm.order_line_id).in_(keys)
-    await session.execute(
-        delete(OrderTerm)
-        .where(mine, OrderTerm.first_date >= from_date)
-        .execution_options(synchronize_session=False)
+    if not rebuilt:
+        return
+    keys = key_columns([(customer_id, line_id) for customer_id, line_id, _ in rebuilt])
+    for statement in (_DROP, _SHRINK):
+        await run(session, statement, *keys, from_date)
+    await _add_terms(
+        session,
+        [
+            (customer_id, line_id, term)
+            for customer_id, line_id, result in rebuilt
+            for term in result.fresh
+        ],
     )
-    await session.execute(
-        update(OrderTerm)
-        .where(mine, func.upper(OrderTerm.valid) > from_date)
-        .values(valid=func.daterange(OrderTerm.first_date, from_date, "[)"))
-        .execution_options(synchronize_session=False)
-    )
-    values = [
-        term_values(customer_id, line_id, term)
-        for customer_id, line_id, result in rebuilt
-        for term in result.fresh
-    ]
-    if values:
-        await session.execute(insert(OrderTerm), values)
 
 
 _JOIN = """

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Uuid, any_, func, literal, select, text
+from sqlalchemy import Row, Uuid, any_, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders.models import Withdrawal, WithdrawnLine
@@ -150,15 +150,27 @@ async def find_withdrawal(session: AsyncSession, withdrawal_id: UUID) -> Withdra
     return await session.get(Withdrawal, withdrawal_id, populate_existing=True)
 
 
-async def list_untold(session: AsyncSession, *, before: datetime) -> list[UUID]:
-    """Withdrawals, or undos, of before an instant whose households have not all been told."""
-    found = await session.scalars(
-        select(Withdrawal.id).where(
+async def list_untold(session: AsyncSession, *, before: datetime) -> list[tuple[UUID, bool]]:
+    """Withdrawals, or undos (true), before an instant whose households have not all been told."""
+    found = await session.execute(
+        select(Withdrawal.id, Withdrawal.undone_at.is_not(None)).where(
             Withdrawal.told_at.is_(None),
             func.coalesce(Withdrawal.undone_at, Withdrawal.at) < before,
         )
     )
-    return list(found)
+    return [(row[0], row[1]) for row in found]
+
+
+async def mark_told(
+    session: AsyncSession, withdrawal_id: UUID, *, is_undo: bool, now: datetime
+) -> None:
+    """Write down that all have been told, unless it has been undone since."""
+    await session.execute(
+        update(Withdrawal)
+        .where(Withdrawal.id == withdrawal_id, Withdrawal.undone_at.is_not(None) == is_undo)
+        .values(told_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 _UNKNOWN = """

@@ -1,0 +1,23 @@
+"""the orders that end soon are found by their terms' ends
+
+Revision: 0013b
+Revises: 0012
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0013b"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """An index over the ends."""
+    op.create_index("ix_order_terms_until", "order_terms", [sa.text("upper(valid)")])
+
+
+def downgrade() -> None:
+    """Without it."""
+    op.drop_index("ix_order_terms_until", table_name="order_terms")
