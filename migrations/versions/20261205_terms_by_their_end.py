@@ -1,14 +1,14 @@
 """the orders that end soon are found by their terms' ends
 
-Revision: 0013b
-Revises: 0012
+Revision: 0015
+Revises: 0014
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013b"
-down_revision = "0012"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
