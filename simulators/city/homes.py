@@ -155,9 +155,10 @@ def _orders(plan: CityPlan, numbers: list[str]) -> Iterator[tuple[str, tuple[str
     )
     yield (
         "order_reviews",
-        ("customer_id", "order_id", "verdict", "opened_at", "decision", "decided_at", "decided_by"),
+        ("customer_id", "review_id", "order_id", "verdict")
+        + ("opened_at", "decision", "decided_at", "decided_by"),
         (
-            (h.customer_id, h.order_id, "covered", h.placed_at, "approved")
+            (h.customer_id, h.order_id, h.order_id, "covered", h.placed_at, "approved")
             + (h.placed_at + timedelta(minutes=2), "system")
             for h in plan.homes
             if h.source != "door"
