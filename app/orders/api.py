@@ -16,6 +16,7 @@ from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, Deliverer
 from app.identity.models import Role
 from app.orders import (
     changes_api,
+    deposits_api,
     phone_api,
     policies_api,
     presenting,
@@ -276,3 +277,4 @@ router.include_router(phone_api.router)
 router.include_router(changes_api.router)
 router.include_router(policies_api.router)
 router.include_router(recorded_api.router)
+router.include_router(deposits_api.router)

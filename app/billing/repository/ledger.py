@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, text, tuple_
+from sqlalchemy import case, func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -53,6 +53,22 @@ async def find_transfer(
         )
     )
     return found.first()
+
+
+async def deposit_of(session: AsyncSession, customer_id: UUID, reference_id: UUID) -> int:
+    """What is held as deposit of a reference, in fen."""
+    held = case(
+        (LedgerTransfer.credit_account == "deposit", LedgerTransfer.amount_fen),
+        (LedgerTransfer.debit_account == "deposit", -LedgerTransfer.amount_fen),
+        else_=0,
+    )
+    found = await session.scalar(
+        select(func.coalesce(func.sum(held), 0)).where(
+            LedgerTransfer.customer_id == customer_id,
+            LedgerTransfer.reference_id == reference_id,
+        )
+    )
+    return int(found or 0)
 
 
 async def get_transfer(

@@ -21,6 +21,7 @@ from app.orders.changes.following import follow_renewed, start_after
 from app.orders.events import OrderConfirmed
 from app.orders.models import Order, OrderLine
 from app.orders.rules import Placement, lay_out
+from app.orders.service.installing import await_box
 from app.orders.states import OrderStatus
 
 
@@ -33,7 +34,8 @@ async def confirm_order(
     now: datetime,
     reason: str | None = None,
 ) -> date:
-    """Move a locked order to `delivering`; answers the first delivery date.
+    """Move a locked order to `delivering`; answers the first delivery date, the one intended where
+    it waits for its milk box.
 
     The first day is the one wished for, or the first still possible now; it is held open until
     commit, so that it is in the plan. Raises DayClosed when the day froze meanwhile.
@@ -64,7 +66,21 @@ async def confirm_order(
     closed = await list_closed_dates(
         session, station_id=served_by.station_id, from_date=min(starts), now=now
     )
+    waits = await await_box(
+        session,
+        order,
+        lines,
+        station_id=served_by.station_id,
+        due_date=min(starts),
+        actor=actor,
+        now=now,
+    )
     for line, start in zip(lines, starts, strict=True):
+        if waits:
+            line.anchor_date = line.anchor_date or start
+            line.unscheduled_bottles = line.bottles_bought + line.gift_bottles
+            _entitle(session, line, now=now)
+            continue
         await _lay_out_line(
             session,
             line,
@@ -114,6 +130,10 @@ async def _lay_out_line(
     bottles = line.bottles_bought + line.gift_bottles
     terms = lay_out(placement, start=start, bottles=bottles, blocked=blocked)
     await repository.insert_terms(session, line.customer_id, line.order_line_id, terms)
+    _entitle(session, line, now=now)
+
+
+def _entitle(session: AsyncSession, line: OrderLine, *, now: datetime) -> None:
     repository.entitle(
         session, line, kind="bought", bottles=line.bottles_bought, value_fen=line.paid_fen, now=now
     )
