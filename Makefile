@@ -15,7 +15,7 @@ run: product ## everything: database, demo city, web, worker, simulators (PORT, 
 
 test: dev lint ## lint, types, import contracts, tests
 	@$(BIN)/python tools/find_browser.py
-	@$(BIN)/python -m pytest -n 4
+	@$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: dev lint ## the fast half: lint, types, import contracts, architecture tests
 	@$(BIN)/python -m pytest tests/architecture

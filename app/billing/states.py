@@ -48,6 +48,13 @@ class RefundStatus(StrEnum):
     FAILED = "failed"
 
 
+CHANNEL_LABELS = {
+    PaymentChannel.WECHAT: "微信支付",
+    PaymentChannel.CASH: "现金",
+    PaymentChannel.POS: "POS 刷卡",
+    PaymentChannel.MARKETPLACE: "第三方平台",
+}
+
 PAYMENT_LABELS = {
     PaymentStatus.CREATED: "待支付",
     PaymentStatus.PENDING: "待支付",

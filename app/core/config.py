@@ -8,6 +8,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.errors import SetupError
 
+DEMO_OPERATOR = "随心订演示奶厂"
+
 
 def _async_url(value: object) -> object:
     if isinstance(value, str):
@@ -51,6 +53,13 @@ class InstallationSettings(BaseSettings):
     demo: bool = False
     public_url: str = ""
     """Address under which channels reach us, e.g. https://milk.example.cn; default: own port."""
+    operator_name: str = ""
+    """Who concludes agreements with households, as registered (经营者)."""
+
+    @property
+    def operator(self) -> str:
+        """The operator's name; a demo has one without being told, others have "" until they are."""
+        return self.operator_name or (DEMO_OPERATOR if self.demo else "")
 
     @property
     def base_url(self) -> str:

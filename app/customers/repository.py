@@ -11,6 +11,7 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    case,
     column,
     delete,
     func,
@@ -169,6 +170,25 @@ async def find_current_version(
     """What an address says now."""
     found = await fetch(session, _CURRENT_VERSION, customer_id, address_id, include_removed)
     return AddressVersion(**found[0]) if found else None
+
+
+async def find_version_as_of(
+    session: AsyncSession, *, customer_id: UUID, address_id: UUID, at: datetime
+) -> AddressVersion | None:
+    """The last version written by an instant, else the first ever."""
+    by_then = AddressVersion.created_at <= at
+    found: AddressVersion | None = await session.scalar(
+        select(AddressVersion)
+        .where(AddressVersion.customer_id == customer_id, AddressVersion.address_id == address_id)
+        .order_by(
+            by_then.desc(),
+            case((by_then, AddressVersion.created_at)).desc().nulls_last(),
+            AddressVersion.created_at,
+            AddressVersion.address_version_id,
+        )
+        .limit(1)
+    )
+    return found
 
 
 async def lock_address(

@@ -15,6 +15,7 @@ from app.customers.service import get_address
 from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, DelivererCaller, Principal
 from app.identity.models import Role
 from app.orders import (
+    agreement_api,
     changes_api,
     deposits_api,
     phone_api,
@@ -273,6 +274,7 @@ async def place_door_order(
 
 
 # Routes are tried in turn: those of every order come first.
+router.include_router(agreement_api.router)
 router.include_router(phone_api.router)
 router.include_router(changes_api.router)
 router.include_router(policies_api.router)

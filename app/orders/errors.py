@@ -150,6 +150,20 @@ class AgreementNotAccepted(Conflict):
     title = "请先阅读并同意订奶协议"
 
 
+class OrderNotAgreed(Conflict):
+    """Nobody has accepted an agreement for the order: not yet, or it came from a paper book."""
+
+    code = "order_not_agreed"
+    title = "该订单没有已同意的订奶协议"
+
+
+class OperatorUnnamed(Unavailable):
+    """The operator's name is not set: an agreement without a party is none."""
+
+    code = "operator_unnamed"
+    title = "尚未设置经营者名称，暂不能出具订奶协议"
+
+
 class LinkLimitReached(Conflict):
     """The order's link was sent as often as it may be. Facts: `limit`."""
 

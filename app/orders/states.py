@@ -185,6 +185,16 @@ class AgreementChannel(StrEnum):
     """The listing shows the agreement, and buying accepts it."""
 
 
+AGREED_LABELS = {
+    AgreementChannel.WEB: "网站",
+    AgreementChannel.APP: "APP",
+    AgreementChannel.MINI_PROGRAM: "小程序",
+    AgreementChannel.DOOR: "送奶员上门",
+    AgreementChannel.SMS_LINK: "短信链接",
+    AgreementChannel.MARKETPLACE: "第三方平台页面",
+}
+
+
 class DepositState(StrEnum):
     """How far a deposit (押金) is: asked with the order, held once paid, due back at the end."""
 

@@ -16,8 +16,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from app.core.http import PROBLEM
 from app.identity.access import Allow, open_to_all
 from app.identity.models import Role
-from app.main import build_app
 from tests.factories.world import World, once
+from tests.fixtures.application import built_app
 
 ANYONE = "-"
 ROWS = Path(__file__).with_name("rights.txt")
@@ -63,7 +63,7 @@ TABLE = rows()
 
 
 def test_every_route_has_its_row_and_every_row_its_route() -> None:
-    found = {(method, path): rights for method, path, rights in routes(build_app())}
+    found = {(method, path): rights for method, path, rights in routes(built_app())}
     assert found == TABLE
 
 

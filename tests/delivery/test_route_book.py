@@ -38,6 +38,7 @@ async def test_the_book_holds_the_day(morning: Round, count_statements: CountSta
     first = next(stop for stop in route["items"] if stop["stop"] == morning.milk.public_address_id)
     assert (first["door"], first["recipient"], first["phone"][3:7]) == ("301室", "王女士", "****")
     assert sorted(one["quantity"] for one in first["deliveries"]) == [1, 2]
+    assert morning.milk.order_id.hex[-10:] in {one["order_no"] for one in first["deliveries"]}
     foreign = morning.foreign.public_address_id
     assert foreign not in answer.text
 

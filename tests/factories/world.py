@@ -1,7 +1,7 @@
 """A small city for tests, written straight into the tables."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -38,6 +38,7 @@ MORNING = datetime(2026, 3, 15, 2, 0, tzinfo=UTC)
 TODAY = date(2026, 3, 15)
 ALWAYS = Range(date(2020, 1, 1), None, bounds="[)")
 CUTOFF = time(16, 0)
+STAYS_LOGGED_IN = timedelta(hours=1)
 
 
 @dataclass
@@ -121,6 +122,18 @@ class World:
         world.household = await world.add_household(session)
         await session.flush()
         return world
+
+    def copy(self, keys: KeyRing) -> "World":
+        """The same city for another test, which may change what it gets."""
+        return replace(
+            self,
+            keys=keys,
+            blocks=self.blocks[:],
+            deliverers=self.deliverers[:],
+            staff={role: replace(member) for role, member in self.staff.items()},
+            deliverer_staff=[replace(member) for member in self.deliverer_staff],
+            household=replace(self.household),
+        )
 
     async def _network(self, session: AsyncSession) -> None:
         session.add(City(code="310000", name="上海市"))
@@ -269,7 +282,7 @@ class World:
                 session_id=new_id(),
                 account_id=account_id,
                 kind=kind,
-                access_expires_at=wall_now() + timedelta(hours=1),
+                access_expires_at=wall_now() + STAYS_LOGGED_IN,
             )
         )
         await session.flush()

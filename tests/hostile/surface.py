@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.base import Base
 from app.identity.models import Role
-from app.main import build_app
 from tests.architecture.test_rights import ANYONE, TABLE
 from tests.factories.world import World, once
+from tests.fixtures.application import built_app
 
 JSON = "application/json"
 NOTED = frozenset({"throttles", "security_events", "access_log", "idempotency_keys"})
@@ -57,10 +57,9 @@ class Operation:
         return dict(resolved(self.schema).get("properties", {}))
 
 
-@cache
 def document() -> dict[str, Any]:
     """The OpenAPI document."""
-    return build_app().openapi()
+    return built_app().openapi()
 
 
 def resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:

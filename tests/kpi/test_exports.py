@@ -8,18 +8,17 @@ from typing import Any
 
 import httpx
 import pytest
-from fontTools.fontBuilder import FontBuilder
-from fontTools.pens.ttGlyphPen import TTGlyphPen
 from openpyxl import load_workbook
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import local_instant
 from app.core.ids import new_id
+from app.core.printing import font as printing
 from app.delivery.repository.mornings import rebuild_mornings
 from app.identity.models import Role
 from app.kpi.definitions import DEFINITIONS, KpiKey
-from app.kpi.exporting import service, words
+from app.kpi.exporting import service
 from app.kpi.exporting.workbook import build_workbook
 from app.kpi.models import KpiExport
 from app.kpi.repository.rows import KpiRow
@@ -31,7 +30,6 @@ from tests.factories.world import TODAY, World, once
 from tests.fixtures.application import SetClock
 
 TODAY_ONLY = {"from": TODAY.isoformat(), "to": TODAY.isoformat()}
-CJK = range(0x4E00, 0x9FFF)
 
 
 def sheet_rows(body: bytes, name: str) -> list[tuple[Any, ...]]:
@@ -160,36 +158,6 @@ async def test_who_took_what_is_written_down(
     assert {item["scope"] for item in listed} == {first.scope, second.scope}
 
 
-@pytest.fixture(scope="module")
-def font(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A font that draws a box for everything: what is tested is the report, not its beauty."""
-    pen = TTGlyphPen(None)
-    pen.moveTo((0, 0))
-    for point in ((0, 700), (700, 700), (700, 0)):
-        pen.lineTo(point)
-    pen.closePath()
-    glyph = pen.glyph()
-    builder = FontBuilder(1000, isTTF=True)
-    names = [
-        ".notdef",
-        *(
-            f"u{code:04X}"
-            for code in (*range(32, 127), *range(0x2000, 0x3100), *CJK, *range(0xFF00, 0xFF60))
-        ),
-    ]
-    builder.setupGlyphOrder(names)
-    builder.setupCharacterMap({int(name[1:], 16): name for name in names[1:]})
-    builder.setupGlyf(dict.fromkeys(names, glyph))
-    builder.setupHorizontalMetrics(dict.fromkeys(names, (800, 0)))
-    builder.setupHorizontalHeader(ascent=800, descent=-200)
-    builder.setupNameTable({"familyName": "Boxes", "styleName": "Regular"})
-    builder.setupOS2(sTypoAscender=800, sTypoDescender=-200, usWinAscent=800, usWinDescent=200)
-    builder.setupPost()
-    path = tmp_path_factory.mktemp("font") / "boxes.ttf"
-    builder.save(path)
-    return path
-
-
 async def test_a_closed_month_as_a_report(
     client: httpx.AsyncClient,
     world: World,
@@ -217,12 +185,12 @@ async def test_a_closed_month_as_a_report(
     )  # fmt: skip
     assert finding.status_code == 201, finding.text
 
-    monkeypatch.setattr(words, "FONT", font.with_name("none.ttf"))
+    monkeypatch.setattr(printing, "FONT", font.with_name("none.ttf"))
     missing = await client.get("/kpi/months/2026-03/report.pdf", headers=manager)
     assert (missing.status_code, missing.json()["code"]) == (503, "report_font_missing")
     assert await session.scalar(select(KpiExport)) is None
 
-    monkeypatch.setattr(words, "FONT", font)
+    monkeypatch.setattr(printing, "FONT", font)
     answer = await client.get("/kpi/months/2026-03/report.pdf", headers=manager)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/pdf"

@@ -1,6 +1,7 @@
 """A page of the tests' own, on the ground that all pages share: two forms that leave a note."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -52,39 +53,6 @@ class Workshop:
     ticks: asyncio.Event = field(default_factory=asyncio.Event)
     """Sends the stream's next part."""
 
-    def routes(self) -> APIRouter:
-        """The page and its two forms."""
-        router = APIRouter(prefix="/workshop")
-
-        @router.get("")
-        async def page(request: Request, _: AnyCaller) -> HTMLResponse:
-            return render(
-                request,
-                environment().from_string(PAGE),
-                earlier=MORNING - timedelta(hours=1),
-                later=MORNING + timedelta(hours=5),
-            )
-
-        @router.get("/stream", response_class=EventSourceResponse)
-        async def stream(request: Request, _: AnyCaller) -> AsyncIterator[ServerSentEvent]:
-            for number in range(1, 1000):
-                text = f'<hx-partial hx-target="#live" hx-swap="innerMorph">{number}</hx-partial>'
-                yield ServerSentEvent(raw_data=text, id=str(number))
-                await self.ticks.wait()
-                self.ticks.clear()
-
-        @router.post("/whole")
-        async def whole(_: AnyCaller, note: Annotated[str, Form()]) -> Response:
-            self.take(note)
-            return see_other("/workshop", flash="已保存")
-
-        @router.post("/part")
-        async def part(_: AnyCaller, note: Annotated[str, Form(min_length=2)]) -> Response:
-            self.take(note)
-            return HTMLResponse("已收到")
-
-        return router
-
     def take(self, note: str) -> None:
         """Keep a note, or refuse it."""
         if self.fails:
@@ -92,11 +60,59 @@ class Workshop:
         self.notes.append(note)
 
 
+def _routes() -> APIRouter:
+    """The page and its two forms."""
+    router = APIRouter(prefix="/workshop")
+
+    @router.get("")
+    async def page(request: Request, _: AnyCaller) -> HTMLResponse:
+        return render(
+            request,
+            environment().from_string(PAGE),
+            earlier=MORNING - timedelta(hours=1),
+            later=MORNING + timedelta(hours=5),
+        )
+
+    @router.get("/stream", response_class=EventSourceResponse)
+    async def stream(request: Request, _: AnyCaller) -> AsyncIterator[ServerSentEvent]:
+        ticks = _of(request).ticks
+        for number in range(1, 1000):
+            text = f'<hx-partial hx-target="#live" hx-swap="innerMorph">{number}</hx-partial>'
+            yield ServerSentEvent(raw_data=text, id=str(number))
+            await ticks.wait()
+            ticks.clear()
+
+    @router.post("/whole")
+    async def whole(request: Request, _: AnyCaller, note: Annotated[str, Form()]) -> Response:
+        _of(request).take(note)
+        return see_other("/workshop", flash="已保存")
+
+    @router.post("/part")
+    async def part(
+        request: Request, _: AnyCaller, note: Annotated[str, Form(min_length=2)]
+    ) -> Response:
+        _of(request).take(note)
+        return HTMLResponse("已收到")
+
+    return router
+
+
+def _of(request: Request) -> Workshop:
+    workshop: Workshop = request.app.state.workshop
+    return workshop
+
+
+@functools.cache
+def _built() -> FastAPI:
+    app: FastAPI = build_app()
+    app.include_router(_routes())
+    return app
+
+
 def open_workshop(site: Site) -> Workshop:
     """Let this test's server show the page at `/workshop`."""
-    workshop = Workshop()
-    app: FastAPI = build_app()
-    app.include_router(workshop.routes())
+    app = _built()
     attach(app, site.runtime)
+    workshop = app.state.workshop = Workshop()
     site.serve(app)
     return workshop

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, or_, select, text, tuple_
+from sqlalchemy import func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -55,22 +55,6 @@ async def find_transfer(
     return found.first()
 
 
-async def deposit_of(session: AsyncSession, customer_id: UUID, reference_id: UUID) -> int:
-    """What is held as deposit of a reference, in fen."""
-    held = case(
-        (LedgerTransfer.credit_account == "deposit", LedgerTransfer.amount_fen),
-        (LedgerTransfer.debit_account == "deposit", -LedgerTransfer.amount_fen),
-        else_=0,
-    )
-    found = await session.scalar(
-        select(func.coalesce(func.sum(held), 0)).where(
-            LedgerTransfer.customer_id == customer_id,
-            LedgerTransfer.reference_id == reference_id,
-        )
-    )
-    return int(found or 0)
-
-
 async def get_transfer(
     session: AsyncSession, customer_id: UUID, transfer_id: UUID
 ) -> LedgerTransfer:
@@ -109,15 +93,20 @@ async def list_balances(session: AsyncSession) -> list[AccountBalance]:
     ]
 
 
-async def find_balance(session: AsyncSession, *, customer_id: UUID, account: str) -> int:
-    """What stands to a customer's credit in one account, in fen."""
+async def find_balance(
+    session: AsyncSession, *, customer_id: UUID, account: str, reference_id: UUID | None = None
+) -> int:
+    """What stands to a customer's credit in one account, in fen; about one thing, or in all."""
+    about = "" if reference_id is None else " AND reference_id = :reference_id"
     found: int = await session.scalar(
         text(
             "SELECT coalesce(sum(CASE credit_account WHEN :account THEN amount_fen"
             " ELSE -amount_fen END), 0)::bigint FROM ledger_transfers"
             " WHERE customer_id = :customer_id AND :account IN (debit_account, credit_account)"
+            + about
         ),
-        {"customer_id": customer_id, "account": account},
+        {"customer_id": customer_id, "account": account}
+        | ({} if reference_id is None else {"reference_id": reference_id}),
     )
     return found
 

@@ -66,6 +66,23 @@ async def lock_captured(
     return list(found)
 
 
+async def list_captured(
+    session: AsyncSession, customer_id: UUID, reference_id: UUID
+) -> list[Payment]:
+    """The captured payments of a reference that pay for it, in the order they came."""
+    found = await session.scalars(
+        select(Payment)
+        .where(
+            Payment.customer_id == customer_id,
+            Payment.reference_id == reference_id,
+            Payment.status == PaymentStatus.CAPTURED,
+            Payment.unmatched_reason.is_(None),
+        )
+        .order_by(Payment.captured_at, Payment.payment_id)
+    )
+    return list(found)
+
+
 async def list_payments(
     session: AsyncSession,
     *,

@@ -24,6 +24,7 @@ from app.billing.service.marketplace import mirror_refund, record_marketplace_pa
 from app.billing.service.notices import accept_notification
 from app.billing.service.payments import close_open_payments, open_payment, wake_due_payments
 from app.billing.service.reading import (
+    PaidFor,
     Purse,
     get_payment,
     list_balances,
@@ -34,6 +35,7 @@ from app.billing.service.reading import (
     list_refunds,
     list_transfers,
     read_evidence,
+    view_paid,
     view_purse,
 )
 from app.billing.service.refunds import (
@@ -48,6 +50,7 @@ __all__ = [
     "DEPOSIT",
     "DEPOSIT_KEPT",
     "PREPAID",
+    "PaidFor",
     "PosSlip",
     "Posting",
     "Purse",
@@ -81,6 +84,7 @@ __all__ = [
     "set_refund_limit",
     "submit_refund",
     "transfer_id",
+    "view_paid",
     "view_purse",
     "wake_due_payments",
     "wake_due_refunds",

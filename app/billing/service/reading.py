@@ -13,7 +13,7 @@ from app.billing.repository import payments as payment_rows
 from app.billing.repository import refunds as refund_rows
 from app.billing.repository.ledger import AccountBalance, CashHeld
 from app.billing.service.approving import evidence_cell
-from app.billing.service.ledger import BALANCE
+from app.billing.service.ledger import BALANCE, DEPOSIT
 from app.billing.states import PaymentChannel, RefundStatus
 from app.core.clock import local_instant
 from app.core.runtime import keys
@@ -36,6 +36,24 @@ async def list_payments(
     """A customer's attempts to pay, newest first."""
     return await payment_rows.list_payments(
         session, customer_id=customer_id, after=after, limit=limit
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PaidFor:
+    """What was paid for a reference, and the deposit in fen that was taken over with it."""
+
+    payments: Sequence[Payment]
+    deposit_fen: int
+
+
+async def view_paid(session: AsyncSession, *, customer_id: UUID, reference_id: UUID) -> PaidFor:
+    """The payments that pay for a reference; money given back since is not taken off."""
+    return PaidFor(
+        payments=await payment_rows.list_captured(session, customer_id, reference_id),
+        deposit_fen=await ledger_rows.find_balance(
+            session, customer_id=customer_id, reference_id=reference_id, account=DEPOSIT
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from app.billing.service.finishing import (
     move_refund,
 )
 from app.billing.service.ledger import (
+    DEPOSIT,
     PREPAID,
     REFUND_PAYABLE,
     SUSPENSE,
@@ -95,7 +96,9 @@ async def find_refundable_fen(
     left_fen = sum(left_of(payment, made).left_fen for payment in paid)
     if left_fen == 0:
         return 0
-    held_fen = await ledger_rows.deposit_of(session, customer_id, reference_id)
+    held_fen = await ledger_rows.find_balance(
+        session, customer_id=customer_id, reference_id=reference_id, account=DEPOSIT
+    )
     return max(left_fen - held_fen, 0)
 
 

@@ -316,6 +316,22 @@ async def get_own_address(
     return own_address(version)
 
 
+async def get_address_as_of(
+    session: AsyncSession, *, customer_id: UUID, address_id: UUID, at: datetime
+) -> OwnAddress:
+    """One address in full as it was written at an instant, removed since or not.
+
+    One first written later, as behind an order taken at a door, is answered as it was first
+    written. Raises AddressUnknown.
+    """
+    version = await repository.find_version_as_of(
+        session, customer_id=customer_id, address_id=address_id, at=at
+    )
+    if version is None:
+        raise AddressUnknown
+    return own_address(version)
+
+
 async def get_address(
     session: AsyncSession, *, customer_id: UUID, address_id: UUID, include_removed: bool = False
 ) -> Building:

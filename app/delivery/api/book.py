@@ -139,12 +139,16 @@ def _stop(stop: BookStop, details: DoorDetails | None) -> BookStopOut:
         recipient=details and details.recipient,
         phone=details and mask_phone(details.phone),
         note=details and details.note,
-        deliveries=[_delivery(one) for one in stop.deliveries],
+        deliveries=[
+            _delivery(one, order_no)
+            for one, order_no in zip(stop.deliveries, stop.order_nos, strict=True)
+        ],
     )
 
 
-def _delivery(one: Delivery) -> BookDeliveryOut:
+def _delivery(one: Delivery, order_no: str) -> BookDeliveryOut:
     return BookDeliveryOut(
+        order_no=order_no,
         line_id=public_pair("lin", one.customer_id, one.order_line_id),
         delivery_no=one.delivery_no,
         product_id=public_single("prd", one.product_id),

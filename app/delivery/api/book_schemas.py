@@ -10,6 +10,7 @@ from app.delivery.api.route_schemas import RouteDeliveryOut, RouteOut, RouteStop
 class BookDeliveryOut(RouteDeliveryOut):
     """What one line brings to a stop, and the phone's event that said what became of it."""
 
+    order_no: str
     event_id: str | None
     bulk_marked: bool
     celsius: float | None

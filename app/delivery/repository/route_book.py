@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.customers.models import AddressVersion
 from app.delivery.models import Delivery, DeliveryStatus, RouteSheet
+from app.orders.models import Order, OrderLine
 
 
 async def list_own_sheets(
@@ -25,16 +26,25 @@ async def list_own_sheets(
 
 async def list_stops_of(
     session: AsyncSession, sheets: Sequence[RouteSheet]
-) -> list[tuple[Delivery, AddressVersion]]:
-    """Deliveries of these rounds with their buildings, by date, block and stop order."""
+) -> list[tuple[Delivery, AddressVersion, str]]:
+    """Deliveries of these rounds, their buildings and order numbers, by date, block and stop order."""
     if not sheets:
         return []
     rows = await session.execute(
-        select(Delivery, AddressVersion)
+        select(Delivery, AddressVersion, Order.order_no)
         .join(
             AddressVersion,
             (AddressVersion.customer_id == Delivery.customer_id)
             & (AddressVersion.address_version_id == Delivery.address_version_id),
+        )
+        .join(
+            OrderLine,
+            (OrderLine.customer_id == Delivery.customer_id)
+            & (OrderLine.order_line_id == Delivery.order_line_id),
+        )
+        .join(
+            Order,
+            (Order.customer_id == OrderLine.customer_id) & (Order.order_id == OrderLine.order_id),
         )
         .where(
             tuple_(Delivery.block_id, Delivery.service_date).in_(
@@ -54,4 +64,4 @@ async def list_stops_of(
             Delivery.delivery_no,
         )
     )
-    return [(delivery, version) for delivery, version in rows]
+    return [(delivery, version, order_no) for delivery, version, order_no in rows]

@@ -37,6 +37,8 @@ class BookStop:
     stop_no: int
     building: AddressVersion
     deliveries: list[Delivery]
+    order_nos: list[str]
+    """Of the deliveries, in their order."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _deliveries(stops: Sequence[BookStop]) -> list[Delivery]:
 
 
 def _by_round(
-    rows: Sequence[tuple[Delivery, AddressVersion]],
+    rows: Sequence[tuple[Delivery, AddressVersion, str]],
 ) -> dict[tuple[date, UUID], list[BookStop]]:
     rounds: dict[tuple[date, UUID], list[BookStop]] = {}
     for key, group in groupby(
@@ -133,7 +135,8 @@ def _by_round(
                 address_id=address_id,
                 stop_no=stop_no,
                 building=found[0][1],
-                deliveries=[delivery for delivery, _ in found],
+                deliveries=[delivery for delivery, _, _ in found],
+                order_nos=[order_no for _, _, order_no in found],
             )
         )
     return rounds

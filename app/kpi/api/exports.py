@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from app.core.db import SessionDep
 from app.core.pagination import Page, PageDep, cursor_of
+from app.core.printing.font import PDF_TYPE
 from app.core.schemas import Answer
 from app.identity.access import ClockDep
 from app.kpi import months, service
@@ -20,7 +21,7 @@ from app.kpi.api.callers import (
 from app.kpi.api.months import MonthText
 from app.kpi.definitions import KpiKey
 from app.kpi.exporting.service import Taken, export_report, export_workbook, list_exports
-from app.kpi.exporting.words import PDF_TYPE, XLSX_TYPE
+from app.kpi.exporting.words import XLSX_TYPE
 
 router = APIRouter()
 

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
+from app.core.printing.font import find_font
 from app.kpi.definitions import KpiKey
 from app.kpi.drilldown import Place, list_kpi_rows
-from app.kpi.exporting.words import find_font
 from app.kpi.models import KpiExport, KpiFinding
 from app.kpi.months import period_of, read_report
 from app.kpi.repository import places

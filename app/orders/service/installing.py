@@ -22,7 +22,7 @@ from app.orders.changes.writing import write_change
 from app.orders.models import BoxInstallation, Order, OrderLine
 from app.orders.repository import deposits, installations
 from app.orders.repository.deposits import AtDoors
-from app.orders.states import InstallationState, OrderStatus
+from app.orders.states import INSTALLATION_MOVES, InstallationState, OrderStatus
 
 RESUME = WantedChange(kind="resume")
 
@@ -102,7 +102,8 @@ async def finish_installation(
 
     Raises InstallationUnknown, MoveNotAllowed, DayClosed when that day froze meanwhile.
     """
-    await installations.get_installation(session, customer_id, installation_id, doors=doors)
+    found = await installations.get_installation(session, customer_id, installation_id, doors=doors)
+    INSTALLATION_MOVES.require(found.state, InstallationState.DONE)
     holds = set()
     waiting = await installations.list_waiting_orders(session, customer_id, installation_id)
     for order_id in waiting:

@@ -32,6 +32,7 @@ from app.orders.phone_schemas import OrderAsked
 from app.orders.recorded_schemas import RecordedAsked
 from app.orders.repository.windows import list_named_lines
 from app.orders.service import telephone
+from app.orders.service.agreements import can_print
 from app.web.common.flash import see_other
 from app.web.common.templating import render
 from app.web.customer.link_forms import ClaimForm
@@ -105,6 +106,7 @@ async def _shown(database: Database, token: str, *, now: datetime) -> tuple[str,
             "about": about,
             "used_for": link.used_for,
             "token": token,
+            "has_paper": can_print(),
             "line_names": names,
             "product_names": {},
             "attempt": secrets.token_hex(16),

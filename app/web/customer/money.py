@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.billing import service as billing
-from app.billing.states import PAYMENT_LABELS, REFUND_LABELS
+from app.billing.states import CHANNEL_LABELS, PAYMENT_LABELS, REFUND_LABELS
 from app.core.db import SessionDep
 from app.identity.access import CustomerCaller
 from app.web.common.templating import render
@@ -20,7 +20,6 @@ MOVE_LABELS = {
     "day_withdrawn_undone": "恢复配送，收回折算",
     "order_cancelled": "余额退回",
 }
-CHANNEL_LABELS = {"wechat": "微信支付", "cash": "现金", "pos": "POS 刷卡"}
 
 
 @router.get("")

@@ -19,8 +19,10 @@ from app.orders import changes_presenting, presenting
 from app.orders import service as orders
 from app.orders.changes.wanted import pattern_as_json
 from app.orders.service import OrderView
+from app.orders.service.agreements import can_print
 from app.orders.service.reading import LineView
 from app.orders.states import DEPOSIT_LABELS, LABELS, ChangeStatus, OrderStatus
+from app.orders.wording import pattern_words
 from app.web.common.forms import once_key
 from app.web.common.templating import render
 from app.web.customer.fields import change_forms
@@ -30,7 +32,6 @@ from app.web.customer.words import (
     DEPOSIT_KINDS,
     ORDER_KINDS,
     ProductName,
-    pattern_words,
     place_words,
     product_names,
 )
@@ -213,6 +214,7 @@ async def show_order(
         agreement=await orders.find_agreement(session, on=today, version=order.agreement_version)
         if order.agreement_version
         else None,
+        has_paper=can_print(),
         forms=_possible(order.status, awaits_box=view.awaits_box),
         changes=shown,
         change_kinds=CHANGE_KINDS,

@@ -1,9 +1,8 @@
 """How a household's things are called, and how they look."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -86,7 +85,6 @@ CONSENT_LABELS = {
     ConsentPurpose.BEHAVIOUR_ANALYSIS: "用于改进服务的分析",
 }
 DEPOSIT_KINDS = {DepositKind.BOX: "奶箱押金", DepositKind.BOTTLES: "空瓶押金"}
-WEEKDAYS = "一二三四五六日"
 SCORES = ((5, "非常满意"), (4, "满意"), (3, "一般"), (2, "不满意"), (1, "很不满意"))
 
 
@@ -119,20 +117,6 @@ async def product_names(
         )
         for product_id, row in found.items()
     }
-
-
-def pattern_words(pattern: Mapping[str, Any]) -> str:
-    """A pattern as the API writes it, in words: "每天 1 瓶", "周一、三、五 2 瓶"."""
-    if pattern["kind"] != "weekdays":
-        every = {1: "每天", 2: "隔天"}.get(
-            pattern["interval_days"], f"每 {pattern['interval_days']} 天"
-        )
-        return f"{every} {pattern['quantity']} 瓶"
-    counts: dict[int, list[str]] = {}
-    for letter, count in zip(WEEKDAYS, pattern["quantities"], strict=True):
-        if count:
-            counts.setdefault(count, []).append(letter)
-    return "，".join(f"周{'、'.join(days)} {count} 瓶" for count, days in counts.items())
 
 
 def place_words(place: Building) -> str:

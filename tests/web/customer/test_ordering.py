@@ -16,6 +16,7 @@ from app.identity.models import SessionRow
 from app.orders.models import Order, OrderAgreement
 from app.orders.states import AgreementChannel, OrderSource, OrderStatus
 from tests.factories.world import ALWAYS, MORNING, TODAY
+from tests.fixtures.documents import text_in
 from tests.fixtures.jobs import drain
 from tests.fixtures.payments import Payments, open_payments
 from tests.fixtures.site import PHONE, Site, check_axe, shot
@@ -90,6 +91,13 @@ async def test_from_the_catalogue_to_the_paid_order(site: Site) -> None:
     await expect(page.get_by_text("还剩 30 瓶")).to_be_visible()
     await check_axe(page)
     await shot(page, "household-order-page")
+    await page.locator("summary", has_text="订奶协议（版本 2026-01").click()
+    await check_axe(page)
+    async with page.expect_download() as downloading:
+        await page.get_by_role("link", name="下载协议").click()
+    paper = await downloading.value
+    assert paper.suggested_filename == f"agreement-{order.order_no}.pdf"
+    assert "同意方式网站" in text_in(await paper.path())
     await page.goto("/")
     await expect(page.locator(".tomorrow")).to_contain_text("3月16日 周一")
     await expect(page.locator(".tomorrow")).to_contain_text("今天 16:00 前，可修改 3月16日 周一")

@@ -8,16 +8,19 @@ from sqlalchemy import select
 
 from app.catalog.announcing import add_announcement
 from app.catalog.models import AnnouncementKind
+from app.core.ids import public_pair, public_single
 from app.identity.browser import cookie_name
 from app.identity.models import LoginCode
 from bench.weight import in_kb, weigh
 from tests.factories.identity import another_code, code_of
 from tests.factories.world import MORNING, TODAY
-from tests.fixtures.site import PHONE, Site, check_axe, shot
-from tests.web.customer.conftest import arrive
+from tests.fixtures.site import PHONE, Site, check_axe, shift_of, shot
+from tests.web.customer.conftest import Home, arrive
 
 PAYLOAD = '<img src=x onerror="document.title=1">'
 PHONE_NO = "13912345678"
+MOST_SHIFT = 0.1
+"""What browsers call a good cumulative layout shift."""
 
 
 async def add_news(site: Site) -> None:
@@ -159,3 +162,27 @@ async def test_no_page_weighs_more_than_a_phone_should_carry(site: Site) -> None
         ):
             weights = await weigh(client, path)
             assert 5 < in_kb(weights) <= 60, (path, weights)
+
+
+async def test_no_page_moves_under_the_thumb(home: Home) -> None:
+    """Layout shift at 360 pixels, to the end of each page and with all that comes later."""
+    milk = home.milk
+    for path, shown in (
+        ("/", ".products"),
+        (f"/order?product={public_single('prd', milk.product_id)}", "#quote .total"),
+        ("/my/calendar", "[data-month], .month"),
+        (f"/my/orders/{public_pair('ord', milk.customer_id, milk.order_id)}", ".change-kinds"),
+    ):
+        page = await home.page(path)
+        await expect(page.locator(shown).first).to_be_visible()
+        await page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        moved = await shift_of(page)
+        assert moved <= MOST_SHIFT, (path, moved)
+    await page.evaluate("scrollTo(0, 0)")
+    await shift_of(page)
+    await page.evaluate("""() => {
+        const late = document.createElement("p");
+        late.style.height = "300px";
+        document.querySelector("main").prepend(late);
+    }""")
+    assert await shift_of(page) > MOST_SHIFT, "what comes in late above the rest is noticed"

@@ -13,6 +13,7 @@ from app.orders.models import Order
 from app.web.common.qr import qr_svg
 from tests.factories.aftersales import Desk
 from tests.factories.links import tokens_of
+from tests.fixtures.documents import text_in
 from tests.fixtures.jobs import drain
 from tests.fixtures.payments import open_payments
 from tests.fixtures.site import PHONE, Site, check_axe, shot
@@ -100,8 +101,14 @@ async def test_from_the_call_to_the_payment(site: Site) -> None:
         )
         await check_axe(phone)
         await shot(phone, "link-order")
+        await expect(phone.get_by_role("link", name="下载协议")).to_have_count(0)
         await phone.get_by_label("我已核对订单").check()
         await phone.get_by_role("button", name="同意并继续").click()
+        async with phone.expect_download() as downloading:
+            await phone.get_by_role("link", name="下载协议").click()
+        paper = text_in(await (await downloading.value).path())
+        assert "同意方式短信链接" in paper
+        assert all(secret not in paper for secret in (CALLER, "赵先生", "602室"))
         await phone.get_by_role("button", name=re.compile("微信支付")).dblclick()
         link = phone.get_by_role("link", name=re.compile("打开微信付款"))
         await expect(link).to_be_visible()

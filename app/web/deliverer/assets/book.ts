@@ -5,6 +5,8 @@ import { keep, read } from "./store";
 export interface BookDelivery {
   line_id: string;
   delivery_no: number;
+  /** Not in a book that was kept before an update of the page. */
+  order_no?: string;
   product_id: string;
   quantity: number;
   quantity_delivered: number;
@@ -107,6 +109,8 @@ export const keys = {
   morning: (account: string): string => `morning:${account}`,
   month: (account: string): string => `month:${account}`,
   draft: (account: string): string => `draft:${account}`,
+  wishes: (account: string): string => `wishes:${account}`,
+  changes: (account: string): string => `changes:${account}`,
 };
 
 /** Ask for the book and keep it; unchanged, only its age is renewed. */

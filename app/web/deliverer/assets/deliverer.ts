@@ -1,4 +1,6 @@
 // The deliverer's phone page: starts its parts, then sends and fetches.
+import { startChange } from "./change";
+import { startChanges } from "./changes";
 import { startHandover } from "./handover";
 import { find, startToast } from "./html";
 import { startLogin } from "./login";
@@ -66,6 +68,8 @@ async function start(): Promise<void> {
   startDialogs();
   startRoute();
   startStop();
+  startChange();
+  startChanges();
   startHandover();
   startOrder();
   startRecords();

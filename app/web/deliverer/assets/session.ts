@@ -10,6 +10,7 @@ export interface Session {
 export interface Problem {
   code?: string;
   title?: string;
+  facts?: Record<string, unknown>;
 }
 
 /** Nobody is logged in (any more). */

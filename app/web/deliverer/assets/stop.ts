@@ -1,4 +1,5 @@
 // One stop in detail: brought in full, short by line, not brought and why, °C, and corrections.
+import { openChange } from "./change";
 import { stopSubject, type NewEvent, type StopSaid } from "./events";
 import { find, html, show, toast } from "./html";
 import { state } from "./state";
@@ -126,4 +127,9 @@ export function startStop(): void {
     submit().catch(() => toast("没有保存成功，请重试", "bad"));
   });
   find("#stop-note").addEventListener("click", () => void noteTemperature());
+  find("#stop-change").addEventListener("click", () => {
+    if (!open) return;
+    dialog().close();
+    void openChange(open);
+  });
 }

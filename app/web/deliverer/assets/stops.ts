@@ -9,6 +9,7 @@ export type Kept = "server" | "waiting" | "refused";
 export interface ShownLine {
   line: string;
   delivery_no: number;
+  order_no: string;
   product: string;
   specification: string;
   quantity: number;
@@ -110,6 +111,7 @@ function fromBook(book: Book, stop: BookStop, date: string, block: string): Show
     lines: stop.deliveries.map((one) => ({
       line: one.line_id,
       delivery_no: one.delivery_no,
+      order_no: one.order_no ?? "",
       product: `${products.get(one.product_id)?.name ?? ""}${one.delivery_no ? "（补送）" : ""}`,
       specification: products.get(one.product_id)?.specification ?? "",
       quantity: one.quantity,
