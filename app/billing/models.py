@@ -128,11 +128,11 @@ class Refund(CustomerOwned):
     payment_id: Mapped[UUID]
     reference_id: Mapped[UUID]
     cause: Mapped[str]
-    """Why, unique per payment: order_rejected, order_cancelled:…, surplus."""
+    """Why, unique per payment: order_rejected, order_cancelled:…, deposit:…, surplus."""
     out_refund_no: Mapped[str]
     amount_fen: Mapped[int]
     from_account: Mapped[str]
-    """Ledger account that gives the money up: prepaid or suspense."""
+    """Ledger account that gives the money up: prepaid, deposit or suspense."""
     to_origin: Mapped[bool] = mapped_column(default=True)
     status: Mapped[RefundStatus] = mapped_column(EnumText(RefundStatus))
     created_at: Mapped[datetime]

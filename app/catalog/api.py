@@ -6,7 +6,14 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from app.catalog import announcement_api, discount_api, price_api, promotion_api, service
+from app.catalog import (
+    announcement_api,
+    deposit_api,
+    discount_api,
+    price_api,
+    promotion_api,
+    service,
+)
 from app.catalog.markets import Market
 from app.catalog.models import PriceChannel, ProductVatRate, StorageClass
 from app.catalog.price_api import Reader, days_of
@@ -36,6 +43,7 @@ router.include_router(announcement_api.router)
 router.include_router(price_api.router)
 router.include_router(discount_api.router)
 router.include_router(promotion_api.router)
+router.include_router(deposit_api.router)
 
 Keeper = Annotated[Principal, Depends(Allow(Role.ADMIN))]
 Out = TypeVar("Out", OfferOut, ProductOut)
@@ -78,6 +86,7 @@ def _product(row: PricedProduct) -> ProductOut:
         shelf_life_days=product.shelf_life_days,
         lead_days=product.lead_days,
         on_sale=product.on_sale,
+        needs_box=product.needs_box,
         price_fen=row.price_fen,
         vat_permille=row.vat_permille,
     )

@@ -127,3 +127,24 @@ class PromotionTooEarly(InvalidInput):
 
     code = "promotion_too_early"
     title = "促销最早从明天起"
+
+
+class DepositRateUnknown(NotFound):
+    """No such deposit rate."""
+
+    code = "deposit_rate_not_found"
+    title = "没有找到该押金标准"
+
+
+class DepositRateOverlap(Conflict):
+    """The box, or the product's bottles, have a rate on some of these days."""
+
+    code = "deposit_rate_overlap"
+    title = "该时段已有押金标准"
+
+
+class DepositRateTooEarly(InvalidInput):
+    """A rate begins today at the earliest."""
+
+    code = "deposit_rate_too_early"
+    title = "押金标准最早从今天起"

@@ -52,6 +52,8 @@ class Product(Shared):
     lead_days: Mapped[int]
     """Whole days between the cut-off and the first delivery, beyond the usual next morning."""
     on_sale: Mapped[bool] = mapped_column(default=True)
+    needs_box: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """Whether it is left in a milk box (奶箱) at the door."""
     created_at: Mapped[datetime]
 
 
@@ -230,6 +232,49 @@ class Promotion(Shared):
     """Taken from the price of one line."""
     forbids: Mapped[list[str]] = mapped_column(ARRAY(Text))
     """Changes (`Ruled`) that what is bought under it does not allow."""
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class DepositKind(StrEnum):
+    """What a household has of ours while it is served."""
+
+    BOX = "box"
+    BOTTLES = "bottles"
+
+
+class DepositRate(Shared):
+    """What is asked for a milk box, or for the bottles of a product, over a period of days.
+
+    A row that has begun only ever gets a last day.
+    """
+
+    __tablename__ = "deposit_rates"
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({values_of(DepositKind)})", name="kind"),
+        CheckConstraint("(kind = 'bottles') = (product_id IS NOT NULL)", name="product"),
+        CheckConstraint("amount_fen > 0", name="amount"),
+        CheckConstraint("NOT isempty(valid) AND NOT lower_inf(valid)", name="valid"),
+        ExcludeConstraint(
+            (
+                literal_column(
+                    "coalesce(product_id, '00000000-0000-0000-0000-000000000000'::uuid)"
+                ),
+                "=",
+            ),
+            ("valid", "&&"),
+            using="gist",
+            name="ex_deposit_rates",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[DepositKind] = mapped_column(EnumText(DepositKind))
+    product_id: Mapped[UUID | None] = mapped_column(ForeignKey("products.id"))
+    """The product whose bottles come back; None: the box."""
+    amount_fen: Mapped[int]
+    """Of a box, or of one bottle."""
     valid: Mapped[Range[date]] = mapped_column(DATERANGE)
     created_by: Mapped[str]
     created_at: Mapped[datetime]

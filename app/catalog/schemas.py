@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.catalog.markets import Market
-from app.catalog.models import AnnouncementKind, PriceChannel, StorageClass
+from app.catalog.models import AnnouncementKind, DepositKind, PriceChannel, StorageClass
 from app.catalog.promotions import Ruled
 from app.core.money import PositiveFen
 from app.core.schemas import Answer, LongText, OptionalText, Request, ShortText
@@ -40,6 +40,7 @@ class ProductIn(Request):
     shelf_life_days: Days
     lead_days: LeadDays = 0
     on_sale: bool = True
+    needs_box: bool = False
 
 
 class ProductChange(Request):
@@ -51,6 +52,7 @@ class ProductChange(Request):
     shelf_life_days: Days | None = None
     lead_days: LeadDays | None = None
     on_sale: bool | None = None
+    needs_box: bool | None = None
 
 
 class AliasesIn(Request):
@@ -143,6 +145,7 @@ class ProductOut(Answer):
     shelf_life_days: int
     lead_days: int
     on_sale: bool
+    needs_box: bool
     price_fen: int | None
     vat_permille: int | None
 
@@ -259,5 +262,33 @@ class PromotionOut(Answer):
     off_permille: int | None
     off_fen: int | None
     forbids: list[Ruled]
+    from_date: date | None
+    to_date: date | None
+
+
+class DepositRateIn(Request):
+    """What is asked for a box, or for one bottle of a product, from a day on."""
+
+    kind: DepositKind
+    product_id: ShortText | None = None
+    amount_fen: PositiveFen
+    from_date: CalendarDate
+    to_date: CalendarDate | None = None
+
+    @model_validator(mode="after")
+    def product_of_bottles(self) -> Self:
+        """Bottles are those of a product, a box serves all."""
+        if (self.kind is DepositKind.BOTTLES) != (self.product_id is not None):
+            raise ValueError("bottles name their product, a box none")
+        return self
+
+
+class DepositRateOut(Answer):
+    """A deposit rate and its first and last day."""
+
+    id: str
+    kind: DepositKind
+    product_id: str | None
+    amount_fen: int
     from_date: date | None
     to_date: date | None

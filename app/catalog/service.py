@@ -44,6 +44,7 @@ class Offer:
     shelf_life_days: int
     price_fen: int
     vat_permille: int
+    needs_box: bool = False
     tiers: tuple[Tier, ...] = ()
     promotions: tuple[Offered, ...] = ()
 
@@ -104,6 +105,7 @@ def _offer(row: Mapping[str, Any], *, on: date) -> Offer:
         shelf_life_days=row["shelf_life_days"],
         price_fen=row["price_fen"],
         vat_permille=row["vat_permille"],
+        needs_box=row["needs_box"],
     )
 
 
@@ -229,6 +231,7 @@ async def create_product(
     now: datetime,
     aliases: Collection[str] = (),
     on_sale: bool = True,
+    needs_box: bool = False,
 ) -> Product:
     """Add a product; raises ProductCodeTaken, ChilledWithoutLimit (limit in °C, S1 4.4.6)."""
     product = Product(
@@ -242,6 +245,7 @@ async def create_product(
         shelf_life_days=shelf_life_days,
         lead_days=lead_days,
         on_sale=on_sale,
+        needs_box=needs_box,
         created_at=now,
     )
     if not await repository.add_product(session, product):

@@ -83,12 +83,53 @@ LEFT JOIN (
         UNION ALL
         SELECT t.customer_id, t.reference_id, t.amount_fen FROM ledger_transfers t
         WHERE t.debit_account IN ('balance', 'opening') AND t.credit_account = 'prepaid'
+        UNION ALL
+        SELECT t.customer_id, t.reference_id, -t.amount_fen FROM ledger_transfers t
+        WHERE t.debit_account = 'prepaid' AND t.credit_account = 'deposit'
     ) m
     GROUP BY m.customer_id, m.reference_id
 ) paid ON paid.customer_id = o.customer_id AND paid.reference_id = o.order_id
 WHERE o.status NOT IN ('pending_payment', 'expired')
   AND NOT (o.status = 'cancelled' AND o.paid_at IS NULL AND o.confirmed_at IS NULL)
   AND coalesce(paid.fen, 0) <> o.price_fen
+
+-- name: I2 the deposit account holds the deposits of boxes and bottles
+SELECT coalesce(b.customer_id, d.customer_id) AS customer_id,
+       coalesce(b.reference_id, d.order_id) AS order_id, b.fen AS booked_fen, d.fen AS held_fen
+FROM (
+    SELECT s.customer_id, s.reference_id, sum(s.fen) AS fen
+    FROM (
+        SELECT t.customer_id, t.reference_id, t.amount_fen AS fen FROM ledger_transfers t
+        WHERE t.credit_account = 'deposit'
+        UNION ALL
+        SELECT t.customer_id, t.reference_id, -t.amount_fen FROM ledger_transfers t
+        WHERE t.debit_account = 'deposit'
+    ) s
+    GROUP BY s.customer_id, s.reference_id
+) b
+FULL JOIN (
+    SELECT h.customer_id, h.order_id, sum(h.fen) AS fen
+    FROM (
+        SELECT p.customer_id, p.order_id, p.amount_fen AS fen FROM deposits p
+        WHERE p.state IN ('held', 'due_back')
+        UNION ALL
+        SELECT f.customer_id, f.reference_id, f.amount_fen FROM refunds f
+        WHERE f.status = 'failed' AND f.from_account = 'deposit'
+    ) h
+    GROUP BY h.customer_id, h.order_id
+) d ON d.customer_id = b.customer_id AND d.order_id = b.reference_id
+WHERE coalesce(b.fen, 0) <> coalesce(d.fen, 0)
+
+-- name: I2 an order asks for the deposits that stand beside its price
+SELECT o.customer_id, o.order_id, o.deposit_fen, d.fen AS asked_fen
+FROM orders o
+LEFT JOIN (
+    SELECT p.customer_id, p.order_id, sum(p.amount_fen) AS fen
+    FROM deposits p
+    WHERE NOT p.is_opening
+    GROUP BY p.customer_id, p.order_id
+) d ON d.customer_id = o.customer_id AND d.order_id = o.order_id
+WHERE o.deposit_fen <> coalesce(d.fen, 0)
 
 -- name: I2 captured money has its order, goes back, or is shown
 SELECT p.customer_id, p.payment_id, p.reference_id, p.captured_fen, p.unmatched_reason

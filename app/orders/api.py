@@ -17,6 +17,7 @@ from app.identity.models import Role
 from app.orders import (
     agreement_api,
     changes_api,
+    deposits_api,
     phone_api,
     policies_api,
     presenting,
@@ -278,3 +279,4 @@ router.include_router(phone_api.router)
 router.include_router(changes_api.router)
 router.include_router(policies_api.router)
 router.include_router(recorded_api.router)
+router.include_router(deposits_api.router)

@@ -102,6 +102,8 @@ class OrderAsked(Answer):
     status: str
     label: str
     price_fen: int
+    deposit_fen: int
+    due_fen: int
     building: str
     lines: list[LineAsked]
     pay_before_at: datetime | None
@@ -118,6 +120,8 @@ class OrderAsked(Answer):
             status=order.status,
             label=LABELS[order.status],
             price_fen=order.price_fen,
+            deposit_fen=order.deposit_fen,
+            due_fen=order.due_fen,
             building=building_text(
                 district=view.building.district,
                 street=view.building.street,

@@ -8,7 +8,8 @@ from app.billing.models import Payment, PaymentChannel
 from app.catalog.promotions import Offered
 from app.core.ids import public_pair, public_single, read_single
 from app.orders.changes.wanted import pattern_as_json
-from app.orders.models import Order, OrderChange, OrderHistory, OrderLine
+from app.orders.deposit_schemas import OrderDepositOut, QuotedDepositOut
+from app.orders.models import Deposit, Order, OrderChange, OrderHistory, OrderLine
 from app.orders.repository import pattern_of
 from app.orders.rules import end_date
 from app.orders.schemas import (
@@ -32,7 +33,7 @@ from app.orders.service.doorstep import DoorOrder
 from app.orders.service.placing import Placed, QuotedLine, QuoteResult, terms_for
 from app.orders.service.reading import OrderView
 from app.orders.service.reviewing import REASON_LABELS, WaitingReview
-from app.orders.states import LABELS
+from app.orders.states import DEPOSIT_LABELS, LABELS
 
 WARNINGS = {
     "uncovered": "该地址暂不在配送范围内；可以下单，审核未通过将自动原路退款",
@@ -51,6 +52,19 @@ def quote_out(result: QuoteResult, *, agreement_version: str) -> QuoteOut:
         full_fen=result.full_fen,
         discount_fen=result.discount_fen,
         price_fen=result.price_fen,
+        deposits=[
+            QuotedDepositOut(
+                kind=need.kind,
+                product_id=None
+                if need.product_id is None
+                else public_single("prd", need.product_id),
+                amount_fen=need.amount_fen,
+            )
+            for need in result.deposits
+        ],
+        deposit_fen=result.deposit_fen,
+        due_fen=result.due_fen,
+        needs_box=result.needs_box,
         lines=[_quoted_line(line) for line in result.lines],
         warnings=[WarningOut(code=coverage.verdict, message=message)] if message else [],
         agreement_version=agreement_version,
@@ -103,7 +117,12 @@ def placed_out(placed: Placed) -> OrderOut:
     status = placed.order.status
     order = placed.order
     return _order(
-        order, lines, shown=status.value, label=LABELS[status], address_id=order.address_id
+        order,
+        lines,
+        shown=status.value,
+        label=LABELS[status],
+        address_id=order.address_id,
+        deposits=placed.deposits,
     )
 
 
@@ -126,6 +145,7 @@ def order_out(view: OrderView) -> OrderOut:
         shown=view.shown_status,
         label=view.label,
         address_id=view.address_id,
+        deposits=view.deposits,
     )
     door = view.next_door
     if door is not None:
@@ -135,7 +155,13 @@ def order_out(view: OrderView) -> OrderOut:
 
 
 def _order(
-    order: Order, lines: list[LineOut], *, shown: str, label: str, address_id: UUID
+    order: Order,
+    lines: list[LineOut],
+    *,
+    shown: str,
+    label: str,
+    address_id: UUID,
+    deposits: Sequence[Deposit],
 ) -> OrderOut:
     return OrderOut(
         id=public_pair("ord", order.customer_id, order.order_id),
@@ -147,6 +173,9 @@ def _order(
         source=order.source,
         address_id=public_pair("adr", order.customer_id, address_id),
         price_fen=order.price_fen,
+        deposit_fen=order.deposit_fen,
+        due_fen=order.due_fen,
+        deposits=[_deposit(one) for one in deposits],
         agreement_version=order.agreement_version,
         placed_at=order.placed_at,
         pay_before_at=order.pay_before_at,
@@ -154,6 +183,18 @@ def _order(
         confirmed_at=order.confirmed_at,
         ended_at=order.ended_at,
         lines=lines,
+    )
+
+
+def _deposit(deposit: Deposit) -> OrderDepositOut:
+    product = deposit.product_id
+    return OrderDepositOut(
+        id=public_pair("dep", deposit.customer_id, deposit.deposit_id),
+        kind=deposit.kind,
+        product_id=None if product is None else public_single("prd", product),
+        amount_fen=deposit.amount_fen,
+        state=deposit.state,
+        state_label=DEPOSIT_LABELS[deposit.state],
     )
 
 
@@ -257,6 +298,7 @@ def door_order(body: DoorOrderIn, *, deliverer_id: UUID) -> DoorOrder:
         start_date=body.start_date,
         bottles=body.bottles,
         amount_fen=body.amount_fen,
+        deposit_fen=body.deposit_fen,
         pay_channel=PaymentChannel(body.pay_channel),
         receipt_no=body.receipt_no,
         pos_slip=None if body.pos_slip is None else body.pos_slip.model_dump(exclude_none=True),

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from app.catalog.promotions import Ruled
-from app.core.money import PositiveFen
+from app.core.money import MAX_FEN, PositiveFen
 from app.core.schemas import (
     Answer,
     LongText,
@@ -19,6 +19,7 @@ from app.core.schemas import (
 )
 from app.customers.schemas import AddressIn
 from app.customers.service import Building
+from app.orders.deposit_schemas import OrderDepositOut, QuotedDepositOut
 from app.orders.rules import MAX_BOTTLES, MAX_INTERVAL_DAYS, MAX_QUANTITY, Pattern
 
 NIL = UUID(int=0)
@@ -156,6 +157,10 @@ class QuoteOut(Answer):
     full_fen: int
     discount_fen: int
     price_fen: int
+    deposits: list[QuotedDepositOut]
+    deposit_fen: int
+    due_fen: int
+    needs_box: bool
     lines: list[QuotedLineOut]
     warnings: list[WarningOut]
     agreement_version: str
@@ -215,7 +220,7 @@ class NextAddressOut(Answer):
 
 
 class OrderOut(Answer):
-    """An order; `status` is stored, `shown_status` adds not_started and paused."""
+    """An order; `status` is stored, `shown_status` adds not_started, paused and awaiting_box."""
 
     id: str
     order_no: str
@@ -228,6 +233,9 @@ class OrderOut(Answer):
     """Where it is brought today."""
     next_address: NextAddressOut | None = None
     price_fen: int
+    deposit_fen: int
+    due_fen: int
+    deposits: list[OrderDepositOut]
     agreement_version: str | None
     placed_at: datetime
     pay_before_at: datetime | None
@@ -364,6 +372,9 @@ class DoorOrderIn(Request):
     start_date: date | None = None
     bottles: Bottles
     amount_fen: PositiveFen
+    """All that was collected."""
+    deposit_fen: Annotated[int, Field(ge=0, le=MAX_FEN, strict=True)] = 0
+    """What of it is the deposit for a milk box."""
     pay_channel: Literal["cash", "pos"]
     receipt_no: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{4,40}$")]
     pos_slip: PosSlipIn | None = None

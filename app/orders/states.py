@@ -193,3 +193,61 @@ AGREED_LABELS = {
     AgreementChannel.SMS_LINK: "短信链接",
     AgreementChannel.MARKETPLACE: "第三方平台页面",
 }
+
+
+class DepositState(StrEnum):
+    """How far a deposit (押金) is: asked with the order, held once paid, due back at the end."""
+
+    ASKED = "asked"
+    HELD = "held"
+    DUE_BACK = "due_back"
+    RETURNED = "returned"
+    KEPT = "kept"
+    DROPPED = "dropped"
+
+
+DEPOSIT_LABELS = {
+    DepositState.ASKED: "待付",
+    DepositState.HELD: "已收",
+    DepositState.DUE_BACK: "待归还后退款",
+    DepositState.RETURNED: "已退",
+    DepositState.KEPT: "不退",
+    DepositState.DROPPED: "未收",
+}
+
+DEPOSIT_MOVES: StateTable[DepositState] = StateTable(
+    {
+        DepositState.ASKED: frozenset(
+            {DepositState.HELD, DepositState.RETURNED, DepositState.DROPPED}
+        ),
+        DepositState.HELD: frozenset({DepositState.DUE_BACK, DepositState.RETURNED}),
+        DepositState.DUE_BACK: frozenset(
+            {DepositState.HELD, DepositState.RETURNED, DepositState.KEPT}
+        ),
+        DepositState.KEPT: frozenset({DepositState.DUE_BACK}),
+    }
+)
+
+
+class InstallationState(StrEnum):
+    """How far the milk box of a door is: to be hung up, there, not needed any more, taken back."""
+
+    OPEN = "open"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    REMOVED = "removed"
+
+
+INSTALLATION_LABELS = {
+    InstallationState.OPEN: "待安装",
+    InstallationState.DONE: "已安装",
+    InstallationState.CANCELLED: "已取消",
+    InstallationState.REMOVED: "已收回",
+}
+
+INSTALLATION_MOVES: StateTable[InstallationState] = StateTable(
+    {
+        InstallationState.OPEN: frozenset({InstallationState.DONE, InstallationState.CANCELLED}),
+        InstallationState.DONE: frozenset({InstallationState.OPEN, InstallationState.REMOVED}),
+    }
+)

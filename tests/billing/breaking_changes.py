@@ -2,10 +2,11 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalog.models import DepositKind
 from app.core.ids import new_id
 from app.delivery.models import DeliveryStatus
-from app.orders.models import EntitlementEntry, OrderChange
-from app.orders.states import ChangeStatus
+from app.orders.models import Deposit, EntitlementEntry, Order, OrderChange
+from app.orders.states import ChangeStatus, DepositState
 from tests.billing.breaking import LONG_AGO, Plant, delivery, line_of_one, order
 from tests.factories.world import MORNING, TODAY, World
 
@@ -52,8 +53,34 @@ async def more_given_up_than_had(session: AsyncSession, world: World) -> None:
     )
 
 
+async def deposit_not_booked(session: AsyncSession, world: World) -> None:
+    """A deposit is held that the ledger does not know."""
+    made = await order(session, world, deposit_fen=300)
+    session.add(deposit(made, DepositState.HELD))
+
+
+async def deposit_asked_for_nothing(session: AsyncSession, world: World) -> None:
+    """An order asks for a deposit that is written nowhere."""
+    await order(session, world, deposit_fen=300)
+
+
+def deposit(made: Order, state: DepositState) -> Deposit:
+    return Deposit(
+        customer_id=made.customer_id,
+        deposit_id=new_id(),
+        order_id=made.order_id,
+        address_id=made.address_id,
+        kind=DepositKind.BOX,
+        amount_fen=300,
+        state=state,
+        moved_at=MORNING,
+    )
+
+
 PLANTS: list[tuple[Plant, str]] = [
     (more_bottles_than_bought, "I5 no line brings more bottles than it has"),
     (more_given_up_than_had, "I5 no line gives up more than it had"),
+    (deposit_not_booked, "I2 the deposit account holds the deposits of boxes and bottles"),
+    (deposit_asked_for_nothing, "I2 an order asks for the deposits that stand beside its price"),
     (stuck_change, "I9 no change is stuck"),
 ]

@@ -10,6 +10,9 @@ from app.billing.service.approving import (
 from app.billing.service.asking import ask_channel, query_payment
 from app.billing.service.door import record_door_payment
 from app.billing.service.ledger import (
+    DEPOSIT,
+    DEPOSIT_KEPT,
+    PREPAID,
     Posting,
     list_clearing,
     pay_credit,
@@ -44,6 +47,9 @@ from app.billing.service.refunds import (
 from app.billing.service.submitting import submit_refund
 
 __all__ = [
+    "DEPOSIT",
+    "DEPOSIT_KEPT",
+    "PREPAID",
     "PaidFor",
     "PosSlip",
     "Posting",

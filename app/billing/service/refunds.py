@@ -12,6 +12,7 @@ from app.billing.errors import (
     SecondPersonNeeded,
 )
 from app.billing.models import Payment, Refund
+from app.billing.repository import ledger as ledger_rows
 from app.billing.repository import payments as payment_rows
 from app.billing.repository import refunds as rows
 from app.billing.service.finishing import (
@@ -19,6 +20,7 @@ from app.billing.service.finishing import (
     move_refund,
 )
 from app.billing.service.ledger import (
+    DEPOSIT,
     PREPAID,
     REFUND_PAYABLE,
     SUSPENSE,
@@ -43,8 +45,11 @@ async def request_refund(
     now: datetime,
     approved_by: UUID | None = None,
     requested_by: UUID | None = None,
+    from_account: str = PREPAID,
 ) -> list[Refund]:
     """Give money of a reference back, newest payment first; once per cause, 0 gives nothing.
+
+    `from_account` gives it up: what is prepaid, unless it is a deposit.
 
     WeChat: submitted by a job, unless a member of staff asked (`requested_by`) for more than the
     limit. Cash and POS wait for finance, a marketplace's for the marketplace. Raises RefundExceedsPaid, SecondPersonNeeded; ValueError
@@ -69,7 +74,7 @@ async def request_refund(
             by_id[share.payment_id],
             amount_fen=share.amount_fen,
             cause=cause,
-            from_account=PREPAID,
+            from_account=from_account,
             refunds_before=len(_counted(by_id[share.payment_id], made)),
             waits=waits,
             requested_by=requested_by,
@@ -83,10 +88,18 @@ async def request_refund(
 async def find_refundable_fen(
     session: AsyncSession, *, customer_id: UUID, reference_id: UUID
 ) -> int:
-    """What could still go back for a reference, in fen; holds the payments' locks."""
+    """What could still go back for a reference, in fen, its deposits apart; holds the payments'
+    locks.
+    """
     paid = await payment_rows.lock_captured(session, customer_id, reference_id)
     made = await rows.list_payment_refunds(session, customer_id, [p.payment_id for p in paid])
-    return sum(left_of(payment, made).left_fen for payment in paid)
+    left_fen = sum(left_of(payment, made).left_fen for payment in paid)
+    if left_fen == 0:
+        return 0
+    held_fen = await ledger_rows.find_balance(
+        session, customer_id=customer_id, reference_id=reference_id, account=DEPOSIT
+    )
+    return max(left_fen - held_fen, 0)
 
 
 async def return_surplus(

@@ -68,7 +68,7 @@ def _priced(on: date, market: Market, *, offered_only: bool = False) -> Select[P
 
 _OFFERED = """
 SELECT p.id, p.code, p.name, p.specification, p.storage_class, p.lead_days, p.shelf_life_days,
-       p.on_sale, c.price_fen, v.permille AS vat_permille
+       p.on_sale, p.needs_box, c.price_fen, v.permille AS vat_permille
 FROM products p
 LEFT JOIN LATERAL (
     SELECT x.price_fen FROM product_prices x

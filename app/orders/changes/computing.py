@@ -17,12 +17,14 @@ from app.orders.changes.stays import Holds, Stay, read_stays
 from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import require_refund_here
 from app.orders.errors import (
+    BoxNotInstalled,
     NothingToChange,
     OrderFinished,
     OrderNotChangeable,
     PatternInvalid,
 )
 from app.orders.models import Order
+from app.orders.repository.installations import list_awaited
 from app.orders.rules import BeyondHorizon, affected_days, changed_products, end_date
 from app.orders.states import ORDER_MOVES, OrderStatus
 
@@ -44,14 +46,24 @@ async def compute(
     *,
     now: datetime,
     served_by: ServedBy | None = None,
+    box_hangs: bool = False,
 ) -> Computed:
     """The change worked out on the order as it stands; a reviewer says who serves a new address.
 
-    Raises what its kind raises, PromotionForbids, and RefundOnMarketplace for a refund that is not ours to make.
+    `box_hangs` is said where the box it waits for is about to hang. Raises what its kind raises,
+    BoxNotInstalled, PromotionForbids, and RefundOnMarketplace for a refund that is not ours to make.
     """
+    if order.installation_id is not None and wanted.kind != "cancel" and not box_hangs:
+        await _require_box(session, order)
     computed = await _compute(session, order, wanted, now=now, served_by=served_by)
     await require_refund_here(session, order, computed.effect.refund_fen)
     return computed
+
+
+async def _require_box(session: AsyncSession, order: Order) -> None:
+    box = order.installation_id
+    if box is not None and await list_awaited(session, order.customer_id, [box]):
+        raise BoxNotInstalled
 
 
 async def _compute(

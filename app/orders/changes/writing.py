@@ -21,6 +21,7 @@ from app.orders.changes.previews import Effect
 from app.orders.changes.purses import Move
 from app.orders.changes.single_days import THIS_CHANGE
 from app.orders.changes.situation import LineOutcome, NewLine, Outcome
+from app.orders.depositing import let_go
 from app.orders.errors import RefundOnMarketplace
 from app.orders.events import OrderCancelled
 from app.orders.models import Order, OrderChange, OrderLine
@@ -241,7 +242,9 @@ async def tell_change(
 async def end_order(
     session: AsyncSession, order: Order, *, reason: str | None, actor: str, now: datetime
 ) -> None:
-    """Cancel a locked order: nothing more is asked to be paid for it; no money moves."""
+    """Cancel a locked order: nothing more is asked to be paid for it; of its money only deposits
+    of what was never brought go back.
+    """
     order.ended_at = now
     await close_open_payments(
         session, customer_id=order.customer_id, reference_id=order.order_id, now=now
@@ -249,6 +252,7 @@ async def end_order(
     await repository.change_status(
         session, order, OrderStatus.CANCELLED, at=now, actor=actor, reason=reason
     )
+    await let_go(session, order, actor=actor, now=now)
     await publish(
         session, OrderCancelled(customer_id=order.customer_id, order_id=order.order_id, at=now)
     )

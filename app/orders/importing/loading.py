@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.models import LedgerTransfer
+from app.catalog.models import DepositKind
 from app.catalog.service import list_current_vat
 from app.core.bulk import insert_missing
 from app.core.clock import local_date
@@ -18,10 +19,10 @@ from app.customers.models import Address, AddressVersion, Customer
 from app.network.service import first_open_date, list_closed_dates
 from app.orders.importing.matching import MatchedRow
 from app.orders.importing.people import Batch, Home, People, address_key
-from app.orders.models import EntitlementEntry, OrderHistory, OrderLine
+from app.orders.models import Deposit, EntitlementEntry, OrderHistory, OrderLine
 from app.orders.repository import known_numbers, term_values
 from app.orders.rules import ONE_DAY, Placement, Term, bottles_between, lay_out
-from app.orders.states import ConfirmationKind, OrderStatus
+from app.orders.states import ConfirmationKind, DepositState, OrderStatus
 
 
 @dataclass
@@ -61,6 +62,7 @@ class Loader:
                 "order_terms",
                 EntitlementEntry.__tablename__,
                 LedgerTransfer.__tablename__,
+                Deposit.__tablename__,
             ),
         )
         await self._address_blocks(session, fresh, homes)
@@ -147,6 +149,7 @@ class Loader:
         self._entitle(batch, home, line_id, "gift", row.gift_bottles, 0)
         self._opening(batch, home, order_id, line_id, "prepaid", row.paid_fen)
         self._opening(batch, home, order_id, line_id, "deposit", row.row.box_deposit_fen)
+        self._deposit(batch, home, order_id, row.row.box_deposit_fen)
 
     def _line(
         self,
@@ -240,6 +243,21 @@ class Loader:
                 source_id=line_id,
                 booked_at=self.now,
                 reverses_id=None,
+            )
+
+    def _deposit(self, batch: Batch, home: Home, order_id: UUID, fen: int) -> None:
+        if fen:
+            batch.add(
+                Deposit.__tablename__,
+                customer_id=home.customer_id,
+                deposit_id=new_id(),
+                order_id=order_id,
+                address_id=home.address_id,
+                kind=DepositKind.BOX.value,
+                amount_fen=fen,
+                is_opening=True,
+                state=DepositState.HELD.value,
+                moved_at=self.now,
             )
 
     async def _address_blocks(

@@ -8,6 +8,12 @@ from app.orders.models.changes import (
     OrderChange,
     RenewalNotice,
 )
+from app.orders.models.deposits import (
+    BoxInstallation,
+    Deposit,
+    DepositMove,
+    InstallationMove,
+)
 from app.orders.models.orders import (
     EntitlementEntry,
     Order,
@@ -22,10 +28,14 @@ from app.orders.models.orders import (
 from app.orders.models.withdrawals import Withdrawal, WithdrawnLine
 
 __all__ = [
+    "BoxInstallation",
     "CancelPolicy",
     "ChangeHistory",
     "ConfirmationPolicy",
+    "Deposit",
+    "DepositMove",
     "EntitlementEntry",
+    "InstallationMove",
     "LinePhase",
     "Order",
     "OrderAgreement",

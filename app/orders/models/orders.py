@@ -78,6 +78,10 @@ class Order(CustomerOwned):
         ForeignKeyConstraint(
             ["customer_id", "renews_order_id"], ["orders.customer_id", "orders.order_id"]
         ),
+        ForeignKeyConstraint(
+            ["customer_id", "installation_id"],
+            ["box_installations.customer_id", "box_installations.installation_id"],
+        ),
         Index(
             "uq_orders_renews_order_id",
             "customer_id",
@@ -90,7 +94,7 @@ class Order(CustomerOwned):
         CheckConstraint(f"status IN ({values_of(OrderStatus)})", name="status"),
         CheckConstraint(f"source IS NULL OR source IN ({values_of(OrderSource)})", name="source"),
         CheckConstraint(f"confirmation IN ({values_of(ConfirmationKind)})", name="confirmation"),
-        CheckConstraint("price_fen >= 0", name="price"),
+        CheckConstraint("price_fen >= 0 AND deposit_fen >= 0", name="price"),
         CheckConstraint(
             f"agreed_through IN ({values_of(AgreementChannel)})", name="agreed_through"
         ),
@@ -106,6 +110,12 @@ class Order(CustomerOwned):
         Index("ix_orders_status_placed_at", "status", "placed_at"),
         Index("ix_orders_confirmed_at", "confirmed_at"),
         Index("ix_orders_address_id", "customer_id", "address_id"),
+        Index(
+            "ix_orders_installation_id",
+            "customer_id",
+            "installation_id",
+            postgresql_where=text("installation_id IS NOT NULL"),
+        ),
     )
 
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -117,6 +127,10 @@ class Order(CustomerOwned):
     """None: not known (an imported order whose book does not say)."""
     address_id: Mapped[UUID]
     price_fen: Mapped[int]
+    deposit_fen: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Asked for box and bottles beside the price, in the same payment."""
+    installation_id: Mapped[UUID | None]
+    """The milk box its first delivery waits for."""
     agreement_version: Mapped[str | None] = mapped_column(ForeignKey("order_agreements.version"))
     agreed_at: Mapped[datetime | None]
     agreed_through: Mapped[AgreementChannel | None] = mapped_column(EnumText(AgreementChannel))
@@ -134,6 +148,11 @@ class Order(CustomerOwned):
     ended_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
     """Grows with every change of the order; previews name it."""
+
+    @property
+    def due_fen(self) -> int:
+        """What is paid at once: price and deposit."""
+        return self.price_fen + self.deposit_fen
 
 
 class OrderHistory(CustomerOwned):

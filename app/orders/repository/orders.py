@@ -25,7 +25,7 @@ from app.orders.repository.plain import as_row, run
 from app.orders.states import ORDER_MOVES, OrderStatus
 
 _BILL: Final = """
-SELECT order_no, price_fen, status, pay_before_at, agreement_version FROM orders
+SELECT order_no, price_fen + deposit_fen, status, pay_before_at, agreement_version FROM orders
 WHERE customer_id = $1 AND order_id = $2 FOR UPDATE
 """
 
@@ -47,10 +47,10 @@ _LINES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What an order asks its customer to pay (fen), and until when."""
+    """What an order asks its customer to pay (fen, price and deposit), and until when."""
 
     order_no: str
-    price_fen: int
+    due_fen: int
     status: OrderStatus
     pay_before_at: datetime | None
     agreement_version: str | None
@@ -62,8 +62,8 @@ async def lock_bill(session: AsyncSession, customer_id: UUID, order_id: UUID) ->
     found = await fetch(session, _BILL, customer_id, order_id)
     if not found:
         raise OrderUnknown
-    order_no, price_fen, status, pay_before_at, agreement = found[0].values()
-    return Bill(order_no, price_fen, OrderStatus(status), pay_before_at, agreement)
+    order_no, due_fen, status, pay_before_at, agreement = found[0].values()
+    return Bill(order_no, due_fen, OrderStatus(status), pay_before_at, agreement)
 
 
 async def get_order(session: AsyncSession, customer_id: UUID, order_id: UUID) -> Order:

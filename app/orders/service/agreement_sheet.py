@@ -81,7 +81,7 @@ def _line(one: AgreedLine) -> tuple[str, ...]:
 
 
 def _money(paper: AgreementPaper) -> Iterator[tuple[str, str]]:
-    yield "应付", f"{_yuan(paper.order.price_fen)} 元"
+    yield "应付", f"{_yuan(paper.order.due_fen)} 元"
     for payment in paper.paid.payments:
         channel = CHANNEL_LABELS[payment.channel]
         paid = f"{_yuan(payment.captured_fen)} 元　{channel}　{_at(payment.captured_at)}"

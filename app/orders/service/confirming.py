@@ -21,6 +21,7 @@ from app.orders.changes.following import follow_renewed, start_after
 from app.orders.events import OrderConfirmed
 from app.orders.models import Order, OrderLine
 from app.orders.rules import Placement, lay_out
+from app.orders.service.installing import await_box
 from app.orders.states import OrderStatus
 
 
@@ -35,24 +36,12 @@ async def confirm_order(
 ) -> date:
     """Move a locked order to `delivering`; answers the first delivery date.
 
-    The first day is the one wished for, or the first still possible now; it is held open until
+    The first day (the intended one, if the box comes first) is the one wished for, or the first still possible now; it is held open until
     commit, so that it is in the plan. Raises DayClosed when the day froze meanwhile.
     """
     lines = await repository.list_lines(session, order.customer_id, [order.order_id])
     address = await get_address(session, customer_id=order.customer_id, address_id=order.address_id)
-    lead_days = await get_lead_days(session, product_ids={line.product_id for line in lines})
-    starts = [
-        await first_open_date(
-            session,
-            station_id=served_by.station_id,
-            now=now,
-            lead_days=lead_days[line.product_id],
-            wished=await start_after(session, line),
-        )
-        for line in lines
-    ]
-    for start in sorted(set(starts)):
-        await hold_open_day(session, station_id=served_by.station_id, service_date=start, now=now)
+    starts = await _held_starts(session, lines, station_id=served_by.station_id, now=now)
     await assign_address(
         session,
         customer_id=order.customer_id,
@@ -64,7 +53,21 @@ async def confirm_order(
     closed = await list_closed_dates(
         session, station_id=served_by.station_id, from_date=min(starts), now=now
     )
+    waits = await await_box(
+        session,
+        order,
+        lines,
+        station_id=served_by.station_id,
+        due_date=min(starts),
+        actor=actor,
+        now=now,
+    )
     for line, start in zip(lines, starts, strict=True):
+        line.anchor_date = line.anchor_date or start
+        _entitle(session, line, now=now)
+        if waits:
+            line.unscheduled_bottles = line.bottles_bought + line.gift_bottles
+            continue
         await _lay_out_line(
             session,
             line,
@@ -72,7 +75,6 @@ async def confirm_order(
             address_version_id=address.address_version_id,
             address_id=order.address_id,
             blocked=closed,
-            now=now,
         )
     order.confirmed_at = now
     await repository.change_status(
@@ -83,6 +85,26 @@ async def confirm_order(
         session, OrderConfirmed(customer_id=order.customer_id, order_id=order.order_id, at=now)
     )
     return min(starts)
+
+
+async def _held_starts(
+    session: AsyncSession, lines: Sequence[OrderLine], *, station_id: UUID, now: datetime
+) -> list[date]:
+    """The first day of each line, held open; raises DayClosed."""
+    lead_days = await get_lead_days(session, product_ids={line.product_id for line in lines})
+    starts = [
+        await first_open_date(
+            session,
+            station_id=station_id,
+            now=now,
+            lead_days=lead_days[line.product_id],
+            wished=await start_after(session, line),
+        )
+        for line in lines
+    ]
+    for start in sorted(set(starts)):
+        await hold_open_day(session, station_id=station_id, service_date=start, now=now)
+    return starts
 
 
 async def _follow_waiting(
@@ -101,12 +123,10 @@ async def _lay_out_line(
     address_id: UUID,
     address_version_id: UUID,
     blocked: Collection[date],
-    now: datetime,
 ) -> None:
-    line.anchor_date = line.anchor_date or start
     placement = Placement(
         repository.pattern_of(line),
-        line.anchor_date,
+        line.anchor_date or start,
         line.product_id,
         address_id,
         address_version_id,
@@ -114,6 +134,9 @@ async def _lay_out_line(
     bottles = line.bottles_bought + line.gift_bottles
     terms = lay_out(placement, start=start, bottles=bottles, blocked=blocked)
     await repository.insert_terms(session, line.customer_id, line.order_line_id, terms)
+
+
+def _entitle(session: AsyncSession, line: OrderLine, *, now: datetime) -> None:
     repository.entitle(
         session, line, kind="bought", bottles=line.bottles_bought, value_fen=line.paid_fen, now=now
     )

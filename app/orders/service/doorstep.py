@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.models import PaymentChannel
 from app.billing.service import record_door_payment
+from app.catalog.deposits import DepositNeed
 from app.catalog.markets import Market
+from app.catalog.models import DepositKind
 from app.catalog.service import Offer, get_offers
 from app.core.clock import local_date
 from app.core.ids import new_id, public_pair
@@ -19,7 +21,8 @@ from app.network.service import check_coverage, list_blocks_of_deliverer
 from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.changes.destinations import DEFAULT_STOP_NO, ServedBy
-from app.orders.errors import AmountTooLarge, NotServedByDeliverer
+from app.orders.depositing import ask, take
+from app.orders.errors import AmountTooLarge, DepositAboveAmount, NotServedByDeliverer
 from app.orders.markets import CHANNELS
 from app.orders.models import Order, OrderLine
 from app.orders.rules import MAX_BOTTLES, Pattern
@@ -30,7 +33,9 @@ from app.orders.states import AgreementChannel, ConfirmationKind, OrderSource, O
 
 @dataclass(frozen=True)
 class DoorOrder:
-    """What the deliverer wrote down; `client_order_id` was made on the phone. Amounts in fen."""
+    """What the deliverer wrote down; `client_order_id` was made on the phone. Amounts in fen:
+    `amount_fen` is all that was collected, `deposit_fen` of it for the box.
+    """
 
     deliverer_id: UUID
     client_order_id: UUID
@@ -42,6 +47,7 @@ class DoorOrder:
     start_date: date | None
     bottles: int
     amount_fen: int
+    deposit_fen: int
     pay_channel: PaymentChannel
     receipt_no: str
     pos_slip: dict[str, Any] | None
@@ -66,7 +72,7 @@ async def place_door_order(
 
     `amount_fen` is what was collected. The block is the one that covers the address if it is the
     deliverer's, else the deliverer's own. Raises AgreementOutdated, NotServedByDeliverer,
-    AmountTooLarge, product errors and those of the receipt.
+    AmountTooLarge, DepositAboveAmount, product errors and those of the receipt.
     """
     customer_id = await ensure_customer(
         session, phone=taken.phone, name=taken.customer_name, now=now, heard_from="door"
@@ -91,6 +97,7 @@ async def place_door_order(
         payment_id=taken.client_order_id,
         now=now,
     )
+    await take(session, order, now=now)
     first = await confirm_order(
         session,
         order,
@@ -110,6 +117,8 @@ async def _write_order(
     await require_agreement(session, taken.agreement_version, on=taken_date)
     if not 0 < taken.bottles <= MAX_BOTTLES:
         raise AmountTooLarge(bottles=taken.bottles, most=MAX_BOTTLES)
+    if taken.deposit_fen >= taken.amount_fen:
+        raise DepositAboveAmount
     offers = await get_offers(
         session,
         product_ids={taken.product_id},
@@ -125,7 +134,8 @@ async def _write_order(
         confirmation=ConfirmationKind.OFFLINE,
         source=OrderSource.DOOR,
         address_id=place.address_id,
-        price_fen=taken.amount_fen,
+        price_fen=taken.amount_fen - taken.deposit_fen,
+        deposit_fen=taken.deposit_fen,
         agreement_version=taken.agreement_version,
         agreed_at=taken.taken_at,
         agreed_through=AgreementChannel.DOOR,
@@ -138,6 +148,9 @@ async def _write_order(
     await session.flush()
     session.add(_line(taken, order, offers[taken.product_id]))
     await session.flush()
+    if taken.deposit_fen:
+        box = DepositNeed(DepositKind.BOX, None, taken.deposit_fen)
+        await ask(session, order, [box], now=now)
     return order
 
 
@@ -154,7 +167,7 @@ def _line(taken: DoorOrder, order: Order, offer: Offer) -> OrderLine:
         start_date=taken.start_date or local_date(taken.taken_at),
         bottles_bought=taken.bottles,
         gift_bottles=0,
-        paid_fen=taken.amount_fen,
+        paid_fen=taken.amount_fen - taken.deposit_fen,
         unit_price_fen=offer.price_fen,
         vat_permille=offer.vat_permille,
     )

@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.billing.service import close_open_payments
 from app.core.clock import local_date
 from app.orders import repository
+from app.orders.depositing import let_go
+from app.orders.repository.deposits import make_due_back
 from app.orders.states import OrderStatus
 
 GRACE = timedelta(minutes=15)
@@ -30,6 +32,7 @@ async def expire_unpaid(session: AsyncSession, *, now: datetime) -> int:
             await repository.change_status(
                 session, order, OrderStatus.EXPIRED, at=now, actor="system"
             )
+            await let_go(session, order, actor="system", now=now)
             expired += 1
     return expired
 
@@ -60,13 +63,18 @@ INSERT INTO order_history
     (customer_id, entry_id, order_id, from_status, to_status, at, actor, reason)
 SELECT customer_id, uuidv7(), order_id, 'delivering', 'completed', :now, 'system', NULL
 FROM moved
+RETURNING customer_id, order_id
 """
 SETTLE_DAYS = 3
 """Days a phone may still report before an order with no days left is called complete."""
 
 
 async def complete_ended_orders(session: AsyncSession, *, now: datetime) -> int:
-    """Complete orders whose last day is past by SETTLE_DAYS; one statement."""
+    """Complete orders whose last day is past by SETTLE_DAYS, and let their deposits be due back;
+    one statement each.
+    """
     settled = local_date(now) - timedelta(days=SETTLE_DAYS)
     result = await session.execute(text(_COMPLETE), {"settled": settled, "now": now})
-    return int(getattr(result, "rowcount", 0))
+    ended = [(row.customer_id, row.order_id) for row in result]
+    await make_due_back(session, ended, now=now)
+    return len(ended)

@@ -134,6 +134,7 @@ def _order(
         source=bought.source,
         address_id=building.address_id,
         price_fen=sum(paid for _, paid in bought.lines),
+        deposit_fen=0,
         agreement_version=bought.agreement_version,
         agreed_at=now,
         agreed_through=bought.agreed_through,

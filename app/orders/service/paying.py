@@ -10,6 +10,7 @@ from app.billing.models import Payment, PaymentChannel
 from app.billing.service import open_payment, return_surplus
 from app.core.jobs import enqueue
 from app.orders import repository
+from app.orders.depositing import take
 from app.orders.errors import AgreementNotAccepted, OrderNotPayable, OrderUnknown
 from app.orders.states import ConfirmationKind, OrderStatus
 
@@ -46,7 +47,7 @@ async def start_payment(
         customer_id=customer_id,
         payment_id=payment_id,
         reference_id=order_id,
-        amount_fen=bill.price_fen,
+        amount_fen=bill.due_fen,
         channel=PaymentChannel.WECHAT,
         method=method,
         description=f"随心订 {bill.order_no}",
@@ -70,7 +71,7 @@ async def receive_payment(session: AsyncSession, captured: PaymentCaptured) -> N
     captured.claim()
     if order.confirmation is ConfirmationKind.OFFLINE:
         return
-    if order.status is not OrderStatus.PENDING_PAYMENT or order.price_fen != captured.amount_fen:
+    if order.status is not OrderStatus.PENDING_PAYMENT or order.due_fen != captured.amount_fen:
         await return_surplus(
             session,
             customer_id=captured.customer_id,
@@ -83,6 +84,7 @@ async def receive_payment(session: AsyncSession, captured: PaymentCaptured) -> N
     await repository.change_status(
         session, order, OrderStatus.UNDER_REVIEW, at=captured.at, actor="system", reason="paid"
     )
+    await take(session, order, now=captured.at)
     await enqueue(
         session,
         REVIEW_JOB,

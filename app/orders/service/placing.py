@@ -1,12 +1,13 @@
 """Quote and order: what will come on which days, for how much (S1 4.2.2, 4.2.4)."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalog.deposits import DepositNeed
 from app.catalog.service import Offer, get_offers
 from app.core.clock import local_date
 from app.core.ids import new_id, speakable_number
@@ -14,6 +15,7 @@ from app.core.money import MAX_FEN
 from app.customers.service import Building
 from app.network.service import Coverage, check_coverage, first_open_date, list_closed_dates
 from app.orders import repository
+from app.orders.depositing import ask, most_at_once, read_needs
 from app.orders.errors import (
     AgreementMissing,
     AgreementOutdated,
@@ -23,7 +25,7 @@ from app.orders.errors import (
     StartTooLate,
 )
 from app.orders.markets import market_of
-from app.orders.models import Order, OrderAgreement, OrderLine
+from app.orders.models import Deposit, Order, OrderAgreement, OrderLine
 from app.orders.pricing import LinePrice, price_line
 from app.orders.rules import (
     MAX_BOTTLES,
@@ -77,6 +79,23 @@ class QuoteResult:
     first_possible_date: date
     lines: list[QuotedLine]
     price_fen: int
+    deposits: Sequence[DepositNeed] = ()
+    """What is asked beside the price for box and bottles."""
+
+    @property
+    def deposit_fen(self) -> int:
+        """Deposits, given back at the end."""
+        return sum(need.amount_fen for need in self.deposits)
+
+    @property
+    def due_fen(self) -> int:
+        """What is paid at once: price and deposits."""
+        return self.price_fen + self.deposit_fen
+
+    @property
+    def needs_box(self) -> bool:
+        """Whether what is ordered is left in a milk box at the door."""
+        return any(line.offer.needs_box for line in self.lines)
 
     @property
     def full_fen(self) -> int:
@@ -95,6 +114,7 @@ class Placed:
 
     order: Order
     lines: list[OrderLine] = field(default_factory=list)
+    deposits: Sequence[Deposit] = ()
 
 
 async def quote(
@@ -104,10 +124,12 @@ async def quote(
     lines: Sequence[WantedLine],
     source: OrderSource,
     now: datetime,
+    customer_id: UUID | None = None,
 ) -> QuoteResult:
     """Every delivery date and the price (fen, VAT included), without placing anything.
 
-    Prices are those of the building's city and of the channel it is bought through.
+    Prices are those of the building's city and of the channel it is bought through; deposits are
+    less what the door of a known customer has already.
     Raises ProductUnknown, ProductNotOnSale, StartTooEarly, StartTooLate, AmountTooLarge.
     """
     today = local_date(now)
@@ -128,13 +150,21 @@ async def quote(
         for line in lines
     ]
     price = sum(line.price_fen for line in quoted)
-    if price > MAX_FEN:
+    needs = await read_needs(
+        session,
+        door=None if customer_id is None else (customer_id, building.address_id),
+        bottles=most_at_once((line.offer.product_id, line.deliveries) for line in quoted),
+        box=any(line.offer.needs_box for line in quoted),
+        on=today,
+    )
+    if price + sum(need.amount_fen for need in needs) > MAX_FEN:
         raise AmountTooLarge
     return QuoteResult(
         coverage=coverage,
         first_possible_date=min(first_dates.values()),
         lines=quoted,
         price_fen=price,
+        deposits=needs,
     )
 
 
@@ -278,7 +308,14 @@ async def write_placed(
     now: datetime,
 ) -> Placed:
     """Write an online order whose agreement is accepted, or yet to be; raises what `quote` raises."""
-    quoted = await quote(session, building=building, lines=lines, source=source, now=now)
+    quoted = await quote(
+        session,
+        building=building,
+        lines=lines,
+        source=source,
+        now=now,
+        customer_id=customer_id,
+    )
     accepted = agreement_version is not None
     order = Order(
         customer_id=customer_id,
@@ -289,6 +326,7 @@ async def write_placed(
         source=source,
         address_id=building.address_id,
         price_fen=quoted.price_fen,
+        deposit_fen=quoted.deposit_fen,
         agreement_version=agreement_version,
         agreed_at=now if accepted else None,
         agreed_through=OWN_CHANNELS.get(source) if accepted else None,
@@ -296,7 +334,10 @@ async def write_placed(
         pay_before_at=now + time_to_pay,
         version=1,
     )
-    return await _write(session, order, quoted.lines, actor=actor, now=now)
+    placed = await _write(session, order, quoted.lines, actor=actor, now=now)
+    if not quoted.deposits:
+        return placed
+    return replace(placed, deposits=await ask(session, order, quoted.deposits, now=now))
 
 
 OWN_CHANNELS = {

@@ -8,10 +8,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders import repository
-from app.orders.models import Order, OrderAgreement, OrderChange, OrderHistory, OrderLine
+from app.orders.models import Deposit, Order, OrderAgreement, OrderChange, OrderHistory, OrderLine
 from app.orders.repository import Door
+from app.orders.repository.deposits import list_of_orders
+from app.orders.repository.installations import list_awaited
 from app.orders.rules import Placement, Term, bottles_from, end_date
 from app.orders.states import LABELS, OrderStatus
+
+AWAITING_BOX = ("awaiting_box", "等待安装奶箱")
+"""Shown while the first delivery waits for the door's milk box."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class LineView:
 
 @dataclass(frozen=True)
 class OrderView:
-    """An order as people see it; `shown_status` adds not_started and paused."""
+    """An order as people see it; `shown_status` adds not_started, paused, awaiting_box."""
 
     order: Order
     lines: list[LineView]
@@ -38,6 +43,13 @@ class OrderView:
     """Where it is brought, each from a day on."""
     address_id: UUID
     """Where it is brought today, or was last."""
+    deposits: Sequence[Deposit] = ()
+    """Those paid with it."""
+
+    @property
+    def awaits_box(self) -> bool:
+        """Whether its first delivery waits for a milk box."""
+        return self.shown_status == AWAITING_BOX[0]
 
     @property
     def next_door(self) -> Door | None:
@@ -116,6 +128,10 @@ async def _views(
     doors = await repository.list_doors(
         session, [(order.customer_id, order.order_id) for order in orders]
     )
+    deposits = await list_of_orders(session, customer_id, [order.order_id for order in orders])
+    awaited = await list_awaited(
+        session, customer_id, {order.installation_id for order in orders} - {None}
+    )
     views = []
     for order in orders:
         ways = doors[order.order_id]
@@ -139,6 +155,8 @@ async def _views(
             today=today,
             waits=any(view.line.unscheduled_bottles for view in mine),
         )
+        if order.status is OrderStatus.DELIVERING and order.installation_id in awaited:
+            shown, label = AWAITING_BOX
         reached = [door for door in ways if door.from_date <= today]
         views.append(
             OrderView(
@@ -148,6 +166,7 @@ async def _views(
                 label=label,
                 doors=ways,
                 address_id=reached[-1].address_id,
+                deposits=[one for one in deposits if one.order_id == order.order_id],
             )
         )
     return views

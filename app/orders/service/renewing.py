@@ -225,6 +225,7 @@ async def _place(
         source=source,
         address_id=lines[0].placement.address_id,
         price_fen=effect.pay_fen,
+        deposit_fen=0,
         agreement_version=None if by_phone else wanted.agreement_version,
         agreed_at=None if by_phone else now,
         agreed_through=None if by_phone else OWN_CHANNELS.get(source),

@@ -22,6 +22,7 @@ from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.changes.destinations import DEFAULT_STOP_NO, ServedBy, find_standing
 from app.orders.changes.relocating import OUT_OF_AREA, approve_move, reject_move
+from app.orders.depositing import let_go
 from app.orders.errors import NoReviewWaiting
 from app.orders.events import OrderRejected
 from app.orders.models import Order, OrderChange, OrderReview
@@ -194,6 +195,7 @@ async def _reject(
         cause="order_rejected",
         now=now,
     )
+    await let_go(session, order, actor=actor, now=now)
     parameters = {"order": order.order_no, "reason": reason}
     await _tell(session, order, "order_rejected", parameters, now=now)
     await publish(

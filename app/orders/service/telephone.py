@@ -128,7 +128,7 @@ async def _send_link(session: AsyncSession, order: Order, *, round_no: int, now:
         template=TEMPLATE,
         parameters={
             "order": order.order_no,
-            "amount": yuan_text(order.price_fen),
+            "amount": yuan_text(order.due_fen),
             "until": f"{local.month}月{local.day}日{local:%H:%M}",
             **links.sms_parameters(token),
         },

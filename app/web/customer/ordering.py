@@ -33,7 +33,7 @@ from app.web.customer.markets import market_for
 from app.web.customer.months import Month, months_of
 from app.web.customer.owned import own_building
 from app.web.customer.visitors import Household
-from app.web.customer.words import place_words
+from app.web.customer.words import DEPOSIT_KINDS, place_words
 
 router = APIRouter(prefix="/order", include_in_schema=False)
 MOST_PRODUCTS = 100
@@ -188,7 +188,7 @@ async def show_quote(
     """Coverage, every day and the price of what the form says so far; nothing is placed."""
     check_origin(request)
     quoted = await _quote(session, await request.form(), visitor, clock)
-    return render(request, "customer/quote_part.html", quoted=quoted)
+    return render(request, "customer/quote_part.html", quoted=quoted, deposit_kinds=DEPOSIT_KINDS)
 
 
 async def _quote(
@@ -212,6 +212,7 @@ async def _quote(
             lines=_wanted(lines),
             source=OrderSource.WEB,
             now=clock.now(),
+            customer_id=None if visitor is None else visitor.customer_id,
         )
     except AppError as error:
         first = error.facts.get("first_possible_date")

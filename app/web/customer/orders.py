@@ -21,7 +21,7 @@ from app.orders.changes.wanted import pattern_as_json
 from app.orders.service import OrderView
 from app.orders.service.agreements import can_print
 from app.orders.service.reading import LineView
-from app.orders.states import LABELS, ChangeStatus, OrderStatus
+from app.orders.states import DEPOSIT_LABELS, LABELS, ChangeStatus, OrderStatus
 from app.orders.wording import pattern_words
 from app.web.common.forms import once_key
 from app.web.common.templating import render
@@ -29,6 +29,7 @@ from app.web.customer.fields import change_forms
 from app.web.customer.owned import PublicId, own_id
 from app.web.customer.words import (
     CHANGE_KINDS,
+    DEPOSIT_KINDS,
     ORDER_KINDS,
     ProductName,
     place_words,
@@ -206,11 +207,15 @@ async def show_order(
         next_place=await _next_place(session, view),
         waiting=[one for one in shown if one.status is ChangeStatus.AWAITING_CONFIRMATION],
         can_pay=can_pay,
+        awaits_box=view.awaits_box,
+        deposits=view.deposits,
+        deposit_kinds=DEPOSIT_KINDS,
+        deposit_labels=DEPOSIT_LABELS,
         agreement=await orders.find_agreement(session, on=today, version=order.agreement_version)
         if order.agreement_version
         else None,
         has_paper=can_print(),
-        forms=_possible(order.status),
+        forms=_possible(order.status, awaits_box=view.awaits_box),
         changes=shown,
         change_kinds=CHANGE_KINDS,
         moves=moves,
@@ -230,11 +235,11 @@ async def _next_place(session: AsyncSession, view: OrderView) -> tuple[date, str
     return door.from_date, place_words(place)
 
 
-def _possible(status: OrderStatus) -> list[Any]:
-    """Kinds of changes an order of this status takes."""
+def _possible(status: OrderStatus, *, awaits_box: bool) -> list[Any]:
+    """Kinds of changes an order of this status takes; one that waits for its box only its end."""
     forms = list(change_forms().values())
-    if status is OrderStatus.DELIVERING:
+    if status is OrderStatus.DELIVERING and not awaits_box:
         return forms
-    if status in {OrderStatus.PENDING_PAYMENT, OrderStatus.UNDER_REVIEW}:
+    if awaits_box or status in {OrderStatus.PENDING_PAYMENT, OrderStatus.UNDER_REVIEW}:
         return [form for form in forms if form.kind == "cancel"]
     return []

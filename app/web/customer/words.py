@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.aftersales.states import TicketStatus
 from app.billing.states import PaymentStatus, RefundStatus
 from app.catalog import service as catalog
-from app.catalog.models import AnnouncementKind, StorageClass
+from app.catalog.models import AnnouncementKind, DepositKind, StorageClass
 from app.customers.models import ConsentPurpose
 from app.customers.rules import building_text
 from app.customers.service import Building
@@ -48,6 +48,7 @@ ORDER_KINDS = {
     "delivering": "ok",
     "not_started": "info",
     "paused": "warn",
+    "awaiting_box": "warn",
     "rejected": "bad",
 }
 CHANGE_KINDS = {
@@ -83,6 +84,7 @@ CONSENT_LABELS = {
     ConsentPurpose.MARKETING_SMS: "接收优惠短信",
     ConsentPurpose.BEHAVIOUR_ANALYSIS: "用于改进服务的分析",
 }
+DEPOSIT_KINDS = {DepositKind.BOX: "奶箱押金", DepositKind.BOTTLES: "空瓶押金"}
 SCORES = ((5, "非常满意"), (4, "满意"), (3, "一般"), (2, "不满意"), (1, "很不满意"))
 
 
