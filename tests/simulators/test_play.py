@@ -5,7 +5,7 @@ import os
 import stat
 import time as wall_time
 from collections.abc import AsyncIterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -39,9 +39,18 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         made.load()
         try:
             made.start_all()
+            await leave_morning(made)
             yield made
         finally:
             await made.stop()
+
+
+async def leave_morning(town: Town) -> None:
+    """Go on to noon where a morning has begun: the script of one is played from 4:00 on."""
+    idle = town.player(said=[])
+    now = (await idle.clock.read()).astimezone(OPERATOR_ZONE)
+    if time(3, 30) <= now.time() < time(12):
+        await idle.clock.move(at=now.replace(hour=12, minute=0), speed=1)
 
 
 async def next_morning(player: Player) -> date:
