@@ -32,7 +32,7 @@ async def test_by_hand_due_jobs_run_and_so_do_those_they_queue_for_now() -> None
 
 
 class Kept(logging.Handler):
-    """What one logger wrote, whatever others make of the root's handlers."""
+    """What one logger wrote, whatever others make of the root."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,12 +44,16 @@ class Kept(logging.Handler):
 
 
 @pytest.fixture
-def kept() -> Iterator[Kept]:
+def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
     """What the scheduler logs while the test runs."""
     logger, handler = logging.getLogger("simulators.channels.scheduler"), Kept()
+    monkeypatch.setattr(logger, "disabled", False)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
     logger.addHandler(handler)
     yield handler
     logger.removeHandler(handler)
+    logger.setLevel(before)
 
 
 async def test_in_the_background_a_failing_job_is_logged_and_the_next_one_runs(kept: Kept) -> None:
