@@ -23,7 +23,7 @@ POOL = 10
 TABLES = (
     "CREATE TABLE bare_items AS SELECT * FROM products",
     "ALTER TABLE bare_items ADD PRIMARY KEY (id)",
-    "CREATE TABLE bare_orders (LIKE orders INCLUDING INDEXES INCLUDING CONSTRAINTS)",
+    "CREATE TABLE bare_orders (LIKE orders INCLUDING DEFAULTS INCLUDING INDEXES INCLUDING CONSTRAINTS)",
     "VACUUM ANALYZE bare_items",
 )
 """Tables of the product's own kind, with its columns, keys, indexes and checks."""
