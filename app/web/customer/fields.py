@@ -47,7 +47,7 @@ _WAYS: Mapping[str, Way] = {
     "address_id": Way("送到哪里", "address"),
     "agreement_version": Way("订奶协议", "agreement"),
 }
-_LEFT_OUT = frozenset({"kind", "bottles", "source"})
+_LEFT_OUT = frozenset({"kind", "bottles", "source", "fault"})
 _ICONS: Mapping[str, str] = {
     "skip": "calendar-x",
     "pause": "pause-circle",

@@ -5,7 +5,7 @@ from playwright.async_api import Page, expect
 from app.core.ids import public_pair
 from app.orders.changes.kinds import KINDS
 from app.orders.states import OrderStatus
-from app.web.customer.fields import change_forms
+from app.web.customer.fields import LABELS, change_forms
 from tests.factories.world import TODAY
 from tests.fixtures.site import DESK, check_axe, shot
 from tests.web.customer.conftest import Home, arrive
@@ -143,3 +143,15 @@ async def test_cancelled_and_refunded_before_the_first_bottle(home: Home) -> Non
     await expect(page.get_by_text("订单已取消")).to_be_visible()
     await expect(page.get_by_role("heading", name="修改订单")).to_have_count(0)
     await check_axe(page)
+
+
+def test_every_field_of_every_form_has_a_name_for_people() -> None:
+    forms = change_forms()
+    assert set(forms) == set(LABELS)
+    unnamed = [
+        (form.kind, field.name)
+        for form in forms.values()
+        for field in form.fields
+        if field.label.isascii()
+    ]
+    assert unnamed == []
