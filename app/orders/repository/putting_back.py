@@ -1,13 +1,13 @@
 """SQL that gives lines back what a withdrawal took."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders.models import WithdrawnLine
-from app.orders.repository.withdrawals import beyond
+from app.orders.repository.withdrawals import HELD, beyond
 
 _LOCK_TAKEN = """
 SELECT count(*) FROM (
@@ -17,7 +17,8 @@ SELECT count(*) FROM (
     FOR UPDATE
 ) x
 """
-_JUDGE = """
+_JUDGE = f"""
+WITH {HELD}
 UPDATE withdrawn_lines w SET state = 'put_back'
 FROM (
     SELECT x.customer_id, x.order_line_id,
@@ -36,6 +37,9 @@ WHERE w.withdrawal_id = :id
   AND e.until IS NOT DISTINCT FROM w.until_after
   AND o.customer_id = w.customer_id AND o.order_id = w.order_id
   AND o.status = 'delivering' AND o.version = w.order_version
+  AND NOT EXISTS (
+      SELECT FROM held h
+      WHERE h.customer_id = w.customer_id AND h.order_line_id = w.order_line_id)
   AND (c.credited = 0 OR c.credited <= (
       SELECT coalesce(sum(CASE WHEN l.credit_account = 'balance' THEN l.amount_fen
                                ELSE -l.amount_fen END), 0)
@@ -95,7 +99,8 @@ SELECT customer_id, uuidv7(), change_id, 'applied', 'undone', :now, :actor FROM 
 async def judge_taken(session: AsyncSession, withdrawal_id: UUID) -> None:
     """Lock the orders and mark the lines that stand as the withdrawal left them: to be put back.
 
-    A credit that has been spent, or an order that has ended, is left as it is.
+    A credit that has been spent, an order that has ended, and a line that another withdrawal holds
+    on one of the days are left as they are.
     """
     for statement in (_LOCK_TAKEN, _JUDGE):
         await session.execute(text(statement), {"id": withdrawal_id})
@@ -119,6 +124,15 @@ async def list_taken(
         .limit(limit)
     )
     return list(await session.scalars(beyond(query, after)))
+
+
+async def list_held(
+    session: AsyncSession, withdrawal_id: UUID
+) -> dict[tuple[UUID, UUID], set[date]]:
+    """Days of its lines (customer, line) that another withdrawal in force holds as well."""
+    sql = f"WITH {HELD} SELECT customer_id, order_line_id, days FROM held"
+    found = await session.execute(text(sql), {"id": withdrawal_id})
+    return {(customer_id, line_id): set(days) for customer_id, line_id, days in found}
 
 
 async def list_returned(

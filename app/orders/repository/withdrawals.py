@@ -43,6 +43,35 @@ due AS (
 )
 """
 
+TAKEN_DAYS = """
+    withdrawn_lines {0}
+    CROSS JOIN LATERAL unnest({0}.days) AS d(day)
+    JOIN LATERAL jsonb_to_recordset({0}.before) AS b(
+        first_date date, until date, product_id uuid, quantity smallint, interval_days smallint,
+        anchor_date date, weekday_quantities smallint[], address_id uuid)
+        ON d.day >= b.first_date AND d.day < b.until
+"""
+"""Each day taken from a line (alias `{0}`), and the term `b` that would have brought it."""
+
+HELD = f"""
+held AS MATERIALIZED (
+    SELECT w.customer_id, w.order_line_id, array_agg(DISTINCT d.day) AS days
+    FROM withdrawals m
+    JOIN withdrawals o ON o.id <> m.id AND o.undone_at IS NULL
+        AND o.first_date <= m.last_date AND o.last_date >= m.first_date
+        AND o.station_ids && m.station_ids,
+    {TAKEN_DAYS.format("w")}
+    JOIN address_blocks a ON a.customer_id = w.customer_id AND a.address_id = b.address_id
+        AND a.valid @> d.day
+    WHERE m.id = :id AND w.withdrawal_id = m.id AND w.station_id = ANY(o.station_ids)
+      AND d.day BETWEEN o.first_date AND o.last_date
+      AND (o.block_ids IS NULL OR a.block_id = ANY(o.block_ids))
+      AND (o.product_ids IS NULL OR b.product_id = ANY(o.product_ids))
+    GROUP BY w.customer_id, w.order_line_id
+)
+"""
+"""Days of a withdrawal's lines that another one in force holds as well."""
+
 _BY_STATION = f"""
 WITH {DUE}
 SELECT due.station_id, any_value(s.name) AS name, count(*) AS lines,
@@ -148,6 +177,32 @@ async def sample_hit(session: AsyncSession, scope: Scope, *, limit: int) -> Sequ
 async def find_withdrawal(session: AsyncSession, withdrawal_id: UUID) -> Withdrawal | None:
     """One withdrawal, read anew."""
     return await session.get(Withdrawal, withdrawal_id, populate_existing=True)
+
+
+async def lock_withdrawal(session: AsyncSession, withdrawal_id: UUID) -> Withdrawal:
+    """One withdrawal that is there, read anew and held until commit."""
+    query = (
+        select(Withdrawal)
+        .where(Withdrawal.id == withdrawal_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(query)).one()
+
+
+_WHOLE_OVER = """
+SELECT id FROM withdrawals
+WHERE last_date >= :first AND first_date <= :last AND undone_at IS NULL
+  AND station_ids && CAST(:stations AS uuid[]) AND block_ids IS NULL AND product_ids IS NULL
+ORDER BY at DESC, id DESC LIMIT 1
+"""
+
+
+async def find_whole_over(session: AsyncSession, scope: Scope) -> UUID | None:
+    """The newest withdrawal in force of whole stations on days of a scope."""
+    values = {"stations": sorted(scope.stations), "first": scope.first, "last": scope.last}
+    found: UUID | None = await session.scalar(text(_WHOLE_OVER), values)
+    return found
 
 
 async def list_untold(session: AsyncSession, *, before: datetime) -> list[tuple[UUID, bool]]:
