@@ -26,6 +26,7 @@ from app.orders import (
     service,
 )
 from app.orders.callers import OrderReader, own_order
+from app.orders.quote_schemas import QuoteOut
 from app.orders.schemas import (
     AgreementIn,
     AgreementOut,
@@ -38,7 +39,6 @@ from app.orders.schemas import (
     PaymentIn,
     PaymentStarted,
     QuoteIn,
-    QuoteOut,
     ReviewIn,
     ReviewOut,
 )
