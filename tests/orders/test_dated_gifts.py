@@ -83,6 +83,22 @@ async def brought(database: Database) -> list[tuple[date, int]]:
         return [(row.service_date, row.quantity) for row in rows]
 
 
+async def marked_days(
+    database: Database, world: World, clock: SetClock
+) -> dict[date, tuple[int, int]]:
+    """Days with gifts in the household's calendar: bottles, and gifts among them."""
+    async with database.transaction() as session:
+        month = await view_calendar(
+            session,
+            customer_id=world.household.customer_id,
+            first=TODAY,
+            last=nth(60),
+            now=clock.now(),
+        )
+    # What the plan has and nobody has brought yet counts as bottles to come.
+    return {day: (milk.bottles, milk.gifts) for day, milk in month.days.items() if milk.gifts}
+
+
 async def invariants(database: Database, clock: SetClock) -> None:
     async with database.transaction() as session:
         await assert_invariants(session, clock.now(), only={"I1", "I2", "I5", "I8", "I11"})
@@ -113,16 +129,8 @@ async def test_the_promised_days_are_quoted_planned_and_marked(
     assert line["end_date"] == nth(30).isoformat()
     assert await entries(database, order) == [("bought", 30, 10500)]
 
-    async with database.transaction() as session:
-        month = await view_calendar(
-            session,
-            customer_id=world.household.customer_id,
-            first=TODAY,
-            last=nth(30),
-            now=clock.now(),
-        )
-    marked = {day: (milk.bottles, milk.gifts) for day, milk in month.days.items() if milk.gifts}
-    assert marked == dict.fromkeys((nth(10), nth(20), nth(30)), (2, 1))
+    marked = dict.fromkeys((nth(10), nth(20), nth(30)), (2, 1))
+    assert await marked_days(database, world, clock) == marked
 
     await plan_until(database, clock, nth(10))
     assert await brought(database) == [(nth(10), 1)]
@@ -135,15 +143,7 @@ async def test_the_promised_days_are_quoted_planned_and_marked(
     (gift,) = [one for one in listed.json()["items"] if one["is_gift"]]
     assert (gift["service_date"], gift["delivery_no"]) == (nth(10).isoformat(), 1)
     assert await entries(database, order) == [("bought", 30, 10500), ("gift", 1, 0)]
-    async with database.transaction() as session:
-        month = await view_calendar(
-            session,
-            customer_id=world.household.customer_id,
-            first=TODAY,
-            last=nth(30),
-            now=clock.now(),
-        )
-    assert [day for day, milk in month.days.items() if milk.gifts] == [nth(10), nth(20), nth(30)]
+    assert await marked_days(database, world, clock) == marked
     # Planned once more, nothing is added.
     await run_freeze_and_plan(JobContext(database=database, clock=clock), {})
     await plan_until(database, clock, nth(31))
@@ -206,7 +206,7 @@ async def test_a_withdrawn_day_gives_its_gift_with_the_next_milk(
     database: Database,
 ) -> None:
     order = await gifted_order(client, world, paid_order, clock)
-    said = {"first_date": nth(10).isoformat(), "last_date": nth(11).isoformat()}
+    said: Json = {"first_date": nth(10).isoformat(), "last_date": nth(11).isoformat()}
     made = await ask(client, world, reason="台风", **said)
     assert (made.status_code, made.json()["bottles"]) == (201, 2)
     seen = await orders.read(client, order["id"], world.household)
@@ -224,7 +224,7 @@ async def test_days_withdrawn_for_money_at_the_end_lose_no_gift(
     database: Database,
 ) -> None:
     await gifted_order(client, world, paid_order, clock)
-    said = {"first_date": nth(28).isoformat(), "last_date": nth(31).isoformat()}
+    said: Json = {"first_date": nth(28).isoformat(), "last_date": nth(31).isoformat()}
     made = await ask(client, world, reason="台风", settle="money", **said)
     assert (made.status_code, made.json()["credit_fen"]) == (201, 3 * 350)
     await plan_until(database, clock, nth(40))
