@@ -14,7 +14,7 @@ from app.delivery.repository.scope import DayScope
 from app.delivery.repository.setting_aside import JUDGED, SET_ASIDE, SetAside
 from app.network.models import PlanDay, PlanDayState
 from app.orders.repository.calendar import due_quantity
-from app.orders.repository.withdrawals import HELD, TAKEN_DAYS
+from app.orders.repository.withdrawals import HELD_DAYS, TAKEN_DAYS, Held, held_values
 
 __all__ = [
     "DayScope",
@@ -128,20 +128,28 @@ WHERE stops.state = 'withdrawn'
 """
 
 _DROP_WITHDRAWN = f"""
-WITH {HELD}, back AS MATERIALIZED (
+WITH back AS MATERIALIZED (
     SELECT DISTINCT w.customer_id, d.day, b.address_id
     FROM {TAKEN_DAYS.format("w")}
-    LEFT JOIN held h ON h.customer_id = w.customer_id AND h.order_line_id = w.order_line_id
-    WHERE w.withdrawal_id = :id AND w.state = 'put_back'
-      AND d.day = ANY(coalesce(h.days, '{{}}')) IS FALSE
-), claimed AS MATERIALIZED (
-    SELECT x.customer_id, d.day, b.address_id, sum({due_quantity("b", "d.day")}) AS bottles
+    WHERE w.withdrawal_id = :id AND w.state = 'put_back' AND NOT EXISTS (
+        SELECT FROM {HELD_DAYS}
+        WHERE h.customer_id = w.customer_id AND h.line_id = w.order_line_id AND h.day = d.day)
+), claims AS MATERIALIZED (
+    SELECT x.customer_id, d.day, b.address_id, {due_quantity("b", "d.day")} AS bottles
+    FROM withdrawals o
+    JOIN {TAKEN_DAYS.format("x")} ON x.withdrawal_id = o.id
+    WHERE o.first_date <= :last AND o.last_date >= :first AND x.state <> 'put_back'
+    UNION ALL
+    SELECT x.customer_id, d.day, b.address_id, {due_quantity("b", "d.day")}
     FROM {TAKEN_DAYS.format("x")}
-    JOIN back k ON k.customer_id = x.customer_id AND k.day = d.day AND k.address_id = b.address_id
-    LEFT JOIN held h ON h.customer_id = x.customer_id AND h.order_line_id = x.order_line_id
-        AND x.withdrawal_id = :id
-    WHERE x.state <> 'put_back' OR d.day = ANY(h.days)
-    GROUP BY x.customer_id, d.day, b.address_id
+    JOIN {HELD_DAYS} ON h.customer_id = x.customer_id AND h.line_id = x.order_line_id
+        AND h.day = d.day
+    WHERE x.withdrawal_id = :id AND x.state = 'put_back'
+), claimed AS MATERIALIZED (
+    SELECT c.customer_id, c.day, c.address_id, sum(c.bottles) AS bottles
+    FROM claims c
+    JOIN back k ON k.customer_id = c.customer_id AND k.day = c.day AND k.address_id = c.address_id
+    GROUP BY c.customer_id, c.day, c.address_id
 ), kept AS (
     UPDATE stops s SET bottles = c.bottles
     FROM claimed c
@@ -279,10 +287,10 @@ async def insert_withdrawn_stops(
 
 
 async def drop_withdrawn_stops(
-    session: AsyncSession, *, withdrawal_id: UUID, first: date, last: date
+    session: AsyncSession, *, withdrawal_id: UUID, held: Held, first: date, last: date
 ) -> int:
     """Take away what a withdrawal had listed and its undo has put back; answers how many."""
-    values = {"id": withdrawal_id, "first": first, "last": last}
+    values = held_values(held) | {"id": withdrawal_id, "first": first, "last": last}
     dropped = (await session.execute(text(_DROP_WITHDRAWN), values)).all()
     for day in sorted({row.service_date for row in dropped}):
         blocks = {row.block_id for row in dropped if row.service_date == day}

@@ -177,8 +177,9 @@ async def undo_withdrawal(
         session, withdrawal_id=withdrawal_id, first_date=scope.first, actor=actor, now=now
     )
     await planning.prepare_bulk_work(session)
+    held = await withdrawals.list_held(session, withdrawal_id)
     await planning.drop_withdrawn_stops(
-        session, withdrawal_id=withdrawal_id, first=scope.first, last=scope.last
+        session, withdrawal_id=withdrawal_id, held=held, first=scope.first, last=scope.last
     )
     await planning.end_bulk_work(session)
     await session.execute(

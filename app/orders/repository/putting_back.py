@@ -1,13 +1,13 @@
 """SQL that gives lines back what a withdrawal took."""
 
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders.models import WithdrawnLine
-from app.orders.repository.withdrawals import HELD, beyond
+from app.orders.repository.withdrawals import HELD_LINES, Held, beyond, held_values
 
 _LOCK_TAKEN = """
 SELECT count(*) FROM (
@@ -18,7 +18,6 @@ SELECT count(*) FROM (
 ) x
 """
 _JUDGE = f"""
-WITH {HELD}
 UPDATE withdrawn_lines w SET state = 'put_back'
 FROM (
     SELECT x.customer_id, x.order_line_id,
@@ -38,8 +37,8 @@ WHERE w.withdrawal_id = :id
   AND o.customer_id = w.customer_id AND o.order_id = w.order_id
   AND o.status = 'delivering' AND o.version = w.order_version
   AND NOT EXISTS (
-      SELECT FROM held h
-      WHERE h.customer_id = w.customer_id AND h.order_line_id = w.order_line_id)
+      SELECT FROM {HELD_LINES}
+      WHERE h.customer_id = w.customer_id AND h.line_id = w.order_line_id)
   AND (c.credited = 0 OR c.credited <= (
       SELECT coalesce(sum(CASE WHEN l.credit_account = 'balance' THEN l.amount_fen
                                ELSE -l.amount_fen END), 0)
@@ -96,14 +95,16 @@ SELECT customer_id, uuidv7(), change_id, 'applied', 'undone', :now, :actor FROM 
 """
 
 
-async def judge_taken(session: AsyncSession, withdrawal_id: UUID) -> None:
+async def judge_taken(session: AsyncSession, withdrawal_id: UUID, held: Held) -> None:
     """Lock the orders and mark the lines that stand as the withdrawal left them: to be put back.
 
     A credit that has been spent, an order that has ended, and a line that another withdrawal holds
     on one of the days are left as they are.
     """
-    for statement in (_LOCK_TAKEN, _JUDGE):
-        await session.execute(text(statement), {"id": withdrawal_id})
+    await session.execute(text(_LOCK_TAKEN), {"id": withdrawal_id})
+    values = held_values(held)
+    del values["held_days"]
+    await session.execute(text(_JUDGE), values | {"id": withdrawal_id})
 
 
 async def put_back(session: AsyncSession, withdrawal_id: UUID, *, now: datetime) -> None:
@@ -124,15 +125,6 @@ async def list_taken(
         .limit(limit)
     )
     return list(await session.scalars(beyond(query, after)))
-
-
-async def list_held(
-    session: AsyncSession, withdrawal_id: UUID
-) -> dict[tuple[UUID, UUID], set[date]]:
-    """Days of its lines (customer, line) that another withdrawal in force holds as well."""
-    sql = f"WITH {HELD} SELECT customer_id, order_line_id, days FROM held"
-    found = await session.execute(text(sql), {"id": withdrawal_id})
-    return {(customer_id, line_id): set(days) for customer_id, line_id, days in found}
 
 
 async def list_returned(

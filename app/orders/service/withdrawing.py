@@ -1,7 +1,7 @@
 """What a withdrawal makes of the lines it hits, and its undo (S1 5.2.6): sets where lines are alike."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -20,7 +20,7 @@ from app.orders.changes.spells import spells_of, unwanted_days
 from app.orders.changes.stays import read_stays
 from app.orders.models import EntitlementEntry, Order, OrderLine, WithdrawnLine
 from app.orders.repository import Door, putting_back, taking, withdrawals
-from app.orders.repository.withdrawals import Scope
+from app.orders.repository.withdrawals import Held, Scope
 from app.orders.rules import ONE_DAY, Rebuilt, Term, end_date, rebuild, stock_from
 from app.orders.states import OrderStatus, WithdrawalSettle
 
@@ -241,9 +241,9 @@ async def put_back(
     none is, its credit is spent, its order has ended, or it waits for somebody to resume it.
     """
     await withdrawals.prepare_bulk_work(session)
-    await putting_back.judge_taken(session, withdrawal_id)
+    held = await withdrawals.list_held(session, withdrawal_id)
+    await putting_back.judge_taken(session, withdrawal_id, held)
     await putting_back.put_back(session, withdrawal_id, now=now)
-    held = await putting_back.list_held(session, withdrawal_id)
     await withdrawals.end_bulk_work(session)
     after: tuple[UUID, UUID] | None = None
     while rows := await putting_back.list_returned(
@@ -276,7 +276,7 @@ async def _put_back_changed(
     session: AsyncSession,
     rows: Sequence[WithdrawnLine],
     *,
-    held: Mapping[tuple[UUID, UUID], set[date]],
+    held: Held,
     first_date: date,
     now: datetime,
 ) -> None:
@@ -303,7 +303,7 @@ async def _put_back_changed(
         line, status = lines[row.order_line_id]
         mine, first = terms[row.order_line_id], row.days[0]
         stands = status is OrderStatus.DELIVERING and not line.unscheduled_bottles
-        freed = set(row.days) - held.get((row.customer_id, row.order_line_id), set())
+        freed = set(row.days) - set(held.get((row.customer_id, row.order_line_id), ()))
         if row.credit_fen or not stands or not freed or not stock_from(mine, first):
             row.state = "kept"
             continue
