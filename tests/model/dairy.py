@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from tests.model import gifts
 from tests.model.days import (
     DAY,
     Calendar,
@@ -104,6 +105,7 @@ class Dairy:
         order.days = lay(
             order.course, start=order.begun, bottles=order.bottles, shut=self.shut, now=self.now
         )
+        gifts.promise(order)
 
     def reject(self, order: Order) -> None:
         """Nobody goes there: the money goes back."""
@@ -265,6 +267,9 @@ class Dairy:
                     self.set_aside.add((order.line_id, day))
                 else:
                     self.deliveries.append(Brought(order, day, 0, order.days[day]))
+                    for gift in gifts.coming(order, day):
+                        self.add_make_up(order, day, gift.bottles)
+                        gift.came = day
 
     def _used(self, order: Order, day: date) -> int:
         """Bottles of a line planned or brought, less what was given back and not brought."""
@@ -272,9 +277,9 @@ class Dairy:
         if called + order.days[day] <= order.bottles:
             return called
         return sum(
-            one.due - min(one.restored, one.due - one.brought)
+            (one.due if one.no == 0 else 0) - min(one.restored, one.due - one.brought)
             for one in self.deliveries
-            if one.order is order and one.no == 0 and one.day != day
+            if one.order is order and one.status != "cancelled" and one.day != day
         )
 
     def at_door(self, home: Home, day: date) -> list[Brought]:
