@@ -1,12 +1,11 @@
 """Rows written past the session's objects, inside its transaction: by COPY, in sets, or one."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import JSON, text
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.dialects.postgresql.ranges import AbstractRange
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -145,8 +144,6 @@ def _reader_of(kind: TypeEngine[Any]) -> Callable[..., Any] | None:
     """How a type's values are made of what the driver gives; None where they are the same."""
     if isinstance(kind, EnumText):
         return kind.enum
-    if isinstance(kind, JSON):
-        return json.loads
     return _as_range if isinstance(kind, AbstractRange) else None
 
 
