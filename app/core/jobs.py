@@ -24,6 +24,7 @@ from pgqueuer.ports.driver import Driver
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 from pgqueuer.types import JobId
+from pydantic_core import to_json
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -128,7 +129,7 @@ async def enqueue_many(
         _enqueue_query(),
         [0] * count,
         [name] * count,
-        [json.dumps(payload).encode() for payload in payloads],
+        [to_json(payload) for payload in payloads],
         [after or timedelta(0)] * count,
         [None] * count if dedupe_keys is None else list(dedupe_keys),
         ["null"] * count,
