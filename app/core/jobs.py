@@ -123,23 +123,28 @@ async def enqueue_many(
     """Add jobs of one kind in one statement."""
     if not payloads:
         return
-    count = len(payloads)
     await fetch(
         session,
         _enqueue_query(),
-        [0] * count,
-        [name] * count,
+        0,
+        name,
         [to_json(payload) for payload in payloads],
-        [after or timedelta(0)] * count,
-        [None] * count if dedupe_keys is None else list(dedupe_keys),
-        ["null"] * count,
+        after or timedelta(0),
+        [None] * len(payloads) if dedupe_keys is None else list(dedupe_keys),
+        "null",
     )
 
 
 @cache
 def _enqueue_query() -> str:
     # pgqueuer's own statement, asked for once: its `enqueue` reads its settings anew each time.
-    return QueryQueueBuilder().build_enqueue_query("skip")
+    # What all jobs have in common is sent once and not once a job.
+    query = QueryQueueBuilder().build_enqueue_query("skip")
+    for column in ("$1::int", "$2::text", "$4::interval", "$6::jsonb"):
+        query = query.replace(
+            f"{column}[]", f"array_fill({column}, ARRAY[cardinality($3::bytea[])])"
+        )
+    return query
 
 
 async def first_time(session: AsyncSession, key: str) -> bool:
