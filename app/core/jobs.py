@@ -123,16 +123,9 @@ async def enqueue_many(
     """Add jobs of one kind in one statement."""
     if not payloads:
         return
-    await fetch(
-        session,
-        _enqueue_query(),
-        0,
-        name,
-        [to_json(payload) for payload in payloads],
-        after or timedelta(0),
-        [None] * len(payloads) if dedupe_keys is None else list(dedupe_keys),
-        "null",
-    )
+    sent = [to_json(payload) for payload in payloads]
+    keys = [None] * len(payloads) if dedupe_keys is None else list(dedupe_keys)
+    await fetch(session, _enqueue_query(), 0, name, sent, after or timedelta(0), keys, "null")
 
 
 @cache
