@@ -1,13 +1,13 @@
 """the few customers who are no household are found without reading the others
 
-Revision: 0019
+Revision: 0017
 Revises: 0016
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0019"
+revision = "0017"
 down_revision = "0016"
 branch_labels = None
 depends_on = None
