@@ -203,8 +203,8 @@ FULL JOIN (
         FROM ledger_transfers t WHERE t.debit_account LIKE 'cash:%'
         UNION ALL
         SELECT t.credit_account, -t.amount_fen,
-               CASE WHEN t.cause IN ('cash_handed_in', 'cash_shortage') THEN t.amount_fen
-                    ELSE 0 END
+               CASE WHEN t.cause IN ('cash_handed_in', 'cash_shortage', 'refund_succeeded')
+                    THEN t.amount_fen ELSE 0 END
         FROM ledger_transfers t WHERE t.credit_account LIKE 'cash:%'
     ) s
     GROUP BY s.account
