@@ -6,12 +6,20 @@ runs there any more. Amounts in fen.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.billing.service import DEPOSIT, DEPOSIT_KEPT, PREPAID, post, request_refund
+from app.billing.service import (
+    DEPOSIT,
+    DEPOSIT_KEPT,
+    PREPAID,
+    pay_out_cash,
+    post,
+    request_refund,
+)
 from app.catalog.deposits import DepositNeed, list_needs
 from app.catalog.models import DepositKind
 from app.core.ids import new_id
@@ -24,6 +32,20 @@ from app.orders.states import DepositState, InstallationState
 
 HELD_BEFORE = "已有奶箱或空瓶押金，退回多付的一份"
 NEVER_BROUGHT = "尚未开始配送，随订单退回"
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """Who does something about a deposit or a milk box, at whose doors, and when.
+
+    `deliverer_id` names the deliverer in whose hand the cash is; None: the office's.
+    """
+
+    doors: AtDoors
+    account_id: UUID
+    actor: str
+    now: datetime
+    deliverer_id: UUID | None = None
 
 
 def most_at_once(lines: Iterable[tuple[UUID, Sequence[tuple[date, int]]]]) -> dict[UUID, int]:
@@ -131,44 +153,42 @@ async def let_go(session: AsyncSession, order: Order, *, actor: str, now: dateti
     Not while another order runs at the door. What was never brought goes back at once, and its box
     need not be hung up any more.
     """
-    never_brought = order.confirmed_at is None
-    if order.installation_id is not None:
-        box = await installations.find_standing(
-            session, order.customer_id, order.address_id, lock=True
-        )
-        if box is not None and box.state is InstallationState.OPEN:
-            never_brought = True
-            if not await installations.list_waiting_orders(
-                session, order.customer_id, box.installation_id, besides=order.order_id
-            ):
-                await installations.move_installation(
-                    session, box, InstallationState.CANCELLED, at=now, actor=actor
-                )
+    waited = await _leave_box(session, order, actor=actor, now=now)
     at_door = await rows.lock_at_door(session, order.customer_id, order.address_id)
     if not at_door:
         return
-    stays = await rows.runs_at_door(
-        session, order.customer_id, order.address_id, besides=order.order_id
-    )
+    door = (order.customer_id, order.address_id)
+    stays = await rows.runs_at_door(session, *door, besides=order.order_id)
+    never_brought = await rows.list_never_brought(session, *door)
     for deposit in at_door:
         is_own = deposit.order_id == order.order_id
         if deposit.state is DepositState.ASKED and is_own:
             await rows.move_deposit(session, deposit, DepositState.DROPPED, at=now, actor=actor)
-        elif deposit.state is DepositState.HELD and not stays:
-            if is_own and never_brought:
-                await rows.move_deposit(
-                    session,
-                    deposit,
-                    DepositState.RETURNED,
-                    at=now,
-                    actor=actor,
-                    reason=NEVER_BROUGHT,
-                )
-                await _pay_back(session, deposit, requested_by=None, now=now)
-            else:
-                await rows.move_deposit(
-                    session, deposit, DepositState.DUE_BACK, at=now, actor=actor
-                )
+        elif deposit.state is not DepositState.HELD or stays:
+            continue
+        elif deposit.deposit_id in never_brought or (is_own and waited):
+            await rows.move_deposit(
+                session, deposit, DepositState.RETURNED, at=now, actor=actor, reason=NEVER_BROUGHT
+            )
+            await _pay_back(session, deposit, requested_by=None, now=now)
+        else:
+            await rows.move_deposit(session, deposit, DepositState.DUE_BACK, at=now, actor=actor)
+
+
+async def _leave_box(session: AsyncSession, order: Order, *, actor: str, now: datetime) -> bool:
+    """Whether the order waited for its box; it is cancelled where no other order does."""
+    if order.installation_id is None:
+        return False
+    box = await installations.find_standing(session, order.customer_id, order.address_id, lock=True)
+    if box is None or box.state is not InstallationState.OPEN:
+        return False
+    if not await installations.list_waiting_orders(
+        session, order.customer_id, box.installation_id, besides=order.order_id
+    ):
+        await installations.move_installation(
+            session, box, InstallationState.CANCELLED, at=now, actor=actor
+        )
+    return True
 
 
 async def give_back(
@@ -176,20 +196,17 @@ async def give_back(
     *,
     customer_id: UUID,
     deposit_id: UUID,
-    doors: AtDoors,
+    handling: Handling,
     note: str | None,
-    by: UUID,
-    actor: str,
-    now: datetime,
 ) -> Deposit:
     """The box or the bottles are back: the deposit goes to where it came from.
 
     One taken over from a paper book becomes balance. Raises DepositUnknown, MoveNotAllowed while it
     is not due back, and what `request_refund` raises.
     """
-    deposit = await rows.lock_deposit(session, customer_id, deposit_id, doors=doors)
-    if deposit.state is not DepositState.DUE_BACK:
-        raise MoveNotAllowed(current=deposit.state.value, wanted=DepositState.RETURNED.value)
+    now, actor = handling.now, handling.actor
+    deposit = await rows.lock_deposit(session, customer_id, deposit_id, doors=handling.doors)
+    _require(deposit, DepositState.DUE_BACK, wanted=DepositState.RETURNED)
     await rows.move_deposit(
         session, deposit, DepositState.RETURNED, at=now, actor=actor, reason=note
     )
@@ -199,7 +216,35 @@ async def give_back(
             await installations.move_installation(
                 session, box, InstallationState.REMOVED, at=now, actor=actor, note=note
             )
-    await _pay_back(session, deposit, requested_by=by, now=now)
+    await _pay_back(session, deposit, requested_by=handling.account_id, now=now)
+    return deposit
+
+
+async def pay_out(
+    session: AsyncSession,
+    *,
+    customer_id: UUID,
+    deposit_id: UUID,
+    handling: Handling,
+    evidence: str,
+) -> Deposit:
+    """A deposit that was paid in cash and is given back is handed over in cash, once.
+
+    `evidence` names the paper the household signed. Raises DepositUnknown, MoveNotAllowed (not
+    given back, or paid out already), and what `pay_out_cash` raises.
+    """
+    deposit = await rows.lock_deposit(session, customer_id, deposit_id, doors=handling.doors)
+    _require(deposit, DepositState.RETURNED, wanted=DepositState.RETURNED)
+    await pay_out_cash(
+        session,
+        customer_id=customer_id,
+        reference_id=deposit.order_id,
+        cause=_cause(deposit),
+        by=handling.account_id,
+        collector_id=handling.deliverer_id,
+        evidence=evidence,
+        now=handling.now,
+    )
     return deposit
 
 
@@ -208,17 +253,15 @@ async def keep(
     *,
     customer_id: UUID,
     deposit_id: UUID,
-    doors: AtDoors,
-    reason: str,
-    actor: str,
-    now: datetime,
+    handling: Handling,
+    note: str | None,
 ) -> Deposit:
-    """What does not come back is kept, with its reason; raises DepositUnknown, MoveNotAllowed."""
-    deposit = await rows.lock_deposit(session, customer_id, deposit_id, doors=doors)
+    """What does not come back is kept, and why; raises DepositUnknown, MoveNotAllowed."""
+    deposit = await rows.lock_deposit(session, customer_id, deposit_id, doors=handling.doors)
     entry_id = await rows.move_deposit(
-        session, deposit, DepositState.KEPT, at=now, actor=actor, reason=reason
+        session, deposit, DepositState.KEPT, at=handling.now, actor=handling.actor, reason=note
     )
-    await _book(session, deposit, DEPOSIT, DEPOSIT_KEPT, "deposit_kept", entry_id, now=now)
+    await _book(session, deposit, DEPOSIT, DEPOSIT_KEPT, "deposit_kept", entry_id, now=handling.now)
     return deposit
 
 
@@ -227,20 +270,28 @@ async def release_kept(
     *,
     customer_id: UUID,
     deposit_id: UUID,
-    doors: AtDoors,
-    reason: str | None,
-    actor: str,
-    now: datetime,
+    handling: Handling,
+    note: str | None,
 ) -> Deposit:
     """Take a keeping back: the deposit is due back again; raises DepositUnknown, MoveNotAllowed."""
-    deposit = await rows.lock_deposit(session, customer_id, deposit_id, doors=doors)
-    if deposit.state is not DepositState.KEPT:
-        raise MoveNotAllowed(current=deposit.state.value, wanted=DepositState.DUE_BACK.value)
+    deposit = await rows.lock_deposit(session, customer_id, deposit_id, doors=handling.doors)
+    _require(deposit, DepositState.KEPT, wanted=DepositState.DUE_BACK)
     entry_id = await rows.move_deposit(
-        session, deposit, DepositState.DUE_BACK, at=now, actor=actor, reason=reason
+        session, deposit, DepositState.DUE_BACK, at=handling.now, actor=handling.actor, reason=note
     )
-    await _book(session, deposit, DEPOSIT_KEPT, DEPOSIT, "deposit_released", entry_id, now=now)
+    await _book(
+        session, deposit, DEPOSIT_KEPT, DEPOSIT, "deposit_released", entry_id, now=handling.now
+    )
     return deposit
+
+
+def _require(deposit: Deposit, current: DepositState, *, wanted: DepositState) -> None:
+    if deposit.state is not current:
+        raise MoveNotAllowed(current=deposit.state.value, wanted=wanted.value)
+
+
+def _cause(deposit: Deposit) -> str:
+    return f"deposit:{deposit.deposit_id}"
 
 
 async def _pay_back(
@@ -255,7 +306,7 @@ async def _pay_back(
         customer_id=deposit.customer_id,
         reference_id=deposit.order_id,
         amount_fen=deposit.amount_fen,
-        cause=f"deposit:{deposit.deposit_id}",
+        cause=_cause(deposit),
         from_account=DEPOSIT,
         requested_by=requested_by,
         now=now,

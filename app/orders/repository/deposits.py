@@ -7,7 +7,9 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, select, text, tuple_
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.core.ids import new_id
 from app.customers.models import Address, AddressVersion
@@ -24,7 +26,10 @@ LIVE: Final = (OrderStatus.UNDER_REVIEW, OrderStatus.DELIVERING)
 
 @dataclass(frozen=True, slots=True)
 class AtDoors:
-    """Whose doors somebody sees: all, a station's, or those of some blocks on a day."""
+    """Whose doors somebody sees: all, a station's, or those of some blocks, from a day on.
+
+    Doors to come too: their box hangs before the first delivery.
+    """
 
     on: date
     station_id: UUID | None = None
@@ -37,7 +42,7 @@ class AtDoors:
         served = exists().where(
             AddressBlock.customer_id == table.customer_id,
             AddressBlock.address_id == table.address_id,
-            AddressBlock.valid.contains(self.on),
+            AddressBlock.valid.op("&&")(Range(self.on, None, bounds="[)")),
             AddressBlock.block_id == Block.id,
         )
         if self.station_id is not None:
@@ -133,12 +138,43 @@ async def runs_at_door(
     return found is not None
 
 
-_DUE_BACK: Final = text("""
+async def list_never_brought(
+    session: AsyncSession, customer_id: UUID, address_id: UUID
+) -> set[UUID]:
+    """Deposits held at a door where no order was confirmed since they were paid."""
+    paid, confirmed = aliased(Order), aliased(Order)
+    found = await session.scalars(
+        select(Deposit.deposit_id)
+        .join(paid, (paid.customer_id == Deposit.customer_id) & (paid.order_id == Deposit.order_id))
+        .where(
+            Deposit.customer_id == customer_id,
+            Deposit.address_id == address_id,
+            Deposit.state == DepositState.HELD,
+            paid.confirmed_at.is_(None),
+            ~exists().where(
+                confirmed.customer_id == Deposit.customer_id,
+                confirmed.address_id == Deposit.address_id,
+                confirmed.confirmed_at >= paid.paid_at,
+            ),
+        )
+    )
+    return set(found)
+
+
+_ENDED: Final = """
 WITH ended AS (
     SELECT DISTINCT o.customer_id, o.address_id
     FROM unnest(CAST(:customers AS uuid[]), CAST(:orders AS uuid[])) AS w(customer_id, order_id)
     JOIN orders o ON o.customer_id = w.customer_id AND o.order_id = w.order_id
-), free AS (
+)"""
+_LOCK_HELD: Final = text(f"""{_ENDED}
+SELECT FROM deposits d
+JOIN ended e ON d.customer_id = e.customer_id AND d.address_id = e.address_id
+WHERE d.state = 'held'
+ORDER BY d.customer_id, d.deposit_id
+FOR UPDATE OF d
+""")
+_DUE_BACK: Final = text(f"""{_ENDED}, free AS (
     SELECT e.customer_id, e.address_id FROM ended e
     WHERE NOT EXISTS (SELECT FROM orders o
                       WHERE o.customer_id = e.customer_id AND o.address_id = e.address_id
@@ -158,16 +194,18 @@ SELECT customer_id, uuidv7(), deposit_id, 'held', 'due_back', :now, 'system', NU
 async def make_due_back(
     session: AsyncSession, ended: Collection[tuple[UUID, UUID]], *, now: datetime
 ) -> None:
-    """Deposits of doors where nothing runs after these orders' end are due back; one statement."""
-    if ended:
-        await session.execute(
-            _DUE_BACK,
-            {
-                "customers": [customer_id for customer_id, _ in ended],
-                "orders": [order_id for _, order_id in ended],
-                "now": now,
-            },
-        )
+    """Deposits of doors where nothing runs after these orders' end are due back.
+
+    Locked first: an order that is paid at this moment is seen, or sees them due back.
+    """
+    if not ended:
+        return
+    keys = {
+        "customers": [customer_id for customer_id, _ in ended],
+        "orders": [order_id for _, order_id in ended],
+    }
+    await session.execute(_LOCK_HELD, keys)
+    await session.execute(_DUE_BACK, keys | {"now": now})
 
 
 async def lock_deposit(

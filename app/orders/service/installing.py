@@ -19,9 +19,9 @@ from app.orders.changes.computing import compute
 from app.orders.changes.undoing import undo_change
 from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import write_change
+from app.orders.depositing import Handling
 from app.orders.models import BoxInstallation, Order, OrderLine
 from app.orders.repository import deposits, installations
-from app.orders.repository.deposits import AtDoors
 from app.orders.states import INSTALLATION_MOVES, InstallationState, OrderStatus
 
 RESUME = WantedChange(kind="resume")
@@ -93,15 +93,14 @@ async def finish_installation(
     *,
     customer_id: UUID,
     installation_id: UUID,
-    doors: AtDoors,
+    handling: Handling,
     note: str | None,
-    actor: str,
-    now: datetime,
 ) -> BoxInstallation:
     """The box hangs: every order that waited for it begins on the first day still open.
 
     Raises InstallationUnknown, MoveNotAllowed, DayClosed when that day froze meanwhile.
     """
+    doors, actor, now = handling.doors, handling.actor, handling.now
     found = await installations.get_installation(session, customer_id, installation_id, doors=doors)
     INSTALLATION_MOVES.require(found.state, InstallationState.DONE)
     holds = set()
@@ -138,15 +137,14 @@ async def reopen_installation(
     *,
     customer_id: UUID,
     installation_id: UUID,
-    doors: AtDoors,
+    handling: Handling,
     note: str | None,
-    actor: str,
-    now: datetime,
 ) -> BoxInstallation:
     """Take back that a box hangs, before the orders that began by it bring anything.
 
     Raises InstallationUnknown, MoveNotAllowed, UndoTooLate, ChangeBuiltUpon, ChangeNotUndoable.
     """
+    doors, actor, now = handling.doors, handling.actor, handling.now
     found = await installations.get_installation(session, customer_id, installation_id, doors=doors)
     if found.state is not InstallationState.DONE:
         raise MoveNotAllowed(current=found.state.value, wanted=InstallationState.OPEN.value)
