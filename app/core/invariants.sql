@@ -126,7 +126,7 @@ FROM orders o
 LEFT JOIN (
     SELECT p.customer_id, p.order_id, sum(p.amount_fen) AS fen
     FROM deposits p
-    WHERE NOT p.is_opening
+    WHERE NOT p.is_opening AND p.state <> 'not_asked'
     GROUP BY p.customer_id, p.order_id
 ) d ON d.customer_id = o.customer_id AND d.order_id = o.order_id
 WHERE o.deposit_fen <> coalesce(d.fen, 0)

@@ -24,6 +24,7 @@ from app.catalog.deposits import DepositNeed, list_needs
 from app.catalog.models import DepositKind
 from app.core.ids import new_id
 from app.core.states import MoveNotAllowed
+from app.orders.boxes import leave_box
 from app.orders.models import Deposit, Order
 from app.orders.repository import deposits as rows
 from app.orders.repository import installations
@@ -31,6 +32,8 @@ from app.orders.repository.deposits import AtDoors
 from app.orders.states import DepositState, InstallationState
 
 HELD_BEFORE = "已有奶箱或空瓶押金，退回多付的一份"
+ON_MARKETPLACE = "平台订单不收押金"
+MOVED_HERE = "随订单搬到新地址"
 NEVER_BROUGHT = "尚未开始配送，随订单退回"
 
 
@@ -82,9 +85,14 @@ async def read_needs(
 
 
 async def ask(
-    session: AsyncSession, order: Order, needs: Sequence[DepositNeed], *, now: datetime
+    session: AsyncSession,
+    order: Order,
+    needs: Sequence[DepositNeed],
+    *,
+    now: datetime,
+    on_marketplace: bool = False,
 ) -> list[Deposit]:
-    """Write down what a new order asks beside its price."""
+    """Write down what a new order asks beside its price, or would have but `on_marketplace`."""
     asked = [
         Deposit(
             customer_id=order.customer_id,
@@ -94,7 +102,8 @@ async def ask(
             kind=need.kind,
             product_id=need.product_id,
             amount_fen=need.amount_fen,
-            state=DepositState.ASKED,
+            state=DepositState.NOT_ASKED if on_marketplace else DepositState.ASKED,
+            reason=ON_MARKETPLACE if on_marketplace else None,
             moved_at=now,
         )
         for need in needs
@@ -153,11 +162,18 @@ async def let_go(session: AsyncSession, order: Order, *, actor: str, now: dateti
     Not while another order runs at the door. What was never brought goes back at once, and its box
     need not be hung up any more.
     """
-    waited = await _leave_box(session, order, actor=actor, now=now)
-    at_door = await rows.lock_at_door(session, order.customer_id, order.address_id)
+    waited = order.installation_id is not None and await leave_box(
+        session,
+        customer_id=order.customer_id,
+        address_id=order.address_id,
+        actor=actor,
+        now=now,
+        besides=order.order_id,
+    )
+    door = (order.customer_id, await rows.find_door(session, order))
+    at_door = await rows.lock_at_door(session, *door)
     if not at_door:
         return
-    door = (order.customer_id, order.address_id)
     stays = await rows.runs_at_door(session, *door, besides=order.order_id)
     never_brought = await rows.list_never_brought(session, *door)
     for deposit in at_door:
@@ -175,20 +191,41 @@ async def let_go(session: AsyncSession, order: Order, *, actor: str, now: dateti
             await rows.move_deposit(session, deposit, DepositState.DUE_BACK, at=now, actor=actor)
 
 
-async def _leave_box(session: AsyncSession, order: Order, *, actor: str, now: datetime) -> bool:
-    """Whether the order waited for its box; it is cancelled where no other order does."""
-    if order.installation_id is None:
-        return False
-    box = await installations.find_standing(session, order.customer_id, order.address_id, lock=True)
-    if box is None or box.state is not InstallationState.OPEN:
-        return False
-    if not await installations.list_waiting_orders(
-        session, order.customer_id, box.installation_id, besides=order.order_id
-    ):
-        await installations.move_installation(
-            session, box, InstallationState.CANCELLED, at=now, actor=actor
-        )
-    return True
+async def bring_along(
+    session: AsyncSession,
+    order: Order,
+    *,
+    from_id: UUID,
+    to_id: UUID,
+    actor: str,
+    now: datetime,
+) -> None:
+    """A locked order goes from one address to another: what is held for it there goes with it.
+
+    Not while another order runs at the door it leaves. Where the new door has the same deposit, the
+    one left behind is due back; what was due back at the new door is held again.
+    """
+    customer_id = order.customer_id
+    there = {}
+    for deposit in await rows.lock_at_door(session, customer_id, to_id):
+        if deposit.state is DepositState.DUE_BACK:
+            await rows.move_deposit(
+                session, deposit, DepositState.HELD, at=now, actor=actor, reason=MOVED_HERE
+            )
+        if deposit.state is DepositState.HELD:
+            there[deposit.kind, deposit.product_id] = deposit
+    left = await rows.lock_at_door(session, customer_id, from_id)
+    if await rows.runs_at_door(session, customer_id, from_id, besides=order.order_id):
+        return
+    for deposit in left:
+        if deposit.state is not DepositState.HELD:
+            continue
+        if (deposit.kind, deposit.product_id) in there:
+            await rows.move_deposit(
+                session, deposit, DepositState.DUE_BACK, at=now, actor=actor, reason=MOVED_HERE
+            )
+        else:
+            await rows.move_door(session, deposit, to_id, at=now, actor=actor, reason=MOVED_HERE)
 
 
 async def give_back(

@@ -79,6 +79,33 @@ async def move_deposit(
     return entry.entry_id
 
 
+async def move_door(
+    session: AsyncSession,
+    deposit: Deposit,
+    address_id: UUID,
+    *,
+    at: datetime,
+    actor: str,
+    reason: str,
+) -> None:
+    """Let a locked deposit stand for another door; its history says why."""
+    state = deposit.state.value
+    session.add(
+        DepositMove(
+            customer_id=deposit.customer_id,
+            entry_id=new_id(),
+            deposit_id=deposit.deposit_id,
+            from_state=state,
+            to_state=state,
+            at=at,
+            actor=actor,
+            reason=reason,
+        )
+    )
+    deposit.address_id = address_id
+    await session.flush()
+
+
 async def list_of_orders(
     session: AsyncSession, customer_id: UUID, order_ids: Collection[UUID]
 ) -> list[Deposit]:
@@ -121,21 +148,39 @@ async def list_with_household(
     return list(found)
 
 
+_DOOR: Final = """
+coalesce((
+    SELECT CAST(c.request->>'address_id' AS uuid) FROM order_changes c
+    WHERE c.customer_id = o.customer_id AND c.order_id = o.order_id
+      AND c.kind = 'move' AND c.status = 'applied'
+    ORDER BY c.effective_date DESC, c.change_id DESC LIMIT 1
+), o.address_id)"""
+"""Where an order `o` goes at last: its address, or that of its last move."""
+_FIND_DOOR: Final = text(
+    f"SELECT {_DOOR} FROM orders o WHERE o.customer_id = :customer AND o.order_id = :order"
+)
+_RUNS: Final = text(f"""
+SELECT EXISTS (
+    SELECT FROM orders o
+    WHERE o.customer_id = :customer AND o.order_id <> :besides
+      AND o.status IN ('under_review', 'delivering') AND {_DOOR} = :address
+)
+""")
+
+
+async def find_door(session: AsyncSession, order: Order) -> UUID:
+    """The address an order goes to at last."""
+    keys = {"customer": order.customer_id, "order": order.order_id}
+    found = await session.scalar(_FIND_DOOR, keys)
+    return order.address_id if found is None else UUID(str(found))
+
+
 async def runs_at_door(
     session: AsyncSession, customer_id: UUID, address_id: UUID, *, besides: UUID
 ) -> bool:
-    """Whether another order than this one runs at a door."""
-    found = await session.scalar(
-        select(Order.order_id)
-        .where(
-            Order.customer_id == customer_id,
-            Order.address_id == address_id,
-            Order.order_id != besides,
-            Order.status.in_(LIVE),
-        )
-        .limit(1)
-    )
-    return found is not None
+    """Whether another order than this one runs at a door, or will."""
+    keys = {"customer": customer_id, "address": address_id, "besides": besides}
+    return bool(await session.scalar(_RUNS, keys))
 
 
 async def list_never_brought(
@@ -161,9 +206,9 @@ async def list_never_brought(
     return set(found)
 
 
-_ENDED: Final = """
+_ENDED: Final = f"""
 WITH ended AS (
-    SELECT DISTINCT o.customer_id, o.address_id
+    SELECT DISTINCT o.customer_id, {_DOOR} AS address_id
     FROM unnest(CAST(:customers AS uuid[]), CAST(:orders AS uuid[])) AS w(customer_id, order_id)
     JOIN orders o ON o.customer_id = w.customer_id AND o.order_id = w.order_id
 )"""
@@ -177,8 +222,9 @@ FOR UPDATE OF d
 _DUE_BACK: Final = text(f"""{_ENDED}, free AS (
     SELECT e.customer_id, e.address_id FROM ended e
     WHERE NOT EXISTS (SELECT FROM orders o
-                      WHERE o.customer_id = e.customer_id AND o.address_id = e.address_id
-                        AND o.status IN ('under_review', 'delivering'))
+                      WHERE o.customer_id = e.customer_id
+                        AND o.status IN ('under_review', 'delivering')
+                        AND {_DOOR} = e.address_id)
 ), moved AS (
     UPDATE deposits d SET state = 'due_back', moved_at = :now
     FROM free f
