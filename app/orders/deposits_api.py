@@ -256,6 +256,20 @@ async def show_installations(
     return Page(items=[_box(box, place) for box, place in shown], next_cursor=cursor)
 
 
+async def _act(
+    act: Callable[..., Awaitable[BoxInstallation]],
+    box: str,
+    note: str | None,
+    handling: Handling,
+    session: SessionDep,
+) -> InstallationOut:
+    customer_id, box_id = read_pair("box", box)
+    acted = await act(
+        session, customer_id=customer_id, installation_id=box_id, handling=handling, note=note
+    )
+    return _box(acted)
+
+
 @router.post("/box-installations/{box}/done", status_code=201, response_model=InstallationOut)
 async def finish_installation(
     box: str,
@@ -266,15 +280,9 @@ async def finish_installation(
     clock: ClockDep,
 ) -> Response:
     """The box hangs: what waited for it begins on the first day still open."""
-    customer_id, box_id = read_pair("box", box)
-    done = await installing.finish_installation(
-        session,
-        customer_id=customer_id,
-        installation_id=box_id,
-        handling=await handled_by(session, caller, clock),
-        note=body.note,
-    )
-    return await call.remember(session, 201, _box(done))
+    handling = await handled_by(session, caller, clock)
+    done = await _act(installing.finish_installation, box, body.note, handling, session)
+    return await call.remember(session, 201, done)
 
 
 @router.post("/box-installations/{box}/undo", status_code=201, response_model=InstallationOut)
@@ -287,12 +295,21 @@ async def reopen_installation(
     clock: ClockDep,
 ) -> Response:
     """Take back that it hangs, before anything that began by it is frozen."""
-    customer_id, box_id = read_pair("box", box)
-    again = await installing.reopen_installation(
-        session,
-        customer_id=customer_id,
-        installation_id=box_id,
-        handling=await handled_by(session, caller, clock),
-        note=body.note,
-    )
-    return await call.remember(session, 201, _box(again))
+    handling = await handled_by(session, caller, clock)
+    again = await _act(installing.reopen_installation, box, body.note, handling, session)
+    return await call.remember(session, 201, again)
+
+
+@router.post("/box-installations/{box}/removed", status_code=201, response_model=InstallationOut)
+async def remove_box(
+    box: str,
+    body: NoteIn,
+    caller: BoxFitter,
+    call: IdempotentDep,
+    session: SessionDep,
+    clock: ClockDep,
+) -> Response:
+    """A box without a deposit is taken down, once nothing runs at its door."""
+    handling = await handled_by(session, caller, clock)
+    gone = await _act(installing.remove_box, box, body.note, handling, session)
+    return await call.remember(session, 201, gone)

@@ -132,6 +132,35 @@ async def test_the_old_door_is_served_until_the_box_of_the_new_one_hangs(
     await hold_true(database)
 
 
+async def test_a_box_that_was_left_behind_is_taken_down(
+    client: httpx.AsyncClient,
+    database: Database,
+    boxed: World,
+    there: StaffMember,
+    paid_order: Deliver,
+    clock: SetClock,
+) -> None:
+    order = await paid_order(bottles=5)
+    here = boxed.staff[Role.STATION_MANAGER]
+    [left] = await boxes_of(client, here)
+    assert (await done(client, here, left["id"], "removed")).json()["code"] == "move_not_allowed"
+    assert (await done(client, here, left["id"])).status_code == 201
+    used = await done(client, here, left["id"], "removed")
+    assert (used.status_code, used.json()["code"]) == (409, "box_in_use")
+    receipt = await move(client, boxed, order, await new_address(client, boxed))
+    [box] = await boxes_of(client, there)
+    assert (await done(client, there, box["id"])).status_code == 201
+    assert (await done(client, there, left["id"], "removed")).status_code == 404
+    taken = await undo(client, order, boxed, receipt["id"])
+    assert taken.status_code == 201, taken.text
+    assert await deposits_at(database) == {read_pair("adr", order["address_id"])[1]}
+    assert (await done(client, there, box["id"], "removed")).json()["state_label"] == "已收回"
+    assert await end_all(database) == 1
+    kept = await done(client, here, left["id"], "removed")
+    assert (kept.status_code, kept.json()["code"]) == (409, "box_has_deposit")
+    await hold_true(database)
+
+
 async def test_a_move_that_waits_for_its_box_is_taken_back_with_it(
     client: httpx.AsyncClient,
     database: Database,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from app.core.ids import new_id
 from app.customers.models import Address, AddressVersion
 from app.network.models import AddressBlock, Block
-from app.orders.errors import DepositUnknown
+from app.orders.deposit_errors import DepositUnknown
 from app.orders.models import BoxInstallation, Deposit, DepositMove, Order
 from app.orders.states import DEPOSIT_MOVES, DepositState, OrderStatus
 
@@ -162,7 +162,7 @@ _FIND_DOOR: Final = text(
 _RUNS: Final = text(f"""
 SELECT EXISTS (
     SELECT FROM orders o
-    WHERE o.customer_id = :customer AND o.order_id <> :besides
+    WHERE o.customer_id = :customer AND o.order_id IS DISTINCT FROM CAST(:besides AS uuid)
       AND o.status IN ('under_review', 'delivering') AND {_DOOR} = :address
 )
 """)
@@ -176,9 +176,9 @@ async def find_door(session: AsyncSession, order: Order) -> UUID:
 
 
 async def runs_at_door(
-    session: AsyncSession, customer_id: UUID, address_id: UUID, *, besides: UUID
+    session: AsyncSession, customer_id: UUID, address_id: UUID, *, besides: UUID | None = None
 ) -> bool:
-    """Whether another order than this one runs at a door, or will."""
+    """Whether an order runs at a door, or will, `besides` one."""
     keys = {"customer": customer_id, "address": address_id, "besides": besides}
     return bool(await session.scalar(_RUNS, keys))
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
 from app.customers.models import Address, AddressVersion
-from app.orders.errors import InstallationUnknown
+from app.orders.deposit_errors import InstallationUnknown
 from app.orders.models import BoxInstallation, InstallationMove, Order, OrderChange
 from app.orders.repository.deposits import LIVE, AtDoors
 from app.orders.states import INSTALLATION_MOVES, ChangeStatus, InstallationState

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.catalog.models import DepositKind
 from app.core.states import MoveNotAllowed
 from app.network.service import hold_open_days
 from app.orders import repository
@@ -18,9 +19,10 @@ from app.orders.changes.computing import compute
 from app.orders.changes.undoing import undo_change
 from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import write_change
+from app.orders.deposit_errors import BoxHasDeposit, BoxInUse
 from app.orders.depositing import Handling
 from app.orders.models import BoxInstallation, Order, OrderLine
-from app.orders.repository import installations
+from app.orders.repository import deposits, installations
 from app.orders.states import INSTALLATION_MOVES, ChangeStatus, InstallationState, OrderStatus
 
 RESUME = WantedChange(kind="resume")
@@ -125,6 +127,38 @@ async def _begin(session: AsyncSession, order: Order, *, actor: str, now: dateti
     return change.change_id
 
 
+async def remove_box(
+    session: AsyncSession,
+    *,
+    customer_id: UUID,
+    installation_id: UUID,
+    handling: Handling,
+    note: str | None,
+) -> BoxInstallation:
+    """A box without a deposit is taken down: of a marketplace's order, or of a door that was left.
+
+    Raises InstallationUnknown, BoxInUse, BoxHasDeposit, MoveNotAllowed unless it hangs.
+    """
+    box = await installations.get_installation(
+        session, customer_id, installation_id, doors=handling.doors, lock=True
+    )
+    INSTALLATION_MOVES.require(box.state, InstallationState.REMOVED)
+    if await deposits.runs_at_door(session, customer_id, box.address_id):
+        raise BoxInUse
+    there = await deposits.list_with_household(session, customer_id, box.address_id)
+    if any(one.kind is DepositKind.BOX for one in there):
+        raise BoxHasDeposit
+    await installations.move_installation(
+        session,
+        box,
+        InstallationState.REMOVED,
+        at=handling.now,
+        actor=handling.actor,
+        note=note,
+    )
+    return box
+
+
 async def reopen_installation(
     session: AsyncSession,
     *,
@@ -143,6 +177,8 @@ async def reopen_installation(
         raise MoveNotAllowed(current=found.state.value, wanted=InstallationState.OPEN.value)
     for change_id in found.change_ids:
         change = await repository.get_change(session, customer_id, UUID(change_id))
+        if change.status is not ChangeStatus.APPLIED:
+            continue
         await undo_change(
             session,
             customer_id=customer_id,
