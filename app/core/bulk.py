@@ -1,16 +1,21 @@
 """Rows written past the session's objects, inside its transaction: by COPY, in sets, or one."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import class_mapper
+from sqlalchemy.orm.instrumentation import ClassManager
 
-from app.core.base import Base
+from app.core.base import Base, EnumText
 from app.core.db import fetch
+
+Row = TypeVar("Row", bound=Base)
 
 
 async def copy_rows(
@@ -78,14 +83,34 @@ async def insert_row(session: AsyncSession, row: Base) -> None:
     whoever changes it reads it again. Raises DBAPIError, whose `orig` has the `sqlstate`.
     """
     query, columns = _insert_of(type(row))
-    await fetch(session, query, *(getattr(row, column) for column in columns))
+    await fetch(session, query, *map(row.__dict__.get, columns))
 
 
 async def insert_unless_there(session: AsyncSession, row: Base) -> bool:
     """As `insert_row`; false, and nothing written, where a row with one of its keys is there."""
     query, columns = _insert_of(type(row))
-    values = (getattr(row, column) for column in columns)
+    values = map(row.__dict__.get, columns)
     return bool(await fetch(session, f"{query} ON CONFLICT DO NOTHING RETURNING 1", *values))
+
+
+def as_row(model: type[Row], record: asyncpg.Record) -> Row:
+    """A record of a whole row as a value that belongs to no session, to be read only."""
+    manager, enums = _kind_of(model)
+    row: Row = manager.new_instance()
+    values = row.__dict__
+    values.update(record)
+    for name, enum in enums:
+        if values[name] is not None:
+            values[name] = enum(values[name])
+    return row
+
+
+@cache
+def _kind_of(model: type[Base]) -> tuple[ClassManager[Any], list[tuple[str, type[StrEnum]]]]:
+    mapper = class_mapper(model)  # configures it, which a constructor would do
+    columns = mapper.local_table.columns
+    enums = [(one.key, one.type.enum) for one in columns if isinstance(one.type, EnumText)]
+    return mapper.class_manager, enums
 
 
 @cache

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.bulk import as_row
 from app.core.db import fetch
 from app.customers.models import (
     Address,
@@ -169,7 +170,7 @@ async def find_current_version(
 ) -> AddressVersion | None:
     """What an address says now."""
     found = await fetch(session, _CURRENT_VERSION, customer_id, address_id, include_removed)
-    return AddressVersion(**found[0]) if found else None
+    return as_row(AddressVersion, found[0]) if found else None
 
 
 async def find_version_as_of(

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app.core.bulk import insert_row
+from app.core.bulk import as_row, insert_row
 from app.core.db import fetch
 from app.core.ids import new_id
 from app.orders.errors import OrderUnknown
@@ -21,7 +21,7 @@ from app.orders.models import (
     OrderLine,
     OrderReview,
 )
-from app.orders.repository.plain import as_row, run
+from app.orders.repository.plain import run
 from app.orders.states import ORDER_MOVES, OrderStatus
 
 _BILL: Final = """
