@@ -119,7 +119,7 @@ async def take(session: AsyncSession, order: Order, *, now: datetime) -> None:
     What the door had a deposit for meanwhile is paid back at once; what was due back there is held
     again.
     """
-    at_door = await rows.lock_at_door(session, order.customer_id, order.address_id)
+    at_door = await rows.lock_at_doors(session, order.customer_id, order.address_id)
     has = set()
     for deposit in at_door:
         if deposit.state is DepositState.DUE_BACK:
@@ -171,7 +171,7 @@ async def let_go(session: AsyncSession, order: Order, *, actor: str, now: dateti
         besides=order.order_id,
     )
     door = (order.customer_id, await rows.find_door(session, order))
-    at_door = await rows.lock_at_door(session, *door)
+    at_door = await rows.lock_at_doors(session, *door)
     if not at_door:
         return
     stays = await rows.runs_at_door(session, *door, besides=order.order_id)
@@ -206,19 +206,21 @@ async def bring_along(
     one left behind is due back; what was due back at the new door is held again.
     """
     customer_id = order.customer_id
-    there = {}
-    for deposit in await rows.lock_at_door(session, customer_id, to_id):
+    locked = await rows.lock_at_doors(session, customer_id, from_id, to_id)
+    there = set()
+    for deposit in locked:
+        if deposit.address_id != to_id:
+            continue
         if deposit.state is DepositState.DUE_BACK:
             await rows.move_deposit(
                 session, deposit, DepositState.HELD, at=now, actor=actor, reason=MOVED_HERE
             )
         if deposit.state is DepositState.HELD:
-            there[deposit.kind, deposit.product_id] = deposit
-    left = await rows.lock_at_door(session, customer_id, from_id)
+            there.add((deposit.kind, deposit.product_id))
     if await rows.runs_at_door(session, customer_id, from_id, besides=order.order_id):
         return
-    for deposit in left:
-        if deposit.state is not DepositState.HELD:
+    for deposit in locked:
+        if deposit.address_id != from_id or deposit.state is not DepositState.HELD:
             continue
         if (deposit.kind, deposit.product_id) in there:
             await rows.move_deposit(

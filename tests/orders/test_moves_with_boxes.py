@@ -1,5 +1,6 @@
 """A move to a door without a milk box: the old door is served until the box hangs."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -221,4 +222,30 @@ async def test_a_reviewed_move_waits_for_its_box_too(
     [box] = await boxes_of(client, there)
     assert (await done(client, there, box["id"])).status_code == 201
     assert set((await doors(database, order)).values()) == {unclear}
+    await hold_true(database)
+
+
+async def test_where_a_box_hangs_already_the_deposit_left_behind_is_due_back(
+    client: httpx.AsyncClient,
+    database: Database,
+    boxed: World,
+    there: StaffMember,
+    paid_order: Deliver,
+) -> None:
+    order = await begun(client, boxed, paid_order)
+    new = await new_address(client, boxed)
+    second_door = replace(boxed.household, address_id=read_pair("adr", new)[1])
+    second = await paid_order(second_door, bottles=5)
+    assert {one["state"] for one in second["deposits"]} == {"held"}
+    [box] = await boxes_of(client, there)
+    assert (await done(client, there, box["id"])).status_code == 201
+    receipt = await move(client, boxed, order, new)
+    assert receipt["status"] == "applied"
+    assert await states_of(client, order, boxed.household) == {"due_back"}
+    assert await states_of(client, second, boxed.household) == {"held"}
+    await hold_true(database)
+    taken = await undo(client, order, boxed, receipt["id"])
+    assert taken.status_code == 201, taken.text
+    for one in (order, second):
+        assert await states_of(client, one, boxed.household) == {"held"}
     await hold_true(database)

@@ -118,13 +118,15 @@ async def list_of_orders(
     return list(found)
 
 
-async def lock_at_door(session: AsyncSession, customer_id: UUID, address_id: UUID) -> list[Deposit]:
-    """Deposits of a door that are not over, locked in key order."""
+async def lock_at_doors(
+    session: AsyncSession, customer_id: UUID, *address_ids: UUID
+) -> list[Deposit]:
+    """Deposits of these doors that are not over, locked in key order."""
     found = await session.scalars(
         select(Deposit)
         .where(
             Deposit.customer_id == customer_id,
-            Deposit.address_id == address_id,
+            Deposit.address_id.in_(address_ids),
             Deposit.state.in_((DepositState.ASKED, *WITH_HOUSEHOLD)),
         )
         .order_by(Deposit.deposit_id)
