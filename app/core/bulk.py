@@ -1,16 +1,18 @@
 """Rows written past the session's objects, inside its transaction: by COPY, in sets, or one."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.dialects.postgresql.ranges import AbstractRange
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import class_mapper
+from sqlalchemy.orm import class_mapper, make_transient_to_detached
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.instrumentation import ClassManager
+from sqlalchemy.types import TypeEngine
 
 from app.core.base import Base, EnumText
 from app.core.db import fetch
@@ -95,22 +97,61 @@ async def insert_unless_there(session: AsyncSession, row: Base) -> bool:
 
 def as_row(model: type[Row], record: asyncpg.Record) -> Row:
     """A record of a whole row as a value that belongs to no session, to be read only."""
-    manager, enums = _kind_of(model)
-    row: Row = manager.new_instance()
-    values = row.__dict__
-    values.update(record)
-    for name, enum in enums:
-        if values[name] is not None:
-            values[name] = enum(values[name])
+    row, _ = _loaded(model, record)
     return row
 
 
+def own_row(session: AsyncSession, model: type[Row], record: asyncpg.Record) -> Row:
+    """A record of a whole row, just read, as the session's object of that row.
+
+    One that the session has already is brought up to the record; what it had pending must have been
+    written before.
+    """
+    row, values = _loaded(model, record)
+    mapper = class_mapper(model)
+    key = mapper.identity_key_from_primary_key(
+        tuple(values[one.name] for one in mapper.primary_key)
+    )
+    known: Row | None = session.sync_session.identity_map.get(key)
+    if known is not None:
+        for name, value in values.items():
+            set_committed_value(known, name, value)
+        return known
+    make_transient_to_detached(row)
+    session.add(row)
+    return row
+
+
+def _loaded(model: type[Row], record: asyncpg.Record) -> tuple[Row, dict[str, Any]]:
+    manager, readers = _kind_of(model)
+    values = dict(record)
+    for name, read in readers:
+        if values[name] is not None:
+            values[name] = read(values[name])
+    row: Row = manager.new_instance()
+    row.__dict__.update(values)
+    return row, values
+
+
 @cache
-def _kind_of(model: type[Base]) -> tuple[ClassManager[Any], list[tuple[str, type[StrEnum]]]]:
+def _kind_of(model: type[Base]) -> tuple[ClassManager[Any], list[tuple[str, Callable[..., Any]]]]:
     mapper = class_mapper(model)  # configures it, which a constructor would do
-    columns = mapper.local_table.columns
-    enums = [(one.key, one.type.enum) for one in columns if isinstance(one.type, EnumText)]
-    return mapper.class_manager, enums
+    readers = [(one.name, _reader_of(one.type)) for one in mapper.local_table.columns]
+    return mapper.class_manager, [(name, read) for name, read in readers if read is not None]
+
+
+def _reader_of(kind: TypeEngine[Any]) -> Callable[..., Any] | None:
+    """How a type's values are made of what the driver gives; None where they are the same."""
+    if isinstance(kind, EnumText):
+        return kind.enum
+    return _as_range if isinstance(kind, AbstractRange) else None
+
+
+def _as_range(given: asyncpg.Range) -> Range[Any]:
+    if given.isempty:
+        return Range(empty=True)
+    bounds = ("[" if given.lower_inc else "(") + ("]" if given.upper_inc else ")")
+    return Range(given.lower, given.upper, bounds=cast("Any", bounds))
 
 
 @cache

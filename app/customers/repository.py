@@ -46,14 +46,13 @@ async def insert_customers(session: AsyncSession, rows: Sequence[Mapping[str, An
     await session.execute(upsert(Customer).on_conflict_do_nothing(), list(rows))
 
 
+_PHONES = "SELECT customer_id, phone_sealed FROM customers WHERE customer_id = ANY($1::uuid[])"
+
+
 async def list_phones(session: AsyncSession, customer_ids: Collection[UUID]) -> dict[UUID, bytes]:
     """The sealed phones of customers."""
-    rows = await session.execute(
-        select(Customer.customer_id, Customer.phone_sealed).where(
-            Customer.customer_id == any_(literal(sorted(customer_ids), _UUIDS))
-        )
-    )
-    return {row.customer_id: row.phone_sealed for row in rows}
+    found = await fetch(session, _PHONES, sorted(customer_ids))
+    return dict(found)
 
 
 async def list_known(

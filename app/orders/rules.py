@@ -80,6 +80,12 @@ class Term:
             return 0
         return self.pattern.on(day, anchor=self.anchor)
 
+    def bottles(self, since: date) -> int:
+        """How many bottles it brings from a day on."""
+        first = max(self.first, since)
+        days = (self.until - first).days
+        return bottles_between(self.pattern, start=first, days=days, anchor=self.anchor)
+
     def deliveries(self, since: date | None = None) -> list[tuple[date, int]]:
         """Its days with bottles, from `since` on if said."""
         start = self.first if since is None or since < self.first else since
@@ -272,7 +278,7 @@ def _wanted(
 
 def bottles_from(terms: Iterable[Term], day: date) -> int:
     """Bottles the terms bring on `day` and later."""
-    return sum(count for term in terms for _, count in term.deliveries(day))
+    return sum(term.bottles(day) for term in terms)
 
 
 def end_date(terms: Collection[Term]) -> date | None:
@@ -284,7 +290,7 @@ def stock_from(terms: Iterable[Term], day: date) -> dict[UUID, int]:
     """Bottles the terms bring on `day` and later, by product."""
     stock: dict[UUID, int] = {}
     for term in terms:
-        if count := sum(count for _, count in term.deliveries(day)):
+        if count := term.bottles(day):
             stock[term.product_id] = stock.get(term.product_id, 0) + count
     return stock
 
@@ -376,6 +382,9 @@ def changed_products(
     before: Iterable[Term], after: Iterable[Term], *, from_date: date
 ) -> list[tuple[date, UUID, UUID]]:
     """Days with milk before and after whose product is another: (day, before, after)."""
+    before, after = list(before), list(after)
+    if len({term.product_id for term in (*before, *after)}) <= 1:
+        return []
     old = {at: term.product_id for term in before for at, _ in term.deliveries(from_date)}
     new = {at: term.product_id for term in after for at, _ in term.deliveries(from_date)}
     return [(at, old[at], new[at]) for at in sorted(old.keys() & new.keys()) if old[at] != new[at]]
