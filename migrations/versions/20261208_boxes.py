@@ -1,7 +1,7 @@
 """deposits not asked on marketplaces, moves that wait for a milk box
 
 Revision: 0018
-Revises: 0016
+Revises: 0017
 """
 
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
