@@ -113,7 +113,10 @@ class Tile:
 async def tiles(
     request: Request, asked: AskedDep, session: SessionDep, clock: ClockDep
 ) -> Response:
-    """Part: the eight KPIs of the period, with their trends, findings and what was reported."""
+    """The eight KPIs of the period, with their trends, findings and what was reported.
+
+    A part of the dashboard for HTMX, a page of its own for who opens the address.
+    """
     results = await service.read_kpis(
         session, scope=asked.scope, period=asked.period, now=clock.now()
     )
@@ -133,7 +136,16 @@ async def tiles(
         )
         for result in results
     ]
-    return show(request, "kpis.html", asked=asked, tiles=found)
+    if is_htmx(request):
+        return show(request, "kpis.html", asked=asked, tiles=found)
+    return show(
+        request,
+        "kpis_page.html",
+        asked=asked,
+        tiles=found,
+        steps=await read_path(session, asked.scope),
+        definitions=[DEFINITIONS[key] for key in KpiKey],
+    )
 
 
 async def _trends(

@@ -5,11 +5,20 @@ from fastapi import APIRouter
 from app.identity.models import Role
 from app.kpi.api.callers import SEES_ALL
 from app.web.common.registration import Entry, Pages
-from app.web.manager import dashboard, details, findings, kpi, months, stand_ins
+from app.web.manager import (
+    boxes,
+    dashboard,
+    details,
+    findings,
+    kpi,
+    months,
+    stand_ins,
+    terms,
+)
 from app.web.manager.asking import HOME
 
 router = APIRouter(include_in_schema=False)
-for group in (dashboard, kpi, details, findings, months, stand_ins):
+for group in (dashboard, kpi, details, findings, months, stand_ins, terms, boxes):
     router.include_router(group.router)
 
 PAGES = Pages(
@@ -22,6 +31,20 @@ PAGES = Pages(
             icon="speedometer2",
             roles=frozenset({*SEES_ALL, Role.STATION_MANAGER}),
             summary="今早送奶进度与八项指标",
-        )
+        ),
+        Entry(
+            "价目",
+            terms.TERMS,
+            icon="tags",
+            roles=frozenset({Role.FINANCE, Role.SERVICE_AGENT}),
+            summary="价格、折扣、促销和押金标准",
+        ),
+        Entry(
+            "押金与奶箱",
+            boxes.DEPOSITS,
+            icon="box-seam",
+            roles=frozenset({Role.FINANCE, Role.SERVICE_AGENT}),
+            summary="待退押金、待装奶箱",
+        ),
     ],
 )
