@@ -128,10 +128,11 @@ class Filled:
         try:
             made = shape.model_validate(said)
         except ValidationError as error:
+            made = None
             for one in error.errors():
                 name = str(one["loc"][0]) if one["loc"] else ""
-                self.errors.setdefault(_FIELDS.get(name, name), _told(one))
-            made = None
+                if name or not self.errors:
+                    self.errors.setdefault(_FIELDS.get(name, name), _told(one))
         return None if self.errors else made
 
 

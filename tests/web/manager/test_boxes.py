@@ -239,10 +239,10 @@ async def test_addresses_that_lead_nowhere(manager: Desk, path: str, status: int
     assert (await manager.get(path)).status_code == status
 
 
+@pytest.mark.usefixtures("boxed")
 async def test_nobody_is_sent_elsewhere_after_a_form(
-    station: Desk, database: Database, boxed: World, paid_order: Deliver
+    station: Desk, database: Database, paid_order: Deliver
 ) -> None:
-    assert boxed
     await paid_order()
     answer = await station.post(f"{await box_path(database)}/done", back="https://evil.test/")
     assert answer.headers["location"] == "/"
