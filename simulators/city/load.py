@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time as wall_time
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 
 from sqlalchemy import text, update
@@ -24,10 +24,10 @@ from app.notifications.service import approve_first_texts
 from simulators.channels.credentials import ensure_credentials
 from simulators.city import names
 from simulators.city.homes import write_homes
-from simulators.city.plan import HISTORY_DAYS, CityPlan
+from simulators.city.plan import HISTORY_DAYS, OPENED, CityPlan
 from simulators.city.staff import draw_logins, write_staff
+from simulators.city.terms import write_terms
 
-OPENED = datetime(2025, 1, 1, tzinfo=UTC)
 ALWAYS = Range(date(2025, 1, 1), None, bounds="[)")
 CUTOFF = time(16, 0)
 VAT_PERMILLE = 90
@@ -110,6 +110,7 @@ async def write_network(session: AsyncSession, plan: CityPlan) -> None:
     )
     await _blocks(session, plan)
     await _cold_chain(session, plan)
+    await write_terms(session, plan)
     await ensure_plan_days(session, today=plan.today - timedelta(days=HISTORY_DAYS + 1))
     await ensure_plan_days(session, today=plan.today)
     await session.execute(
@@ -126,10 +127,10 @@ async def _catalogue(session: AsyncSession, plan: CityPlan) -> None:
         session,
         "products",
         ("id", "code", "name", "specification", "aliases", "storage_class", "max_celsius")
-        + ("shelf_life_days", "lead_days", "on_sale", "created_at"),
+        + ("shelf_life_days", "lead_days", "on_sale", "needs_box", "created_at"),
         [
             (product_id, code, name, spec, names.ALIASES[code], "chilled", 6, shelf, lead, True)
-            + (OPENED,)
+            + (code in names.BOX_PRODUCTS, OPENED)
             for product_id, (code, name, spec, shelf, _, lead) in zip(
                 plan.products, names.PRODUCTS, strict=True
             )
