@@ -145,7 +145,9 @@ def _deposit_moves(
 ) -> Iterator[tuple[HouseholdPlan, tuple[Any, ...]]]:
     for home in homes:
         for kind, row_id, _ in _parts(home):
-            steps: list[tuple[str, str, datetime, str | None]] = [("asked", "held", home.placed_at, None)]
+            steps: list[tuple[str, str, datetime, str | None]] = [
+                ("asked", "held", home.placed_at, None)
+            ]
             if home.is_over:
                 steps.append(("held", "due_back", home.ended_at, None))
             if kind == "bottles" and _kept(home):

@@ -24,6 +24,7 @@ from app.notifications.service import approve_first_texts
 from simulators.channels.credentials import ensure_credentials
 from simulators.city import names
 from simulators.city.homes import write_homes
+from simulators.city.market import write_market
 from simulators.city.plan import HISTORY_DAYS, OPENED, CityPlan
 from simulators.city.staff import draw_logins, write_staff
 from simulators.city.terms import write_terms
@@ -52,7 +53,9 @@ async def load_city(*, households: int, seed: int, districts: int) -> None:
     if not key_file.exists():
         write_key_file(key_file)
     await bring_up_to_date(demo=True)
-    ensure_credentials(installed.var_dir, f"http://{installed.host}:{installed.sim_port}")
+    accounts = ensure_credentials(
+        installed.var_dir, f"http://{installed.host}:{installed.sim_port}"
+    )
     keys = load_key_ring(installed, KeySettings())
     database = Database(
         DatabaseSettings(database_statement_timeout_ms=600_000), application="suixinding-city"
@@ -78,6 +81,7 @@ async def load_city(*, households: int, seed: int, districts: int) -> None:
             await write_homes(session, plan, keys)
             say(f"{households:,} 户 households with running orders", started)
             await write_history(session, plan, started)
+            await write_market(session, plan, keys, accounts["taobao"], now=wall_now())
             await write_staff(session, plan, await logins, installed.demo_dir / "logins.json")
             await approve_first_texts(session)
             await session.execute(update(DemoMark).values(loaded_at=wall_now()))
