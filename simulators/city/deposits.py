@@ -42,7 +42,7 @@ def box_tables(plan: CityPlan) -> Iterator[Table]:
             (h.customer_id, box_id(h), h.address_id)
             + (plan.stations[plan.blocks[h.block].station].station_id,)
             + (
-                (h.start_date + timedelta(days=1 + h.luck % 4), "open", h.placed_at, None, None)
+                (h.start_date + timedelta(days=2 + h.luck % 4), "open", h.placed_at, None, None)
                 if h.waits_for_box
                 else (h.start_date, "done", h.placed_at, h.placed_at + HUNG_AFTER)
                 + (NOTES[h.luck % len(NOTES)],)

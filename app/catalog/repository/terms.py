@@ -60,6 +60,8 @@ _UNKNOWN: Final[Mapping[TermKind, type[NotFound]]] = {
     TermKind.PROMOTIONS: PromotionUnknown,
     TermKind.DEPOSITS: DepositRateUnknown,
 }
+_OPEN_FIRST: Final = date(1, 1, 1)
+"""Where a period without a first day stands in an order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,13 @@ async def list_terms(
     )
     if kind is TermKind.PRICES:
         query = query.join(Product, Product.id == table.product_id)
-        order = [Product.code, func.coalesce(table.city_code, ""), table.id]
+        order = [
+            Product.code,
+            func.coalesce(table.city_code, ""),
+            func.coalesce(table.channel, ""),
+            func.coalesce(func.lower(table.valid), _OPEN_FIRST),
+            table.id,
+        ]
     else:
         order = [func.lower(table.valid), table.id]
     if after is not None:
@@ -152,7 +160,8 @@ async def _place(session: AsyncSession, kind: TermKind, term_id: UUID) -> Any:
         return None
     if kind is TermKind.PRICES:
         product = await session.get_one(Product, term.product_id)
-        return tuple_(product.code, term.city_code or "", term.id)
+        first = term.valid.lower or _OPEN_FIRST
+        return tuple_(product.code, term.city_code or "", term.channel or "", first, term.id)
     return tuple_(term.valid.lower, term.id)
 
 

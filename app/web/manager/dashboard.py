@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.db import SessionDep
 from app.core.pagination import BadCursor, PageDep, PageRequest, cursor_of
 from app.identity.access import ClockDep
+from app.identity.models import Role
 from app.kpi import months, service
 from app.kpi.api.hubs import HubDep
 from app.kpi.api.live import COME_AGAIN_MS, watched_scope
@@ -35,6 +36,7 @@ from app.kpi.scopes import Scope
 from app.kpi.service import KpiResult
 from app.kpi.sides import count_waiting
 from app.kpi.trends import kept_keys, read_trends
+from app.network.service import find_festival_gap
 from app.web.common.templating import is_htmx
 from app.web.manager import charts
 from app.web.manager.asking import HOME, Asked, AskedDep
@@ -43,6 +45,7 @@ from app.web.manager.showing import show
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 
+CALENDAR_KEEPERS = (Role.MANAGER, Role.ADMIN)
 TREND_DAYS = 30
 BLOCKS_A_PAGE = 40
 SORTS = {
@@ -70,6 +73,9 @@ async def dashboard(
         definitions=[DEFINITIONS[key] for key in KpiKey],
         devices=await list_temperatures(session, scope=asked.scope, now=now),
         waiting=await count_waiting(session, scope=asked.scope, now=now),
+        festival_gap=find_festival_gap(asked.today)
+        if asked.caller.has(*CALENDAR_KEEPERS)
+        else None,
         has_deliverers=asked.scope.kind in {ScopeKind.BLOCK, ScopeKind.DELIVERER},
         **morning_values(board, may_dispatch=asked.may_dispatch, carried=carried_by(asked)),
     )
