@@ -12,13 +12,14 @@ from app.web.manager import (
     findings,
     kpi,
     months,
+    outside,
     stand_ins,
     terms,
 )
 from app.web.manager.asking import HOME
 
 router = APIRouter(include_in_schema=False)
-for group in (dashboard, kpi, details, findings, months, stand_ins, terms, boxes):
+for group in (dashboard, kpi, details, findings, months, stand_ins, terms, boxes, outside):
     router.include_router(group.router)
 
 PAGES = Pages(
@@ -45,6 +46,13 @@ PAGES = Pages(
             icon="box-seam",
             roles=frozenset({Role.FINANCE, Role.SERVICE_AGENT}),
             summary="待退押金、待装奶箱",
+        ),
+        Entry(
+            "平台订单",
+            outside.OUTSIDE,
+            icon="bag",
+            roles=outside.READERS,
+            summary="天猫、京东订单的匹配与补址",
         ),
     ],
 )
