@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,6 +19,7 @@ from app.core.db import Database, SessionDep, check_server
 from app.core.errors import Unavailable
 from app.core.http import COMMON_PROBLEMS, Edge, install_error_handlers
 from app.core.runtime import Runtime, load_key_ring, set_runtime
+from app.core.unit import Router
 from app.identity.access import OPEN
 from app.operations import router as operations_router
 from app.web.common.assets import StaticAssets
@@ -32,7 +33,7 @@ BUSIEST = ("orders", "delivery")
 CLOCK_REFRESH_SECONDS = 1.0
 JOB_AGE_LIMIT_SECONDS = 300.0
 
-health = APIRouter(tags=["health"], dependencies=[OPEN])
+health = Router(tags=["health"], dependencies=[OPEN])
 
 
 @health.get("/healthz")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 import structlog
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from pydantic import AwareDatetime, Field, model_validator
 from sqlalchemy import select
 
@@ -15,12 +15,13 @@ from app.core.db import SessionDep
 from app.core.demo import require_demo
 from app.core.errors import NotFound
 from app.core.schemas import Answer, Request
+from app.core.unit import Router
 from app.identity.access import Allow, Principal
 from app.identity.models import Role
 
 log = structlog.get_logger()
 
-router = APIRouter(tags=["operations"])
+router = Router(tags=["operations"])
 
 JobNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Operator = Annotated[Principal, Depends(Allow(Role.ADMIN, Role.MANAGER))]

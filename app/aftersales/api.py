@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from fastapi.responses import Response
 from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -60,6 +60,7 @@ from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_pair
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.customers import service as customers
 from app.identity.access import ClockDep, Principal
 from app.identity.models import Role
@@ -67,7 +68,7 @@ from app.identity.models import Role
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 Instant = Annotated[AwareDatetime, Query(ge=EARLIEST, le=LATEST)]
 
-router = APIRouter(tags=["aftersales"])
+router = Router(tags=["aftersales"])
 router.include_router(desk_api.router)
 router.include_router(catalogue_api.router)
 router.include_router(link_api.router)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from fastapi.responses import Response
 
 from app.aftersales import catalogue, teams
@@ -23,9 +23,10 @@ from app.aftersales.states import Team, TemplatePurpose, TicketCategory
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import read_single
+from app.core.unit import Router
 from app.identity.access import ClockDep
 
-router = APIRouter()
+router = Router()
 
 TemplateId = Annotated[str, Path(max_length=80)]
 

@@ -1,6 +1,5 @@
 """JSON endpoints that act on one ticket: answer, assign, classify, compensate, resolve, visit."""
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from app.aftersales import catalogue
@@ -27,10 +26,11 @@ from app.core.db import SessionDep
 from app.core.errors import Forbidden
 from app.core.idempotency import IdempotentDep
 from app.core.ids import read_single
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.identity.models import Role
 
-router = APIRouter()
+router = Router()
 
 
 @router.post("/tickets/{ticket_id}/reply", response_model=TicketOut)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from app.aftersales import confirming, rating_links
@@ -15,11 +15,12 @@ from app.aftersales.link_schemas import (
 )
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
+from app.core.unit import Router
 from app.identity.access import OPEN, ClockDep
 from app.links.access import Holder, Token, hold_link
 from app.links.states import LinkPurpose
 
-router = APIRouter()
+router = Router()
 
 
 async def result_holder(request: Request, token: Token) -> Holder:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from fastapi.responses import Response
 
 from app.aftersales import promises
@@ -21,9 +21,10 @@ from app.aftersales.rights import Keeper, Watcher
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
+from app.core.unit import Router
 from app.identity.access import ClockDep
 
-router = APIRouter()
+router = Router()
 
 RowId = Annotated[str, Path(max_length=80)]
 

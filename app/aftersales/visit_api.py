@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from app.aftersales.desk_schemas import DueVisitOut, present_due_visit
 from app.aftersales.repository.queue import VisitFilter, VisitKey, list_due_visits
@@ -12,9 +12,10 @@ from app.aftersales.rights import StaffReader, station_filter
 from app.aftersales.states import Team, TicketClass, TicketKind
 from app.core.db import SessionDep
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep
 
-router = APIRouter()
+router = Router()
 
 
 class VisitQuery:

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -34,10 +34,11 @@ from app.core.http import status_of
 from app.core.idempotency import IdempotentDep
 from app.core.ids import read_pair, read_single
 from app.core.pagination import Page, PageDep, cursor_of
+from app.core.unit import Router
 from app.identity.access import OPEN, Allow, ClockDep, Principal
 from app.identity.models import AccountKind, Role
 
-router = APIRouter(tags=["billing"])
+router = Router(tags=["billing"])
 
 MAX_NOTIFICATION_BYTES: Final = 64 * 1024
 FIRST_DATE: Final = date(2000, 1, 1)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 
 from app.catalog import announcing
 from app.catalog.models import Announcement
@@ -13,10 +13,11 @@ from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import OPEN, Allow, ClockDep, Principal
 from app.identity.models import Role
 
-router = APIRouter()
+router = Router()
 Keeper = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.ADMIN))]
 
 

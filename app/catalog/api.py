@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from app.catalog import (
     announcement_api,
@@ -35,10 +35,11 @@ from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import OPEN, Allow, ClockDep, Principal
 from app.identity.models import Role
 
-router = APIRouter(tags=["catalog"])
+router = Router(tags=["catalog"])
 router.include_router(announcement_api.router)
 router.include_router(price_api.router)
 router.include_router(discount_api.router)

@@ -34,11 +34,11 @@ async def list_needs(
     """
     rates = await deposits.list_rates_on(session, product_ids=bottles, on=on)
     return [
-        DepositNeed(rate.kind, rate.product_id, rate.amount_fen * bottles.get(rate.product_id, 0))
-        if rate.product_id is not None
-        else DepositNeed(rate.kind, None, rate.amount_fen)
-        for rate in sorted(rates, key=lambda one: (one.kind, str(one.product_id)))
-        if rate.product_id is not None or box
+        DepositNeed(kind, product_id, amount_fen * bottles.get(product_id, 0))
+        if product_id is not None
+        else DepositNeed(kind, None, amount_fen)
+        for kind, product_id, amount_fen in sorted(rates, key=lambda one: (one[0], str(one[1])))
+        if product_id is not None or box
     ]
 
 

@@ -1,6 +1,6 @@
 """JSON endpoints of period discounts: dated rows, kept by those who answer for money."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.catalog import discounting
 from app.catalog.models import PeriodDiscount
@@ -10,9 +10,10 @@ from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import Page, PageDep, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep
 
-router = APIRouter()
+router = Router()
 
 
 def _out(discount: PeriodDiscount) -> DiscountOut:

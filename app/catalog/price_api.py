@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from sqlalchemy.dialects.postgresql import Range
 
 from app.catalog import pricing
@@ -14,10 +14,11 @@ from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import BadCursor, PageRequest
+from app.core.unit import Router
 from app.identity.access import Allow, ClockDep, Principal
 from app.identity.models import Role
 
-router = APIRouter()
+router = Router()
 
 Reader = Annotated[
     Principal,

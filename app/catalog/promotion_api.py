@@ -1,6 +1,6 @@
 """JSON endpoints of promotions: anyone reads what holds today, managers and finance keep them."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.catalog import promoting
 from app.catalog.models import Promotion
@@ -11,9 +11,10 @@ from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import OPEN, ClockDep
 
-router = APIRouter()
+router = Router()
 
 
 def _out(promotion: Promotion) -> PromotionOut:

@@ -30,6 +30,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from app.core.config import DatabaseSettings
 from app.core.errors import SetupError
+from app.core.unit import at_end
 
 OLDEST_SERVER = 180000
 _DRIVER = "driver"
@@ -72,14 +73,18 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """One unit of work: commits when the block ends, rolls back when it raises."""
-        session = self._sessions()
+        session = self.open_session()
         try:
             yield session
         except BaseException:
-            await _to_the_end(greenlet_spawn(_end, session.sync_session, SyncSession.rollback))
+            await end_session(session, failed=True)
             raise
         else:
-            await _to_the_end(greenlet_spawn(_end, session.sync_session, SyncSession.commit))
+            await end_session(session, failed=False)
+
+    def open_session(self) -> AsyncSession:
+        """A session that whoever opens it ends by `end_session`."""
+        return self._sessions()
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[AsyncConnection]:
@@ -129,6 +134,12 @@ class Database:
     async def dispose(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+async def end_session(session: AsyncSession, *, failed: bool) -> None:
+    """Commit, or roll back what failed, and close; to the end even if cancelled."""
+    how = SyncSession.rollback if failed else SyncSession.commit
+    await _to_the_end(greenlet_spawn(_end, session.sync_session, how))
 
 
 def _end(session: SyncSession, how: Callable[[SyncSession], None]) -> None:
@@ -216,14 +227,15 @@ def _refused(query: str, error: Exception, *, is_lost: bool) -> DBAPIError:
     return DBAPIError(query, None, error, hide_parameters=True, connection_invalidated=is_lost)
 
 
-async def request_session(request: Request) -> AsyncIterator[AsyncSession]:
+async def request_session(request: Request) -> AsyncSession:
     """The request's transaction; committed before the answer is sent."""
     database: Database = request.app.state.database
-    async with database.transaction() as session:
-        yield session
+    session = database.open_session()
+    at_end(request, lambda failed: end_session(session, failed=failed))
+    return session
 
 
-SessionDep = Annotated[AsyncSession, Depends(request_session, scope="function")]
+SessionDep = Annotated[AsyncSession, Depends(request_session)]
 
 
 async def check_server(database: Database) -> None:

@@ -8,7 +8,6 @@ one in the meantime cannot store its answer, and so its effect is rolled back.
 
 import hashlib
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final
@@ -25,6 +24,7 @@ from app.core.base import Registry
 from app.core.clock import wall_now
 from app.core.db import Database, fetch
 from app.core.errors import Conflict, InvalidInput, NotAuthenticated, Unprocessable
+from app.core.unit import at_end
 
 LEASE = timedelta(seconds=30)
 KEEP = timedelta(days=3)
@@ -170,7 +170,7 @@ async def idempotent_call(
     idempotency_key: Annotated[
         str | None, Header(json_schema_extra={"minLength": 8, "maxLength": 100})
     ] = None,
-) -> AsyncIterator[IdempotentCall]:
+) -> IdempotentCall:
     """Claim the request's key for its caller; freed when the request fails."""
     if idempotency_key is None or not _KEY.fullmatch(idempotency_key):
         raise IdempotencyKeyMissing("8 to 100 visible ASCII characters")
@@ -182,11 +182,13 @@ async def idempotent_call(
     call = await claim_key(
         database, caller=str(caller), key=idempotency_key, fingerprint=fingerprint
     )
-    try:
-        yield call
-    except BaseException:
-        await free_key(database, call)
-        raise
+
+    async def free_if_failed(failed: bool) -> None:
+        if failed:
+            await free_key(database, call)
+
+    at_end(request, free_if_failed)
+    return call
 
 
-IdempotentDep = Annotated[IdempotentCall, Depends(idempotent_call, scope="function")]
+IdempotentDep = Annotated[IdempotentCall, Depends(idempotent_call)]

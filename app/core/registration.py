@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.events import Event, subscribe
 from app.core.jobs import JobSpec
 from app.core.schedule import Schedule
+from app.core.unit import Router
 
 Reaction = tuple[type[Event], Callable[[AsyncSession, Any], Awaitable[None]]]
 
@@ -19,7 +19,7 @@ class Domain:
     """One package of the product, as the processes see it."""
 
     name: str
-    routers: Sequence[APIRouter] = ()
+    routers: Sequence[Router] = ()
     jobs: Sequence[JobSpec] = ()
     schedules: Sequence[Schedule] = ()
     reactions: Sequence[Reaction] = field(default=())

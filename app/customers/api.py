@@ -6,13 +6,14 @@ Answers that are kept for a repeated request carry no personal data.
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from app.core.clock import local_date
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_pair, read_single
 from app.core.pagination import Page
+from app.core.unit import Router
 from app.customers import service
 from app.customers.errors import AddressUnknown
 from app.customers.schemas import (
@@ -38,7 +39,7 @@ from app.customers.schemas import (
 from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, Principal
 from app.identity.models import Role
 
-router = APIRouter(tags=["customers"])
+router = Router(tags=["customers"])
 
 Desk = Annotated[
     Principal, Depends(Allow(Role.SERVICE_AGENT, Role.REVIEWER, Role.MANAGER, Role.ADMIN))

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.bulk import as_row
 from app.core.db import fetch
 from app.customers.models import (
     Address,
@@ -45,14 +46,13 @@ async def insert_customers(session: AsyncSession, rows: Sequence[Mapping[str, An
     await session.execute(upsert(Customer).on_conflict_do_nothing(), list(rows))
 
 
+_PHONES = "SELECT customer_id, phone_sealed FROM customers WHERE customer_id = ANY($1::uuid[])"
+
+
 async def list_phones(session: AsyncSession, customer_ids: Collection[UUID]) -> dict[UUID, bytes]:
     """The sealed phones of customers."""
-    rows = await session.execute(
-        select(Customer.customer_id, Customer.phone_sealed).where(
-            Customer.customer_id == any_(literal(sorted(customer_ids), _UUIDS))
-        )
-    )
-    return {row.customer_id: row.phone_sealed for row in rows}
+    found = await fetch(session, _PHONES, sorted(customer_ids))
+    return dict(found)
 
 
 async def list_known(
@@ -169,7 +169,7 @@ async def find_current_version(
 ) -> AddressVersion | None:
     """What an address says now."""
     found = await fetch(session, _CURRENT_VERSION, customer_id, address_id, include_removed)
-    return AddressVersion(**found[0]) if found else None
+    return as_row(AddressVersion, found[0]) if found else None
 
 
 async def find_version_as_of(

@@ -11,7 +11,9 @@ from uuid import UUID
 
 import structlog
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security.base import SecurityBase
+from fastapi.security.utils import get_authorization_scheme_param
 
 from app.core.clock import BusinessClock, wall_now
 from app.core.db import Database
@@ -21,8 +23,6 @@ from app.identity.models import AccountKind, Role
 from app.identity.rules import idle_limit, prolonged
 
 log = structlog.get_logger()
-
-bearer = HTTPBearer(auto_error=False, description="Access token of /auth/login or /auth/sms-login")
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,17 @@ async def find_visitor(request: Request) -> Principal | None:
     return visitor
 
 
-class Allow:
+def _bearer_token(request: Request) -> str | None:
+    """The token of the header `Authorization: Bearer …`; raises NotAuthenticated if it cannot be one."""
+    scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
+    if not token or scheme.lower() != "bearer":
+        return None
+    if not token.isascii():
+        raise NotAuthenticated
+    return token
+
+
+class Allow(SecurityBase):
     """Dependency that lets only these roles in and answers the caller.
 
     A bearer token counts before the browser's cookie, which must prove that a change was meant.
@@ -138,24 +148,20 @@ class Allow:
 
     def __init__(self, *roles: Role) -> None:
         self.roles = frozenset(roles)
+        self.model = HTTPBearerModel(description="Access token of /auth/login or /auth/sms-login")
+        self.scheme_name = "HTTPBearer"
 
-    async def __call__(
-        self,
-        request: Request,
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-    ) -> Principal:
+    async def __call__(self, request: Request) -> Principal:
         """Authenticate and check; raises NotAuthenticated, Forbidden, RequestNotMeant."""
-        if credentials is not None:
-            token = credentials.credentials
-            if not token.isascii():
-                raise NotAuthenticated
+        token = _bearer_token(request)
+        if token is not None:
             principal = await find_principal(request.app.state.database, token)
         else:
             principal = await find_visitor(request)
         if principal is None:
             raise NotAuthenticated
         request.state.principal = principal
-        if credentials is None:
+        if token is None:
             await check_meant(request, principal.session_id)
         if not principal.has(*self.roles):
             log.warning("access.denied", caller=str(principal.account_id), method=request.method)

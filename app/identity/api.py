@@ -6,12 +6,13 @@ of their own, which a refusal leaves standing.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 
 from app.core.db import Database, SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single
 from app.core.pagination import Page, PageDep, cursor_of
+from app.core.unit import Router
 from app.identity import service
 from app.identity.access import OPEN, STAFF, Allow, AnyCaller, ClockDep, Principal
 from app.identity.errors import RefreshRefused
@@ -36,7 +37,7 @@ from app.identity.schemas import (
     uuid_cursor,
 )
 
-router = APIRouter(tags=["identity"])
+router = Router(tags=["identity"])
 
 
 def _database(request: Request) -> Database:

@@ -1,16 +1,17 @@
 """JSON endpoint that shows a link; what it does is the endpoint of its purpose."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.core.db import SessionDep
 from app.core.events import publish
+from app.core.unit import Router
 from app.identity.access import OPEN
 from app.links import service
 from app.links.access import Token
 from app.links.events import LinkShown
 from app.links.schemas import LinkOut
 
-router = APIRouter(tags=["links"])
+router = Router(tags=["links"])
 
 
 @router.get("/links/{token}", dependencies=[OPEN])

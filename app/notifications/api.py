@@ -4,7 +4,7 @@ import hmac
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from fastapi.responses import Response
 
 from app.core.db import SessionDep
@@ -12,6 +12,7 @@ from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
 from app.core.ids import HOUSE, read_pair, read_single
 from app.core.pagination import Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import OPEN, Allow, ClockDep, Principal
 from app.identity.models import Role
 from app.notifications import catalogue_api, service
@@ -29,7 +30,7 @@ from app.notifications.schemas import (
 
 log = structlog.get_logger()
 
-router = APIRouter(tags=["notifications"])
+router = Router(tags=["notifications"])
 
 Desk = Annotated[Principal, Depends(Allow(Role.SERVICE_AGENT, Role.MANAGER))]
 Agent = Annotated[Principal, Depends(Allow(Role.SERVICE_AGENT))]

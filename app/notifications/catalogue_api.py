@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from fastapi.responses import Response
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import read_single
+from app.core.unit import Router
 from app.identity.access import Allow, ClockDep, Principal
 from app.identity.models import Role
 from app.notifications import service
@@ -24,7 +25,7 @@ from app.notifications.catalogue_schemas import (
 )
 from app.notifications.states import SmsAccount
 
-router = APIRouter(prefix="/sms")
+router = Router(prefix="/sms")
 
 Watcher = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.ADMIN, Role.AUDITOR))]
 Administrator = Annotated[Principal, Depends(Allow(Role.ADMIN))]

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from app.core.db import SessionDep
 from app.core.printing.font import PDF_TYPE
+from app.core.unit import Router
 from app.identity.access import OPEN, ClockDep
 from app.links.access import Token
 from app.orders.callers import OrderReader, own_order
 from app.orders.service import agreements
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/orders/{order_id}/agreement.pdf", response_class=Response)

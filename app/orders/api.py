@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from app.billing.service import ask_channel
 from app.core.clock import local_date
@@ -11,6 +11,7 @@ from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
 from app.core.ids import named_id, read_pair, read_single
 from app.core.pagination import Page, PageDep, cursor_of
+from app.core.unit import Router
 from app.customers.service import get_address
 from app.identity.access import OPEN, Allow, ClockDep, CustomerCaller, DelivererCaller, Principal
 from app.identity.models import Role
@@ -45,7 +46,7 @@ from app.orders.schemas import (
 from app.orders.service.placing import WantedLine
 from app.orders.states import OrderSource
 
-router = APIRouter(tags=["orders"])
+router = Router(tags=["orders"])
 
 Publisher = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.ADMIN))]
 Reviewer = Annotated[Principal, Depends(Allow(Role.REVIEWER, Role.MANAGER))]

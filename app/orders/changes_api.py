@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.billing.service import ask_channel
 from app.core.db import Database, SessionDep
@@ -11,6 +11,7 @@ from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
 from app.core.ids import named_id, read_pair
 from app.core.runtime import keys
+from app.core.unit import Router
 from app.identity.access import ClockDep, CustomerCaller
 from app.identity.models import Role
 from app.orders import changes_presenting as presenting
@@ -27,7 +28,7 @@ from app.orders.errors import FaultNotYours
 from app.orders.presenting import payment_out
 from app.orders.schemas import PaymentIn, PaymentStarted
 
-router = APIRouter()
+router = Router()
 
 
 @router.post("/orders/{order_id}/changes/preview")

@@ -4,12 +4,13 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_pair, public_single, read_pair
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.customers.models import AddressVersion
 from app.customers.rules import building_text
 from app.identity.access import Allow, ClockDep, Principal
@@ -34,7 +35,7 @@ from app.orders.states import (
     InstallationState,
 )
 
-router = APIRouter()
+router = Router()
 
 AT_DOORS = (Role.DELIVERER, Role.STATION_MANAGER)
 DepositReader = Annotated[

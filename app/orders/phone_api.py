@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import Depends, Path, Request, Response
 
 from app.billing.service import ask_channel
 from app.core.db import Database, SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import read_pair
+from app.core.unit import Router
 from app.identity.access import OPEN, Allow, ClockDep, Principal
 from app.identity.models import Role
 from app.links.access import Holder, Token, hold_link
@@ -25,7 +26,7 @@ from app.orders.phone_schemas import (
 from app.orders.schemas import OrderOut, PaymentIn, PaymentStarted
 from app.orders.service import telephone
 
-router = APIRouter()
+router = Router()
 
 Agent = Annotated[Principal, Depends(Allow(Role.SERVICE_AGENT))]
 Watcher = Annotated[

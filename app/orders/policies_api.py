@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
+from app.core.unit import Router
 from app.identity.access import Allow, ClockDep, Principal
 from app.identity.models import Role
 from app.orders import service
 from app.orders.change_schemas import PoliciesOut, PolicyIn, PolicyOut
 from app.orders.repository import policies
 
-router = APIRouter()
+router = Router()
 
 Watcher = Annotated[
     Principal,

@@ -3,11 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
+from app.core.unit import Router
 from app.identity.access import OPEN, Allow, ClockDep, Principal
 from app.identity.models import Role
 from app.links.access import Holder, Token, hold_link
@@ -27,7 +28,7 @@ from app.orders.recorded_schemas import (
 )
 from app.orders.repository import get_change, recorded
 
-router = APIRouter()
+router = Router()
 
 Watcher = Annotated[
     Principal, Depends(Allow(Role.SERVICE_AGENT, Role.MANAGER, Role.ADMIN, Role.AUDITOR))

@@ -80,6 +80,12 @@ class Term:
             return 0
         return self.pattern.on(day, anchor=self.anchor)
 
+    def bottles(self, since: date) -> int:
+        """How many bottles it brings from a day on."""
+        first = max(self.first, since)
+        days = (self.until - first).days
+        return bottles_between(self.pattern, start=first, days=days, anchor=self.anchor)
+
     def deliveries(self, since: date | None = None) -> list[tuple[date, int]]:
         """Its days with bottles, from `since` on if said."""
         start = self.first if since is None or since < self.first else since
@@ -128,7 +134,14 @@ class Placement:
 
 def bottles_between(pattern: Pattern, *, start: date, days: int, anchor: date) -> int:
     """Bottles of a pattern over `days` days from `start`."""
-    return sum(pattern.on(start + ONE_DAY * offset, anchor=anchor) for offset in range(days))
+    if pattern.weekday_quantities is not None:
+        weeks, rest = divmod(max(0, days), 7)
+        some = sum(pattern.on(start + ONE_DAY * offset, anchor=anchor) for offset in range(rest))
+        return weeks * sum(pattern.weekday_quantities) + some
+    if pattern.interval_days is None or pattern.quantity is None:
+        return 0
+    first = (anchor - start).days % pattern.interval_days
+    return pattern.quantity * len(range(first, days, pattern.interval_days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +197,9 @@ def lay_out_course(
     product has run out brings another that is left. When fewer bottles are left than a day asks
     for, it becomes a term of its own. Raises BeyondHorizon.
     """
+    even = None if fixed or len(course.phases) > 1 else _lay_out_even(course, start, stock, blocked)
+    if even is not None:
+        return even
     left = {product: count for product, count in stock.items() if count}
     terms: list[Term] = []
     run: tuple[date, Placement] | None = None
@@ -208,6 +224,31 @@ def lay_out_course(
     if run is not None:
         terms.append(run[1].term(run[0], day))
     return terms
+
+
+def _lay_out_even(
+    course: Course, start: date, stock: Stock, blocked: Collection[date]
+) -> list[Term] | None:
+    """As `lay_out_course`, counted instead of walked: one placement every n days that nothing stands
+    against, which most orders are; None for any other.
+    """
+    placement = course.phases[0][1]
+    bottles = stock.get(placement.product_id, 0)
+    quantity, step = placement.pattern.quantity, placement.pattern.interval_days
+    if quantity is None or step is None or bottles <= 0 or len(stock) > 1:
+        return None
+    until_first = (placement.anchor - start).days % step
+    full, rest = divmod(bottles, quantity)
+    until_last = until_first + step * (full if rest else full - 1)
+    if until_last > MAX_HORIZON_DAYS:
+        return None
+    first, last = start + timedelta(days=until_first), start + timedelta(days=until_last)
+    if any(first <= day <= last for day in blocked):
+        return None
+    if not rest:
+        return [placement.term(first, last + ONE_DAY)]
+    alone = placement.term(last, last + ONE_DAY, Pattern.every(1, rest))
+    return [placement.term(first, last), alone] if full else [alone]
 
 
 def _wanted(
@@ -237,7 +278,7 @@ def _wanted(
 
 def bottles_from(terms: Iterable[Term], day: date) -> int:
     """Bottles the terms bring on `day` and later."""
-    return sum(count for term in terms for _, count in term.deliveries(day))
+    return sum(term.bottles(day) for term in terms)
 
 
 def end_date(terms: Collection[Term]) -> date | None:
@@ -249,7 +290,7 @@ def stock_from(terms: Iterable[Term], day: date) -> dict[UUID, int]:
     """Bottles the terms bring on `day` and later, by product."""
     stock: dict[UUID, int] = {}
     for term in terms:
-        if count := sum(count for _, count in term.deliveries(day)):
+        if count := term.bottles(day):
             stock[term.product_id] = stock.get(term.product_id, 0) + count
     return stock
 
@@ -341,6 +382,9 @@ def changed_products(
     before: Iterable[Term], after: Iterable[Term], *, from_date: date
 ) -> list[tuple[date, UUID, UUID]]:
     """Days with milk before and after whose product is another: (day, before, after)."""
+    before, after = list(before), list(after)
+    if len({term.product_id for term in (*before, *after)}) <= 1:
+        return []
     old = {at: term.product_id for term in before for at, _ in term.deliveries(from_date)}
     new = {at: term.product_id for term in after for at, _ in term.deliveries(from_date)}
     return [(at, old[at], new[at]) for at in sorted(old.keys() & new.keys()) if old[at] != new[at]]

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import Allow, ClockDep, Principal
 from app.identity.models import Role
 from app.workforce import service
@@ -16,7 +17,7 @@ from app.workforce.models import Deliverer
 from app.workforce.rules import require_station, station_scope
 from app.workforce.schemas import DelivererChange, DelivererIn, DelivererOut
 
-router = APIRouter(tags=["workforce"])
+router = Router(tags=["workforce"])
 
 Keeper = Annotated[Principal, Depends(Allow(Role.ADMIN, Role.MANAGER))]
 Reader = Annotated[Principal, Depends(Allow(Role.ADMIN, Role.MANAGER, Role.STATION_MANAGER))]

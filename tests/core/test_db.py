@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from sqlalchemy import Text, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
@@ -17,6 +18,7 @@ from app.core.db import Database, SessionDep, check_server
 from app.core.errors import SetupError
 from app.core.http import Edge, install_error_handlers
 from app.core.schemas import Request
+from app.core.unit import UnitRoute
 from tests.fixtures.doses import dose
 from tests.fixtures.foundation import effects, put, scalar
 
@@ -34,6 +36,7 @@ class Note(Request):
 
 def small_app(database: Database) -> FastAPI:
     app = FastAPI()
+    app.router.route_class = UnitRoute
     app.state.database = database
     install_error_handlers(app)
     app.add_middleware(Edge)
@@ -53,6 +56,7 @@ def small_app(database: Database) -> FastAPI:
     async def alive() -> dict[str, str]:
         return {"status": "ok"}
 
+    app.router.add_api_route("/unkept", write, methods=["POST"], route_class_override=APIRoute)
     return app
 
 
@@ -148,6 +152,13 @@ async def test_a_commit_that_fails_is_an_error_to_the_client(real: Database) -> 
         second = await api.post("/notes", json={"name": "second", "once": "x"})
     assert (second.status_code, second.json()["code"]) == (500, "internal_error")
     assert await effects(real, "second") == 0
+
+
+async def test_a_route_that_would_never_commit_is_refused(real: Database) -> None:
+    async with api_on(real) as api:
+        answer = await api.post("/unkept", json={"name": "unkept"})
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert await effects(real, "unkept") == 0
 
 
 async def test_when_all_connections_are_taken_the_caller_is_asked_to_come_back(

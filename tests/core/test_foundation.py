@@ -1,5 +1,7 @@
 """The ground holds: health, problems, ids, seals, slots."""
 
+from uuid import UUID
+
 import httpx
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.core.crypto import Cell, SealBroken
 from app.core.errors import NotFound
-from app.core.ids import new_id, public_pair, read_pair
+from app.core.ids import new_id, public_pair, read_pair, read_single
 from app.identity.models import Role
 from tests.factories.world import World
 from tests.fixtures.application import test_keys
@@ -34,6 +36,26 @@ async def test_held_jobs_are_for_operators(client: httpx.AsyncClient, world: Wor
     admin = await client.get("/jobs/held", headers=world.staff[Role.ADMIN].headers)
     assert admin.status_code == 200
     assert admin.json() == {"items": []}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "prd_" + "a" * 25 + "b",  # as "a": the last two bits belong to no id
+        "prd_" + "A" * 26,
+        "prd_" + "a" * 25 + "1",
+        "prd_" + "a" * 25 + "=",
+        "prd_" + "a" * 25 + "\u0661",
+        "prd_" + "a" * 27,
+        "ord_" + "a" * 26,
+        "prd",
+        "",
+    ],
+)
+def test_an_id_is_written_in_one_way_only(text: str) -> None:
+    assert read_single("prd", "prd_" + "a" * 26) == UUID(int=0)
+    with pytest.raises(NotFound):
+        read_single("prd", text)
 
 
 @given(st.uuids(), st.uuids())

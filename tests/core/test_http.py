@@ -22,6 +22,7 @@ from app.core import errors
 from app.core.db import Database, SessionDep
 from app.core.http import Edge, install_error_handlers
 from app.core.schemas import Request, ShortText
+from app.core.unit import UnitRoute
 from tests.fixtures.foundation import scalar
 
 LIMIT = 1_000_000
@@ -65,6 +66,7 @@ REFUSALS: dict[str, tuple[Exception, int, str]] = {
 
 def small_app() -> FastAPI:
     app = FastAPI()
+    app.router.route_class = UnitRoute
     install_error_handlers(app)
     app.add_middleware(Edge, max_body_bytes=LIMIT)
 

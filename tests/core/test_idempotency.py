@@ -29,6 +29,7 @@ from app.core.idempotency import (
 from app.core.ids import new_id
 from app.core.schemas import Answer
 from app.core.schemas import Request as Body
+from app.core.unit import UnitRoute
 from tests.fixtures.foundation import effects, scalar
 
 ANNA, BERT = new_id(), new_id()
@@ -71,6 +72,7 @@ def who(request: Request) -> None:
 
 def small_app(database: Database, gate: Gate) -> FastAPI:
     app = FastAPI()
+    app.router.route_class = UnitRoute
     app.state.database = database
     install_error_handlers(app)
     app.add_middleware(Edge)

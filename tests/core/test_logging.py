@@ -19,6 +19,7 @@ from app.core.db import Database, SessionDep
 from app.core.http import Edge, install_error_handlers
 from app.core.logging import hide_personal_data, without_personal_data
 from app.core.schemas import Request
+from app.core.unit import UnitRoute
 from tests.core.test_http import UUID as UUID_FORM
 
 PHONE = "13812345678"
@@ -35,6 +36,7 @@ class Note(Request):
 
 def small_app(database: Database) -> FastAPI:
     app = FastAPI()
+    app.router.route_class = UnitRoute
     app.state.database = database
     install_error_handlers(app)
     app.add_middleware(Edge)

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from app.core.db import Database, SessionDep
 from app.core.http import Edge, install_error_handlers
 from app.core.schemas import Request
+from app.core.unit import UnitRoute
 from tests.fixtures.doses import dose
 from tests.fixtures.foundation import effects, eventually, scalar
 
@@ -31,6 +32,7 @@ class Note(Request):
 
 def small_app(database: Database) -> FastAPI:
     app = FastAPI()
+    app.router.route_class = UnitRoute
     app.state.database = database
     install_error_handlers(app)
     app.add_middleware(Edge)

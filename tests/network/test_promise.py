@@ -23,6 +23,10 @@ def day(at: date, *, is_open: bool = True, hour: int = 8) -> StationDay:
     return StationDay(at, is_open, cutoff)
 
 
+def takes_changes(one: StationDay, now: datetime) -> bool:
+    return one.is_open and one.cutoff_at > now
+
+
 def fortnight(first: date, *, closed: set[date] | None = None, now: datetime) -> StationDays:
     shut = closed or set()
     days = [day(first + DAY * step, is_open=first + DAY * step not in shut) for step in range(21)]
@@ -104,13 +108,13 @@ def test_a_promised_day_is_open_late_enough_and_the_first_such(
             if start + DAY * step not in holy
         ]
         return (
-            one.takes_changes(now)
+            takes_changes(one, now)
             and len(produced) >= lead_days
             and (want is None or one.service_date >= want)
         )
 
     assert found == next((one.service_date for one in made if good(one)), None)
-    assert days.closed == {one.service_date for one in made if not one.takes_changes(now)}
+    assert days.closed == {one.service_date for one in made if not takes_changes(one, now)}
     if found is not None and lead_days:
         sooner = days.first_effective_date(lead_days=lead_days - 1, wished=want)
         assert sooner is not None

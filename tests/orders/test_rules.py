@@ -95,6 +95,28 @@ def test_every_bottle_is_laid_out_once_and_never_on_a_blocked_day(
     assert brought[-1][1] <= pattern.on(brought[-1][0], anchor=MONDAY)
 
 
+@given(patterns, st.integers(1, 60), st.sets(days, max_size=2), days)
+def test_days_that_are_counted_are_those_that_are_walked(
+    pattern: Pattern, bottles: int, blocked: set[date], anchor: date
+) -> None:
+    course = Course.of(placed(pattern, anchor))
+    stock = {NIL: bottles}
+    counted = lay_out_course(course, start=MONDAY, stock=stock, blocked=blocked)
+    long_ago = MONDAY - ONE_DAY
+    asked = course.at(long_ago).term(long_ago, MONDAY)
+    assert counted == lay_out_course(
+        course, start=MONDAY, stock=stock, blocked=blocked, fixed={long_ago: asked}
+    )
+
+
+@given(patterns, st.integers(0, 400), days)
+def test_bottles_that_are_counted_are_those_that_are_walked(
+    pattern: Pattern, length: int, anchor: date
+) -> None:
+    walked = sum(pattern.on(MONDAY + ONE_DAY * day, anchor=anchor) for day in range(length))
+    assert bottles_between(pattern, start=MONDAY, days=length, anchor=anchor) == walked
+
+
 @given(
     patterns, st.integers(1, 60), st.lists(st.tuples(days, st.sets(days, max_size=5)), max_size=6)
 )

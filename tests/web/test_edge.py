@@ -6,11 +6,12 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from playwright.async_api import expect
 from structlog.testing import capture_logs
 
 from app.core.runtime import Runtime
+from app.core.unit import Router
 from app.identity.access import OPEN, Allow, Principal
 from app.identity.models import Role
 from app.main import attach, build_app
@@ -106,7 +107,7 @@ async def test_without_a_session_a_page_leads_to_the_login(browser: httpx.AsyncC
 
 
 async def test_a_bug_is_a_page_with_its_number(runtime: Runtime) -> None:
-    router = APIRouter()
+    router = Router()
 
     @router.get("/broken", dependencies=[OPEN])
     async def broken(request: Request) -> None:
@@ -139,7 +140,7 @@ async def test_a_wrong_field_is_told_in_words(browser: httpx.AsyncClient) -> Non
 
 
 async def test_roles_without_a_page_are_refused_readably(site: Site) -> None:
-    router = APIRouter()
+    router = Router()
     app = build_app()
 
     @router.get("/admins")

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Form, Request
+from fastapi import FastAPI, Form, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import HTMLResponse, Response
 
 from app.core.errors import Conflict
+from app.core.unit import Router
 from app.identity.access import AnyCaller
 from app.main import attach, build_app
 from app.web.common.flash import see_other
@@ -60,9 +61,9 @@ class Workshop:
         self.notes.append(note)
 
 
-def _routes() -> APIRouter:
+def _routes() -> Router:
     """The page and its two forms."""
-    router = APIRouter(prefix="/workshop")
+    router = Router(prefix="/workshop")
 
     @router.get("")
     async def page(request: Request, _: AnyCaller) -> HTMLResponse:

@@ -4,13 +4,14 @@ from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog.errors import DepositRateOverlap, DepositRateUnknown
-from app.catalog.models import DepositRate, Product
+from app.catalog.models import DepositKind, DepositRate, Product
+from app.core.db import fetch
 
 _EXCLUDED = "23P01"
 
@@ -28,17 +29,18 @@ async def list_rates(
     return list(await session.scalars(query))
 
 
+_ON_DAY = """
+SELECT kind, product_id, amount_fen FROM deposit_rates
+WHERE valid @> $2::date AND (product_id IS NULL OR product_id = ANY($1::uuid[]))
+"""
+
+
 async def list_rates_on(
     session: AsyncSession, *, product_ids: Collection[UUID], on: date
-) -> list[DepositRate]:
-    """The rate of a box and those of these products' bottles on a day."""
-    found = await session.scalars(
-        select(DepositRate).where(
-            DepositRate.valid.contains(on),
-            or_(DepositRate.product_id.is_(None), DepositRate.product_id.in_(product_ids)),
-        )
-    )
-    return list(found)
+) -> list[tuple[DepositKind, UUID | None, int]]:
+    """The rate of a box and those of these products' bottles on a day, in fen."""
+    found = await fetch(session, _ON_DAY, list(product_ids), on)
+    return [(DepositKind(kind), product_id, amount) for kind, product_id, amount in found]
 
 
 async def list_needing_box(session: AsyncSession, product_ids: Collection[UUID]) -> set[UUID]:

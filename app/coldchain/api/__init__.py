@@ -1,10 +1,9 @@
 """JSON endpoints of coldchain, by noun."""
 
-from fastapi import APIRouter
-
 from app.coldchain.api import devices, readings, trips
+from app.core.unit import Router
 
-router = APIRouter(tags=["coldchain"])
+router = Router(tags=["coldchain"])
 router.include_router(devices.router)
 router.include_router(readings.router)
 router.include_router(trips.router)

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from app.coldchain import service
 from app.coldchain.api.callers import Keeper, Reader, StationQuery, own_device, wanted_station
@@ -24,9 +24,10 @@ from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep
 
-router = APIRouter(prefix="/coldchain")
+router = Router(prefix="/coldchain")
 
 
 def _store(store: ColdStore) -> StoreOut:

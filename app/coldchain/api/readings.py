@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from app.coldchain import service
 from app.coldchain.api.callers import KEEPERS, Reader, Recorder, own_device
@@ -21,10 +21,11 @@ from app.coldchain.schemas import (
 from app.coldchain.service import NewReading
 from app.core.db import SessionDep
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.workforce.rules import station_scope
 
-router = APIRouter(prefix="/coldchain")
+router = Router(prefix="/coldchain")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.coldchain import service
@@ -38,11 +38,12 @@ from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.network.errors import VehicleUnknown
 from app.network.service import get_vehicle
 
-router = APIRouter(prefix="/trips")
+router = Router(prefix="/trips")
 
 LONGEST_LIST = timedelta(days=92)
 

@@ -206,8 +206,10 @@ async def open_contact(
 
 async def contact_phone(session: AsyncSession, *, customer_id: UUID) -> str:
     """The phone in full, for sending messages; raises CustomerUnknown."""
-    customer = await _get(session, customer_id)
-    return _open("phone", customer_id, customer.phone_sealed)
+    sealed = (await repository.list_phones(session, [customer_id])).get(customer_id)
+    if not sealed:
+        raise CustomerUnknown
+    return _open("phone", customer_id, sealed)
 
 
 async def contact_phones(

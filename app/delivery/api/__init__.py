@@ -1,10 +1,9 @@
 """JSON endpoints of delivery."""
 
-from fastapi import APIRouter
-
+from app.core.unit import Router
 from app.delivery.api import book, recording, routes, sync, withdrawal
 
-router = APIRouter(tags=["delivery"])
+router = Router(tags=["delivery"])
 router.include_router(sync.router)
 router.include_router(routes.router)
 router.include_router(book.router)

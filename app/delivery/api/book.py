@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 
 from app.catalog.repository import PricedProduct
 from app.core.db import SessionDep
 from app.core.ids import public_pair, public_single
+from app.core.unit import Router
 from app.customers.service import DoorDetails
 from app.delivery.api.book_schemas import (
     BookAgreementOut,
@@ -36,7 +37,7 @@ from app.delivery.service.route_book import (
 from app.identity.access import ClockDep, DelivererCaller
 from app.identity.rules import mask_phone
 
-router = APIRouter(prefix="/me")
+router = Router(prefix="/me")
 
 Details = dict[UUID, DoorDetails]
 _REASONS = [

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import read_pair
 from app.core.pagination import Page, PageDep, cursor_of
+from app.core.unit import Router
 from app.delivery.service.recording import find_order_on_round
 from app.identity.access import ClockDep, DelivererCaller
 from app.orders import service as orders
@@ -18,7 +19,7 @@ from app.orders.recorded_schemas import RecordedOut, RecordIn, RecordPreviewOut
 from app.orders.repository import get_order
 from app.orders.repository.recorded import list_recorded
 
-router = APIRouter()
+router = Router()
 
 
 def _wanted(body: RecordIn) -> tuple[tuple[UUID, UUID], WantedChange]:

@@ -5,11 +5,12 @@ from datetime import date, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from app.core.db import SessionDep
 from app.core.errors import NotFound
 from app.core.ids import public_pair, public_single, read_pair, read_single
+from app.core.unit import Router
 from app.delivery.api.route_schemas import (
     Deliveries,
     DeliveryOut,
@@ -40,7 +41,7 @@ from app.identity.models import Role
 from app.identity.rules import mask_phone
 from app.orders.repository import get_order, list_lines
 
-router = APIRouter()
+router = Router()
 
 WATCHES = (Role.STATION_MANAGER, Role.MANAGER, Role.AUDITOR, Role.ADMIN)
 RouteReader = Annotated[Principal, Depends(Allow(Role.DELIVERER, *WATCHES))]

@@ -3,17 +3,18 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from app.core.clock import wall_now
 from app.core.db import SessionDep
+from app.core.unit import Router
 from app.delivery import service
 from app.delivery.api.phone_schemas import EventAnswerOut, SyncIn, SyncOut, read_events
 from app.delivery.rules import clock_offset_ms
 from app.identity.access import Allow, ClockDep, Principal
 from app.identity.models import Role
 
-router = APIRouter()
+router = Router()
 Deliverer = Annotated[Principal, Depends(Allow(Role.DELIVERER))]
 
 

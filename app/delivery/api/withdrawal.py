@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from pydantic import Field
 
 from app.core.db import SessionDep
@@ -13,6 +13,7 @@ from app.core.idempotency import IdempotentDep
 from app.core.ids import public_pair, public_single, read_single
 from app.core.pagination import Page, PageDep, cursor_of
 from app.core.schemas import Answer, Request, ShortText
+from app.core.unit import Router
 from app.delivery.errors import WithdrawalScopeUnknown
 from app.delivery.service import withdrawing
 from app.identity.access import Allow, ClockDep, Principal
@@ -21,7 +22,7 @@ from app.orders.models import Withdrawal
 from app.orders.repository.withdrawals import Scope
 from app.orders.states import WithdrawalSettle
 
-router = APIRouter()
+router = Router()
 
 Withdrawer = Annotated[Principal, Depends(Allow(Role.MANAGER, Role.STATION_MANAGER))]
 Reader = Annotated[

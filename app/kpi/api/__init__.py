@@ -1,10 +1,9 @@
 """JSON endpoints of KPIs (S1 5.2.1), cut by noun."""
 
-from fastapi import APIRouter
-
+from app.core.unit import Router
 from app.kpi.api import exports, figures, findings, live, months, mornings, trends
 
-router = APIRouter(tags=["kpi"])
+router = Router(tags=["kpi"])
 # Before the figures: `/kpi/{key}` would take every other word for a key.
 router.include_router(mornings.router)
 router.include_router(live.router)

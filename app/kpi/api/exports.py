@@ -2,12 +2,13 @@
 
 from datetime import date, datetime
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.core.db import SessionDep
 from app.core.pagination import Page, PageDep, cursor_of
 from app.core.printing.font import PDF_TYPE
 from app.core.schemas import Answer
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.kpi import months, service
 from app.kpi.api.callers import (
@@ -23,7 +24,7 @@ from app.kpi.definitions import KpiKey
 from app.kpi.exporting.service import Taken, export_report, export_workbook, list_exports
 from app.kpi.exporting.words import XLSX_TYPE
 
-router = APIRouter()
+router = Router()
 
 
 class ExportOut(Answer):

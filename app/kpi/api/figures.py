@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from app.core.db import SessionDep
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep, DelivererCaller
 from app.kpi import service
 from app.kpi.api.callers import Admin, FirstDate, KpiReader, LastDate, ScopeText, scope_of
@@ -26,7 +27,7 @@ from app.kpi.drilldown import Place, list_kpi_rows
 from app.kpi.models import KpiTarget
 from app.kpi.scopes import Scope
 
-router = APIRouter()
+router = Router()
 
 OWN_KEYS = (KpiKey.ON_TIME_RATE, KpiKey.SATISFACTION, KpiKey.COMPLAINT_RATE)
 Key = Annotated[str, Path(max_length=60)]

@@ -5,13 +5,14 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import Page, PageDep, cursor_of
 from app.core.schemas import Answer, LongText, Request, ShortText
+from app.core.unit import Router
 from app.identity.access import ClockDep, Principal
 from app.identity.models import Role
 from app.kpi import findings, service
@@ -23,7 +24,7 @@ from app.kpi.models import KpiFinding, KpiFindingEvent
 from app.kpi.repository.findings import list_findings
 from app.kpi.states import FindingState
 
-router = APIRouter()
+router = Router()
 
 
 class FindingIn(Request):

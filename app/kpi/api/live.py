@@ -3,15 +3,16 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from app.core.unit import Router
 from app.kpi.api.callers import KpiReader, scope_of
 from app.kpi.api.hubs import HubDep
 from app.kpi.scopes import Scope
 from app.kpi.service import require_scope
 
-router = APIRouter()
+router = Router()
 
 COME_AGAIN_MS = 2000
 

@@ -4,19 +4,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
 from app.core.schemas import Answer
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.kpi import months
 from app.kpi.api.callers import KpiReader, Manager, ScopeText, scope_of
 from app.kpi.api.schemas import plain
 from app.kpi.months import Figure, MonthFigure, MonthReport
 
-router = APIRouter()
+router = Router()
 MonthText = Annotated[str, Path(max_length=10)]
 
 

@@ -3,11 +3,12 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import SessionDep
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.kpi.api.callers import KpiReader, ScopeText, scope_of
 from app.kpi.api.hubs import HubDep
@@ -26,7 +27,7 @@ from app.kpi.morning.reading import (
 from app.kpi.morning.rules import Risk, limit_of
 from app.kpi.scopes import Scope
 
-router = APIRouter()
+router = Router()
 
 
 @router.get("/mornings/{service_date}")

@@ -4,10 +4,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from app.core.db import SessionDep
 from app.core.schemas import Answer
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.kpi import service
 from app.kpi.api.callers import KpiReader, ScopeText, scope_of
@@ -15,7 +16,7 @@ from app.kpi.api.schemas import plain
 from app.kpi.definitions import KpiKey
 from app.kpi.trends import Trend, read_trends
 
-router = APIRouter()
+router = Router()
 
 
 class PointOut(Answer):

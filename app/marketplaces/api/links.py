@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
+from app.core.unit import Router
 from app.identity.access import OPEN, ClockDep
 from app.links.access import Holder, Token, hold_link
 from app.links.states import LinkPurpose
@@ -13,7 +14,7 @@ from app.marketplaces import service
 from app.marketplaces.claim_schemas import ClaimedOut, ClaimIn
 from app.marketplaces.states import LABELS
 
-router = APIRouter()
+router = Router()
 
 
 async def claim_holder(request: Request, token: Token) -> Holder:

@@ -3,12 +3,13 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import Page, PageDep, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.marketplaces import service
 from app.marketplaces.api.callers import Agent, ExternalId, Reader
@@ -25,7 +26,7 @@ from app.marketplaces.order_schemas import (
 from app.marketplaces.service import reading
 from app.marketplaces.states import LABELS, ExternalState, Marketplace
 
-router = APIRouter()
+router = Router()
 
 Day = Annotated[date, Query(ge=date(2000, 1, 1), le=date(2100, 1, 1))]
 

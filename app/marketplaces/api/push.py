@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from app.core.clock import wall_now
 from app.core.db import SessionDep
+from app.core.unit import Router
 from app.identity.access import OPEN, ClockDep
 from app.marketplaces import service
 from app.marketplaces.api.callers import ShopCode
@@ -14,7 +15,7 @@ from app.marketplaces.channels.erp import MAX_BYTES, PushedBody
 from app.marketplaces.errors import PushMalformed, PushTooLarge
 from app.marketplaces.order_schemas import PushedOut
 
-router = APIRouter()
+router = Router()
 
 
 def _inlined(part: Any, shapes: dict[str, Any]) -> Any:

@@ -3,13 +3,14 @@
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from app.core.clock import wall_now
 from app.core.db import SessionDep
 from app.core.errors import InvalidInput
 from app.core.idempotency import IdempotentDep
 from app.core.ids import read_single
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.marketplaces.api.callers import Keeper, Mapper, Reader, SecretKeeper, ShopCode
 from app.marketplaces.service import reading, shops
@@ -32,7 +33,7 @@ from app.marketplaces.shop_schemas import (
     UnmappedOut,
 )
 
-router = APIRouter()
+router = Router()
 
 LONGEST_REPORT = timedelta(days=366)
 FARTHEST_BACK = timedelta(days=90)

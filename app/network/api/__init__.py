@@ -1,10 +1,9 @@
 """JSON endpoints of network, by noun."""
 
-from fastapi import APIRouter
-
+from app.core.unit import Router
 from app.network.api import blocks, coverage, stations
 
-router = APIRouter(tags=["network"])
+router = Router(tags=["network"])
 router.include_router(stations.router)
 router.include_router(blocks.router)
 router.include_router(coverage.router)

@@ -4,13 +4,14 @@ from datetime import date, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_pair, public_single, read_pair, read_single
 from app.core.pagination import Page, PageDep, cursor_of
+from app.core.unit import Router
 from app.identity.access import Allow, ClockDep, Principal
 from app.identity.models import Role
 from app.network import service
@@ -41,7 +42,7 @@ from app.network.service import StopPlace
 from app.workforce.models import Deliverer
 from app.workforce.rules import require_station, station_scope
 
-router = APIRouter()
+router = Router()
 
 RoundKeeper = Annotated[Principal, Depends(Allow(Role.ADMIN, Role.MANAGER, Role.STATION_MANAGER))]
 

@@ -4,12 +4,13 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import OPEN, ClockDep
 from app.network import service
 from app.network.api.callers import Keeper, Reader, StationQuery, wanted_station
@@ -24,7 +25,7 @@ from app.network.schemas import (
     RuleOut,
 )
 
-router = APIRouter()
+router = Router()
 
 
 def _rule(rule: CoverageRule, block: Block) -> RuleOut:

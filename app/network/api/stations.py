@@ -3,12 +3,13 @@
 from datetime import date, time, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import Page, PageDep, cursor_of
+from app.core.unit import Router
 from app.identity.access import OPEN, ClockDep
 from app.network import service
 from app.network.api.callers import (
@@ -42,7 +43,7 @@ from app.network.schemas import (
 )
 from app.workforce.rules import require_station, station_scope
 
-router = APIRouter()
+router = Router()
 
 LONGEST_LIST = timedelta(days=400)
 

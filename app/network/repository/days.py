@@ -102,7 +102,7 @@ async def list_station_days(
 ) -> list[StationDay]:
     """A station's days from a date on, as values, in order."""
     found = await fetch(session, _STATION_DAYS, station_id, from_date)
-    return [StationDay(*row.values()) for row in found]
+    return list(map(StationDay._make, found))
 
 
 async def hold_day(

@@ -6,8 +6,9 @@ festivals of the state's calendar. Pure: nothing is read and nothing is locked.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
+from operator import itemgetter
+from typing import NamedTuple
 
 import chinese_calendar
 
@@ -38,17 +39,12 @@ def find_year_without_festivals(first: date, last: date) -> int | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class StationDay:
+class StationDay(NamedTuple):
     """One service date of a station: `is_open` unless frozen or withdrawn."""
 
     service_date: date
     is_open: bool
     cutoff_at: datetime
-
-    def takes_changes(self, now: datetime) -> bool:
-        """Whether a change may still touch it."""
-        return self.is_open and self.cutoff_at > now
 
 
 class StationDays:
@@ -61,13 +57,18 @@ class StationDays:
         now: datetime,
         is_festival: IsFestival = is_festival,
     ) -> None:
-        self._days = sorted(days, key=lambda day: day.service_date)
+        self._days = sorted(days, key=itemgetter(0))
         self._is_festival = is_festival
-        ahead = [day.service_date for day in self._days if day.cutoff_at > now]
-        self.first_ahead = ahead[0] if ahead else None
+        self.first_ahead: date | None = None
         """The first date whose cut-off has not passed, open or not."""
-        self._open = [day.service_date for day in self._days if day.takes_changes(now)]
-        self.closed = frozenset(day.service_date for day in self._days) - frozenset(self._open)
+        self._open: list[date] = []
+        closed: list[date] = []
+        for service_date, is_open, cutoff_at in self._days:
+            is_ahead = cutoff_at > now
+            if is_ahead and self.first_ahead is None:
+                self.first_ahead = service_date
+            (self._open if is_open and is_ahead else closed).append(service_date)
+        self.closed = frozenset(closed)
         """Dates that take no changes: frozen, withdrawn or past their cut-off."""
 
     def cutoff_of(self, day: date) -> datetime | None:

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app.core.bulk import insert_row
+from app.core.bulk import as_row, insert_row, own_row
 from app.core.db import fetch
 from app.core.ids import new_id
 from app.orders.errors import OrderUnknown
@@ -21,7 +21,7 @@ from app.orders.models import (
     OrderLine,
     OrderReview,
 )
-from app.orders.repository.plain import as_row, run
+from app.orders.repository.plain import run
 from app.orders.states import ORDER_MOVES, OrderStatus
 
 _BILL: Final = """
@@ -34,15 +34,11 @@ _ORDER: Final = "SELECT * FROM orders WHERE customer_id = $1 AND order_id = $2"
 _RAISE: Final = """
 UPDATE orders SET version = version + 1 WHERE customer_id = $1 AND order_id = $2
 """
-# Building a select costs as much as running it.
-_LINES: Final = (
-    select(OrderLine)
-    .where(
-        OrderLine.customer_id == bindparam("customer"),
-        OrderLine.order_id.in_(bindparam("orders", expanding=True)),
-    )
-    .order_by(OrderLine.order_line_id)
-)
+_LOCK: Final = f"{_ORDER} FOR UPDATE"
+_LINES: Final = """
+SELECT * FROM order_lines WHERE customer_id = $1 AND order_id = ANY($2::uuid[])
+ORDER BY order_line_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +86,10 @@ async def raise_version(session: AsyncSession, order: Order) -> None:
 
 async def lock_order(session: AsyncSession, customer_id: UUID, order_id: UUID) -> Order:
     """One order, locked and read anew; raises OrderUnknown."""
-    order = await session.get(
-        Order, (customer_id, order_id), with_for_update=True, populate_existing=True
-    )
-    if order is None:
+    found = await run(session, _LOCK, customer_id, order_id)
+    if not found:
         raise OrderUnknown
-    return order
+    return own_row(session, Order, found[0])
 
 
 async def list_orders(
@@ -117,8 +111,8 @@ async def list_lines(
     session: AsyncSession, customer_id: UUID, order_ids: Collection[UUID]
 ) -> list[OrderLine]:
     """Lines of a customer's orders."""
-    values = {"customer": customer_id, "orders": list(order_ids)}
-    return list(await session.scalars(_LINES, values))
+    found = await run(session, _LINES, customer_id, list(order_ids))
+    return [own_row(session, OrderLine, row) for row in found]
 
 
 async def lock_lines(

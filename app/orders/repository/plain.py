@@ -1,18 +1,13 @@
 """Statements by the driver, for what every change of an order runs: a quarter of the session's cost."""
 
 from collections.abc import Collection
-from enum import StrEnum
-from functools import cache
-from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.base import Base, EnumText
 from app.core.db import fetch
 
-Row = TypeVar("Row", bound=Base)
 KEYS = """unnest((SELECT $1::uuid[]), (SELECT $2::uuid[])) AS k(customer_id, order_line_id)"""
 """Lines by customer and line: the first two arguments, of `key_columns`.
 
@@ -31,18 +26,3 @@ async def run(session: AsyncSession, query: str, *arguments: object) -> list[asy
     if session.new or session.dirty or session.deleted:
         await session.flush()
     return await fetch(session, query, *arguments)
-
-
-def as_row(model: type[Row], record: asyncpg.Record) -> Row:
-    """A record of a whole row as a value that belongs to no session, to be read only."""
-    values = dict(record)
-    for name, enum in _enums_of(model):
-        if values[name] is not None:
-            values[name] = enum(values[name])
-    return model(**values)
-
-
-@cache
-def _enums_of(model: type[Base]) -> list[tuple[str, type[StrEnum]]]:
-    columns = model.__table__.columns
-    return [(one.key, one.type.enum) for one in columns if isinstance(one.type, EnumText)]

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from app.core.clock import wall_now
 from app.core.db import Database
 from app.core.errors import AppError
 from app.core.http import status_of
+from app.core.unit import Router
 from app.identity import service
 from app.identity.access import OPEN, STAFF, Allow, AnyCaller, Principal, find_visitor
 from app.identity.browser import (
@@ -25,7 +26,7 @@ from app.web.common.problems import own_path
 from app.web.common.registration import Pages
 from app.web.common.templating import entries_of, render
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 LONGEST_LOGIN = 64
 LONGEST_PASSWORD = 200
 Visitor = Annotated[Principal | None, Depends(find_visitor)]

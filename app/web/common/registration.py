@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fastapi import APIRouter
-
+from app.core.unit import Router
 from app.identity.models import Role
 
 
@@ -45,6 +44,6 @@ class Pages:
     """A group of pages."""
 
     name: str
-    router: APIRouter
+    router: Router
     entries: Sequence[Entry] = ()
     face: Face | None = None

@@ -3,11 +3,12 @@
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from starlette.responses import Response
 
 from app.core.db import SessionDep
 from app.core.ids import public_pair
+from app.core.unit import Router
 from app.customers import service as customers
 from app.customers.models import ConsentChannel, ConsentPurpose
 from app.customers.schemas import AddressIn, AddressPatch, MePatch
@@ -19,7 +20,7 @@ from app.web.common.templating import render
 from app.web.customer.owned import PublicId, own_id
 from app.web.customer.words import CONSENT_LABELS, place_words
 
-router = APIRouter(prefix="/my", include_in_schema=False)
+router = Router(prefix="/my", include_in_schema=False)
 _DOOR = ("door", "recipient", "phone", "note")
 _BUILDING = ("city_code", "district", "street", "house_no", "compound")
 

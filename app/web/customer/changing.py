@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -13,6 +13,7 @@ from app.core.errors import AppError, NotFound
 from app.core.http import status_of
 from app.core.ids import public_pair, public_single, read_single
 from app.core.runtime import keys
+from app.core.unit import Router
 from app.customers import service as customers
 from app.identity.access import ClockDep, CustomerCaller, Principal
 from app.orders import changes_presenting as presenting
@@ -33,7 +34,7 @@ from app.web.customer.orders import find_order, line_choices
 from app.web.customer.owned import PublicId, own_id
 from app.web.customer.words import CHANGE_KINDS, place_words, product_names
 
-router = APIRouter(prefix="/my/orders", include_in_schema=False)
+router = Router(prefix="/my/orders", include_in_schema=False)
 MOST_PRODUCTS = 100
 SAID = {
     ChangeStatus.AWAITING_PAYMENT: "请付款，付款后变更生效",

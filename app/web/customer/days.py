@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -12,6 +12,7 @@ from app.aftersales import ratings
 from app.catalog import service as catalog
 from app.core.db import SessionDep
 from app.core.ids import public_pair, public_single
+from app.core.unit import Router
 from app.delivery.rules import FAILURE_TITLES
 from app.delivery.service import MilkCalendar, MilkDay, MilkLine, MilkState, view_calendar
 from app.identity.access import ClockDep, CustomerCaller
@@ -22,7 +23,7 @@ from app.web.customer.months import month_of
 from app.web.customer.owned import ServiceDate
 from app.web.customer.words import SCORES, STATE_KINDS, STATE_LABELS, product_names
 
-router = APIRouter(prefix="/my", include_in_schema=False)
+router = Router(prefix="/my", include_in_schema=False)
 MOST_PRODUCTS = 100
 _RATEABLE = frozenset({MilkState.DELIVERED, MilkState.SHORT, MilkState.FAILED})
 _FIRST_YEAR, _LAST_YEAR = 2020, 2099

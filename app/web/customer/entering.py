@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from app.core.db import Database
 from app.core.errors import AppError
 from app.core.http import status_of
+from app.core.unit import Router
 from app.identity import service
 from app.identity.access import OPEN, ClockDep
 from app.identity.browser import check_origin, set_session_cookie
@@ -20,7 +21,7 @@ from app.web.common.problems import own_path
 from app.web.common.templating import is_htmx, render
 from app.web.customer.visitors import Visitor
 
-router = APIRouter(prefix="/enter", include_in_schema=False, dependencies=[OPEN])
+router = Router(prefix="/enter", include_in_schema=False, dependencies=[OPEN])
 Phone = Annotated[str, Form(max_length=40)]
 Code = Annotated[str, Form(max_length=12)]
 Next = Annotated[str, Form(alias="next", max_length=2000)]

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +13,7 @@ from app.catalog import service as catalog
 from app.catalog.models import StorageClass
 from app.core.db import SessionDep
 from app.core.ids import public_single
+from app.core.unit import Router
 from app.delivery.service import MilkState, view_calendar
 from app.identity.access import OPEN, ClockDep, Principal
 from app.identity.browser import check_origin
@@ -25,7 +26,7 @@ from app.web.customer.markets import market_for
 from app.web.customer.visitors import Household, Visitor
 from app.web.customer.words import ANNOUNCEMENT_LABELS, product_names
 
-router = APIRouter(include_in_schema=False, dependencies=[OPEN])
+router = Router(include_in_schema=False, dependencies=[OPEN])
 MOST_PRODUCTS = 100
 SHOWN_NEWS = 3
 MOST_NEWS = 50

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from starlette.responses import Response
 
 from app.aftersales import confirming, rating_links
@@ -21,6 +21,7 @@ from app.core.errors import AppError
 from app.core.http import status_of
 from app.core.ids import public_pair
 from app.core.schemas import LongText, ShortText
+from app.core.unit import Router
 from app.identity.access import OPEN, ClockDep
 from app.identity.browser import check_origin
 from app.links import service as links
@@ -37,7 +38,7 @@ from app.web.common.flash import see_other
 from app.web.common.templating import render
 from app.web.customer.link_forms import ClaimForm
 
-router = APIRouter(prefix="/l", include_in_schema=False, dependencies=[OPEN])
+router = Router(prefix="/l", include_in_schema=False, dependencies=[OPEN])
 TEMPLATES = {
     LinkPurpose.TICKET_RESULT: "customer/link_result.html",
     LinkPurpose.PHONE_ORDER: "customer/link_order.html",

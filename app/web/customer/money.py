@@ -1,16 +1,17 @@
 """The household's money: its balance and what moved it, payments, and refunds with their state."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from app.billing import service as billing
 from app.billing.states import CHANNEL_LABELS, PAYMENT_LABELS, REFUND_LABELS
 from app.core.db import SessionDep
+from app.core.unit import Router
 from app.identity.access import CustomerCaller
 from app.web.common.templating import render
 from app.web.customer.words import PAYMENT_KINDS, REFUND_KINDS
 
-router = APIRouter(prefix="/my/money", include_in_schema=False)
+router = Router(prefix="/my/money", include_in_schema=False)
 SHOWN = 50
 MOVE_LABELS = {
     "ticket_compensation": "售后补偿",

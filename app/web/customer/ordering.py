@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import FormData
@@ -16,6 +16,7 @@ from app.catalog.models import StorageClass
 from app.core.db import SessionDep
 from app.core.errors import AppError, InvalidInput
 from app.core.ids import public_pair, public_single, read_single
+from app.core.unit import Router
 from app.customers import service as customers
 from app.customers.models import ConsentChannel, ConsentPurpose
 from app.customers.schemas import AddressIn
@@ -35,7 +36,7 @@ from app.web.customer.owned import own_building
 from app.web.customer.visitors import Household
 from app.web.customer.words import DEPOSIT_KINDS, place_words
 
-router = APIRouter(prefix="/order", include_in_schema=False)
+router = Router(prefix="/order", include_in_schema=False)
 MOST_PRODUCTS = 100
 NEW_ADDRESS = "new"
 QUANTITY = "q_"

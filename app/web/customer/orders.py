@@ -6,13 +6,14 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from app.core.db import SessionDep
 from app.core.ids import public_pair, public_single
 from app.core.pagination import PageDep, cursor_of
+from app.core.unit import Router
 from app.customers.service import get_address
 from app.identity.access import ClockDep, CustomerCaller, Principal
 from app.orders import changes_presenting, presenting
@@ -36,7 +37,7 @@ from app.web.customer.words import (
     product_names,
 )
 
-router = APIRouter(prefix="/my/orders", include_in_schema=False)
+router = Router(prefix="/my/orders", include_in_schema=False)
 PER_PAGE = 10
 
 

@@ -1,7 +1,6 @@
 """Routes of the household's pages, in the order in which addresses are compared."""
 
-from fastapi import APIRouter
-
+from app.core.unit import Router
 from app.web.common.registration import Face, Pages
 from app.web.customer import (
     account,
@@ -17,7 +16,7 @@ from app.web.customer import (
     tickets,
 )
 
-router = APIRouter()
+router = Router()
 router.include_router(home.router)
 router.include_router(entering.router)
 router.include_router(ordering.router)

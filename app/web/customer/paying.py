@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from starlette.responses import Response
 
 from app.billing.models import Payment
@@ -13,6 +13,7 @@ from app.core.config import InstallationSettings
 from app.core.db import Database, SessionDep
 from app.core.errors import AppError, NotFound
 from app.core.ids import named_id
+from app.core.unit import Router
 from app.identity.access import ClockDep, CustomerCaller, Principal
 from app.orders import service as orders
 from app.orders.states import ChangeStatus, OrderStatus
@@ -22,7 +23,7 @@ from app.web.customer.changing import refusal
 from app.web.customer.orders import find_order
 from app.web.customer.owned import PublicId, own_id
 
-router = APIRouter(prefix="/my/orders", include_in_schema=False)
+router = Router(prefix="/my/orders", include_in_schema=False)
 Attempt = Annotated[str, Form(pattern=r"^[0-9a-f]{32}$")]
 _SCHEMES = frozenset({"https", "http", "weixin"})
 

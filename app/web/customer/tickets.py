@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from starlette.responses import Response
 
 from app.aftersales import ratings, reading
@@ -24,13 +24,14 @@ from app.aftersales.states import (
 from app.aftersales.thread import Author
 from app.core.db import SessionDep
 from app.core.ids import public_pair
+from app.core.unit import Router
 from app.identity.access import ClockDep, CustomerCaller
 from app.web.common.forms import Made, MadeBefore, as_shape, go_to, once, once_key
 from app.web.common.templating import render
 from app.web.customer.owned import PublicId, ServiceDate, own_id
 from app.web.customer.words import TICKET_KINDS, TICKET_LABELS
 
-router = APIRouter(prefix="/my", include_in_schema=False)
+router = Router(prefix="/my", include_in_schema=False)
 SHOWN = 50
 Score = Annotated[int, Form(ge=1, le=5)]
 _ADDRESS = "/my/tickets/{}"

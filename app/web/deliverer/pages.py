@@ -1,8 +1,9 @@
 """Routes: the shell, its worker, its manifest."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
+from app.core.unit import Router
 from app.identity.access import OPEN
 from app.identity.models import Role
 from app.web.common.assets import asset, fixed_file
@@ -13,7 +14,7 @@ SHELL = "/deliverer"
 NO_CACHE = {"cache-control": "no-cache"}
 ICON_SIZES = (192, 512)
 
-router = APIRouter(prefix=SHELL, include_in_schema=False)
+router = Router(prefix=SHELL, include_in_schema=False)
 
 
 @router.get("", dependencies=[OPEN])

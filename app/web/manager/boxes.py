@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,6 +17,7 @@ from app.core.db import SessionDep
 from app.core.ids import public_pair, read_pair, read_single
 from app.core.pagination import BadCursor, PageDep, PageRequest, cursor_of
 from app.core.schemas import LongText, OptionalText
+from app.core.unit import Router
 from app.customers.models import AddressVersion
 from app.customers.rules import building_text
 from app.identity.access import ClockDep, Principal
@@ -52,7 +53,7 @@ from app.web.manager.showing import show
 
 BOXES: Final = f"{HOME}/boxes"
 DEPOSITS: Final = f"{HOME}/deposits"
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 ROWS_A_PAGE = 30
 BOX_KINDS: Final[Mapping[InstallationState, str]] = {
     InstallationState.OPEN: "warn",

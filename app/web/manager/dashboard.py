@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import Depends, Header, Query, Request
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import SessionDep
 from app.core.pagination import BadCursor, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.identity.models import Role
 from app.kpi import months, service
@@ -43,7 +44,7 @@ from app.web.manager.asking import HOME, Asked, AskedDep
 from app.web.manager.morning import LiveRender, at_risk, carried_by, morning_values
 from app.web.manager.showing import show
 
-router = APIRouter(prefix=HOME, include_in_schema=False)
+router = Router(prefix=HOME, include_in_schema=False)
 
 CALENDAR_KEEPERS = (Role.MANAGER, Role.ADMIN)
 TREND_DAYS = 30

@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from app.coldchain.ids import read_trip
@@ -11,6 +11,7 @@ from app.coldchain.service import list_slots, view_device, view_trip
 from app.core.db import SessionDep
 from app.core.errors import NotFound
 from app.core.ids import public_pair, public_single, read_pair, read_single
+from app.core.unit import Router
 from app.identity.access import ClockDep, Principal
 from app.kpi.api.callers import KpiReader, scope_of
 from app.kpi.looking import is_served_by, name_products, read_stop, read_ticket_course
@@ -20,7 +21,7 @@ from app.web.manager import charts
 from app.web.manager.asking import HOME, read_day
 from app.web.manager.showing import show
 
-router = APIRouter(prefix=HOME, include_in_schema=False)
+router = Router(prefix=HOME, include_in_schema=False)
 
 
 def _station(caller: Principal) -> UUID | None:

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +14,7 @@ from app.core.http import status_of
 from app.core.ids import public_single, read_single
 from app.core.pagination import PageDep, cursor_of
 from app.core.schemas import LongText, OptionalText, ShortText
+from app.core.unit import Router
 from app.identity.access import ClockDep, Principal
 from app.identity.models import Role
 from app.kpi import findings, service
@@ -30,7 +31,7 @@ from app.web.common.templating import is_htmx
 from app.web.manager.asking import HOME, Asked, AskedDep, ImproverRoles, read_day
 from app.web.manager.showing import show
 
-router = APIRouter(prefix=f"{HOME}/findings", include_in_schema=False)
+router = Router(prefix=f"{HOME}/findings", include_in_schema=False)
 FINDINGS_A_PAGE = 30
 USUAL_DUE = timedelta(days=7)
 KINDS = {

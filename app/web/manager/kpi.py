@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import SessionDep
 from app.core.pagination import PageDep, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.kpi import months, service
 from app.kpi.api.figures import read_row_cursor
@@ -24,7 +25,7 @@ from app.web.manager.asking import HOME, Asked, AskedDep
 from app.web.manager.rows import places_in, show_row
 from app.web.manager.showing import show
 
-router = APIRouter(prefix=f"{HOME}/kpi", include_in_schema=False)
+router = Router(prefix=f"{HOME}/kpi", include_in_schema=False)
 TREND_DAYS = 30
 ROWS_A_PAGE = 50
 Key = Annotated[str, Path(max_length=60)]

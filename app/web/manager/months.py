@@ -3,11 +3,12 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import Response
 
 from app.core.db import SessionDep
 from app.core.pagination import BadCursor, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.identity.models import Role
 from app.kpi import months
@@ -17,7 +18,7 @@ from app.web.common.flash import see_other
 from app.web.manager.asking import HOME, AskedDep
 from app.web.manager.showing import show
 
-router = APIRouter(prefix=f"{HOME}/months", include_in_schema=False)
+router = Router(prefix=f"{HOME}/months", include_in_schema=False)
 MONTHS_A_PAGE = 6
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import Response
 
 from app.catalog.service import list_managed
@@ -12,6 +12,7 @@ from app.core.db import SessionDep
 from app.core.ids import public_single, read_single
 from app.core.pagination import PageDep, cursor_of
 from app.core.schemas import LongText, OptionalText
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.identity.models import Role
 from app.marketplaces import service
@@ -26,7 +27,7 @@ from app.web.common.templating import is_htmx
 from app.web.manager.showing import show
 
 OUTSIDE: Final = "/marketplace-orders"
-router = APIRouter(prefix=OUTSIDE, include_in_schema=False)
+router = Router(prefix=OUTSIDE, include_in_schema=False)
 ORDERS_A_PAGE = 30
 MOST_PRODUCTS = 500
 READERS: Final = frozenset(

@@ -1,7 +1,6 @@
 """The manager's pages as one group."""
 
-from fastapi import APIRouter
-
+from app.core.unit import Router
 from app.identity.models import Role
 from app.kpi.api.callers import SEES_ALL
 from app.web.common.registration import Entry, Pages
@@ -18,7 +17,7 @@ from app.web.manager import (
 )
 from app.web.manager.asking import HOME
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 for group in (dashboard, kpi, details, findings, months, stand_ins, terms, boxes, outside):
     router.include_router(group.router)
 

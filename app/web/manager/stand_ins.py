@@ -4,13 +4,14 @@ from datetime import date, datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import Depends, Form, Query, Request
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import SessionDep
 from app.core.ids import read_single
 from app.core.schemas import OptionalText
+from app.core.unit import Router
 from app.delivery.errors import RouteUnknown
 from app.delivery.service.reading import hand_over_route
 from app.identity.access import Allow, ClockDep, Principal
@@ -22,7 +23,7 @@ from app.web.common.problems import own_path
 from app.web.manager.asking import HOME, DispatcherRoles
 from app.web.manager.showing import show
 
-router = APIRouter(prefix=f"{HOME}/stand-ins", include_in_schema=False)
+router = Router(prefix=f"{HOME}/stand-ins", include_in_schema=False)
 Dispatcher = Annotated[Principal, Depends(Allow(*DispatcherRoles))]
 NAMES_SHOWN = 30
 

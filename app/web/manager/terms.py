@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,6 +27,7 @@ from app.core.errors import AppError, Conflict, InvalidInput, NotFound
 from app.core.http import status_of
 from app.core.ids import public_single, read_single
 from app.core.pagination import BadCursor, PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep, Principal
 from app.identity.models import Role
 from app.network.rules import ONE_DAY
@@ -42,7 +43,7 @@ from app.web.manager.term_forms import Filled, draft_of, read_form, read_last_da
 from app.web.manager.term_words import Around, Shown, show_term
 
 TERMS = f"{HOME}/terms"
-router = APIRouter(prefix=TERMS, include_in_schema=False)
+router = Router(prefix=TERMS, include_in_schema=False)
 TERMS_A_PAGE = 40
 MOST_PRODUCTS = 500
 PRICERS = (Role.FINANCE, Role.MANAGER, Role.ADMIN)

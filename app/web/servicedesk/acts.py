@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import Depends, Form, Request
 from starlette.responses import Response
 
 from app.aftersales.acting import Act
@@ -19,6 +19,7 @@ from app.aftersales.states import Handling, Team, TicketCategory, TicketClass
 from app.core.db import SessionDep
 from app.core.money import MAX_FEN, fen_from_yuan
 from app.core.schemas import LongText, OptionalText, ShortText
+from app.core.unit import Router
 from app.customers import service as customers
 from app.identity.access import Allow, ClockDep, Principal
 from app.identity.models import Role
@@ -33,7 +34,7 @@ from app.web.servicedesk.errors import (
 )
 from app.web.servicedesk.tickets import conflict, ticket_values
 
-router = APIRouter(prefix="/service/tickets/{ticket_id}", include_in_schema=False)
+router = Router(prefix="/service/tickets/{ticket_id}", include_in_schema=False)
 Version = Annotated[int, Form(ge=1, le=2**31)]
 PublicId = Annotated[str, Form(max_length=80)]
 OptionalId = Annotated[str | None, Form(max_length=80)]

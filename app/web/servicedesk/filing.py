@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import Depends, Form, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -18,6 +18,7 @@ from app.aftersales.thread import Author
 from app.core.db import SessionDep
 from app.core.ids import public_pair
 from app.core.schemas import LongText, ShortText
+from app.core.unit import Router
 from app.customers import service as customers
 from app.customers.schemas import BuildingOut, CustomerOut
 from app.identity.access import ClockDep
@@ -28,7 +29,7 @@ from app.web.common.forms import Made, MadeBefore, go_to, once, once_key
 from app.web.common.templating import render
 from app.web.servicedesk.queue import words
 
-router = APIRouter(prefix="/service", include_in_schema=False)
+router = Router(prefix="/service", include_in_schema=False)
 PhoneText = Annotated[str, Form(max_length=40)]
 
 

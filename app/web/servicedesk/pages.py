@@ -1,13 +1,12 @@
 """Routes of the service desk, in the order in which addresses are compared."""
 
-from fastapi import APIRouter
-
 from app.aftersales.rights import READERS
+from app.core.unit import Router
 from app.identity.models import Role
 from app.web.common.registration import Entry, Pages
 from app.web.servicedesk import acts, filing, queue, reviews, telephone, tickets, visits
 
-router = APIRouter()
+router = Router()
 router.include_router(queue.router)
 router.include_router(filing.router)
 router.include_router(visits.router)

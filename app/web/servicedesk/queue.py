@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import Depends, Form, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -26,6 +26,7 @@ from app.aftersales.states import (
 from app.core.db import SessionDep
 from app.core.ids import public_single
 from app.core.pagination import PageDep, PageRequest, cursor_of
+from app.core.unit import Router
 from app.identity.access import ClockDep, Principal
 from app.network import service as network
 from app.web.common.templating import is_htmx, render
@@ -39,7 +40,7 @@ from app.web.servicedesk.labels import (
     STATUS_LABELS,
 )
 
-router = APIRouter(prefix="/service", include_in_schema=False)
+router = Router(prefix="/service", include_in_schema=False)
 Filters = Annotated[Asked, Depends(Asked.read)]
 SHORTEST_SEARCH, LONGEST_SEARCH = 4, 40
 

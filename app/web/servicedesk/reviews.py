@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import Form, Path, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -11,6 +11,7 @@ from app.core.db import SessionDep
 from app.core.ids import public_pair, public_single, read_pair, read_single
 from app.core.pagination import PageDep, PageRequest, cursor_of
 from app.core.schemas import LongText
+from app.core.unit import Router
 from app.customers.rules import building_text
 from app.identity.access import ClockDep
 from app.network import service as network
@@ -22,7 +23,7 @@ from app.web.common.flash import see_other
 from app.web.common.templating import is_htmx, render
 from app.web.servicedesk.errors import BlockNotNamed, RejectionUnexplained
 
-router = APIRouter(prefix="/service", include_in_schema=False)
+router = Router(prefix="/service", include_in_schema=False)
 SOURCE_LABELS = {
     "web": "网站",
     "app": "APP",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import FormData
@@ -17,6 +17,7 @@ from app.catalog.models import PriceChannel
 from app.core.db import SessionDep
 from app.core.errors import AppError
 from app.core.ids import public_pair, public_single, read_pair, read_single
+from app.core.unit import Router
 from app.customers.service import get_address
 from app.identity.access import ClockDep
 from app.identity.service import log_access
@@ -34,7 +35,7 @@ from app.web.common.qr import qr_svg
 from app.web.common.templating import render
 from app.web.servicedesk.filing import PhoneText, caller_values
 
-router = APIRouter(prefix="/service", include_in_schema=False)
+router = Router(prefix="/service", include_in_schema=False)
 MOST_LINES = 5
 MOST_PRODUCTS = 200
 NEW_ADDRESS = "new"

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse, Response
 
@@ -25,6 +25,7 @@ from app.aftersales.states import ACT_LABELS, PURPOSE_LABELS, RUNNING, TicketEve
 from app.core.db import SessionDep
 from app.core.errors import NotFound
 from app.core.ids import public_pair, public_single, read_single
+from app.core.unit import Router
 from app.customers.schemas import CustomerOut
 from app.identity.access import ClockDep, Principal
 from app.identity.models import Role
@@ -41,7 +42,7 @@ from app.web.servicedesk.labels import (
 )
 from app.web.servicedesk.queue import present_rows, words
 
-router = APIRouter(prefix="/service", include_in_schema=False)
+router = Router(prefix="/service", include_in_schema=False)
 
 
 @dataclass(frozen=True, slots=True)

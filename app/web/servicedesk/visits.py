@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from app.aftersales.moves import public_id
@@ -13,11 +13,12 @@ from app.aftersales.rights import StaffReader, own_station
 from app.aftersales.visit_api import read_cursor, write_cursor
 from app.core.db import SessionDep
 from app.core.pagination import PageDep
+from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.web.common.templating import render
 from app.web.servicedesk.queue import words
 
-router = APIRouter(prefix="/service", include_in_schema=False)
+router = Router(prefix="/service", include_in_schema=False)
 
 
 class VisitView(StrEnum):
