@@ -79,6 +79,7 @@ def _tables(
     )
     yield from box_tables(plan)
     yield from _orders(plan, numbers)
+    yield from _story(plan)
     yield from _lines(plan)
     yield from _money(plan)
     yield from deposit_tables(plan)
@@ -147,6 +148,9 @@ def _orders(plan: CityPlan, numbers: list[str]) -> Iterator[tuple[str, tuple[str
             for number, h in zip(numbers, plan.homes, strict=True)
         ),
     )
+
+
+def _story(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
     yield (
         "order_history",
         ("customer_id", "entry_id", "order_id", "from_status", "to_status", "at", "actor"),
@@ -228,9 +232,6 @@ def _money(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
     def channel(h: HouseholdPlan) -> str:
         return "cash" if h.source == "door" else "wechat"
 
-    def paid(h: HouseholdPlan) -> int:
-        return h.price_fen + h.deposit_fen
-
     def number(h: HouseholdPlan) -> str:
         return h.payment_id.hex
 
@@ -243,9 +244,9 @@ def _money(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
         columns,
         (
             (h.customer_id, h.payment_id, h.order_id, channel(h))
-            + ("door" if h.source == "door" else "native", MERCHANT, number(h), paid(h))
+            + ("door" if h.source == "door" else "native", MERCHANT, number(h), h.due_fen)
             + ("随心订", "captured", h.placed_at + timedelta(minutes=30), h.placed_at)
-            + (h.placed_at, paid(h), f"DEMO{number(h)[:20]}", 0)
+            + (h.placed_at, h.due_fen, f"DEMO{number(h)[:20]}", 0)
             for h in plan.homes
         ),
     )
@@ -259,7 +260,7 @@ def _money(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
         ("customer_id", "payment_id", "receipt_no", "collector_id", "collected_at", "amount_fen"),
         (
             (h.customer_id, h.payment_id, f"R{h.payment_id.hex[-10:]}")
-            + (plan.blocks[h.block].deliverer_id, h.placed_at, paid(h))
+            + (plan.blocks[h.block].deliverer_id, h.placed_at, h.due_fen)
             for h in plan.homes
             if h.source == "door"
         ),
@@ -278,7 +279,7 @@ def _money(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
                 if h.source == "door"
                 else f"channel:wechat:{MERCHANT}",
                 "prepaid",
-                paid(h),
+                h.due_fen,
                 "payment_captured",
                 h.order_id,
                 h.payment_id,

@@ -134,6 +134,11 @@ class HouseholdPlan:
         return self.full_fen - self.discount_fen
 
     @property
+    def due_fen(self) -> int:
+        """What was paid at once: price and deposits."""
+        return self.price_fen + self.deposit_fen
+
+    @property
     def ended_at(self) -> datetime:
         """When an order that is over was called complete."""
         return local_instant(
