@@ -1,14 +1,16 @@
 """The scratch databases of a run: a migrated template, cloned for each benchmark, dropped after it."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import asyncpg
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core import migrate
@@ -56,7 +58,17 @@ def scratch_server(var: Path) -> Iterator[Server]:
         yield Server(given)
         return
     with EmbeddedPostgres(var) as postgres:
-        yield Server(postgres.dsn)
+        server = Server(postgres.dsn)
+        asyncio.run(_allow_checkpoints(server))
+        yield server
+
+
+async def _allow_checkpoints(server: Server) -> None:
+    admin = await asyncpg.connect(server.url("postgres"), user="postgres")
+    try:
+        await admin.execute("GRANT pg_checkpoint TO app")
+    finally:
+        await admin.close()
 
 
 async def make_template(server: Server, *, today: date) -> None:
@@ -107,6 +119,11 @@ async def run_script(connection: AsyncConnection, script: str, facts: Mapping[st
 
 
 async def tidy(database: Database) -> None:
-    """Leave a seeded database as autovacuum would, so that it does not come in the middle."""
+    """Leave a database as autovacuum and a checkpoint would, so that neither comes in the middle.
+
+    On a server of somebody else's a checkpoint may be refused; then it comes when it comes.
+    """
     async with database.statement() as connection:
         await connection.execute(text("VACUUM ANALYZE"))
+        with suppress(ProgrammingError):
+            await connection.execute(text("CHECKPOINT"))

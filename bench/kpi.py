@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.db import Database
 from app.core.ids import HOUSE
 from app.core.partitions import ensure_partitions
+from app.core.runtime import leave_start_uncollected
 from app.kpi.definitions import KpiKey
 from app.kpi.rules import Period
 from app.kpi.scopes import OPERATOR
@@ -186,6 +187,7 @@ async def run(database: Database, *, scale: float) -> list[Figure]:
     """
     households = max(BLOCKS, int(HOUSEHOLDS * scale))
     await seed_month(database, households=households)
+    leave_start_uncollected()
     times: dict[str, list[float]] = {"on_time": [], "bare": [], "eight": [], "bare_eight": []}
     async with database.transaction() as session:
         await session.execute(text("SET LOCAL timezone = 'UTC'"))

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from app.core.db import Database
 from app.delivery.service import plan_frozen_days
+from bench.database import tidy
 from bench.figures import Figure, against_time
 from bench.milk_round import SeededCity, seed_city
 
@@ -20,15 +21,18 @@ async def run(database: Database, *, scale: float) -> list[Figure]:
     """Plan `LINES` x `scale` running lines in an empty, migrated database.
 
     Each round plans a date as the worker's job does, copies its rows aside under the next date,
-    and inserts the copies; the medians are compared.
+    and inserts the copies; the medians are compared. Both begin in a tidy database: what one has
+    written is neither vacuumed nor flushed at the cost of the other.
     """
     city = await seed_city(database, lines=int(LINES * scale))
     ours, bare = [], []
     for number in range(ROUNDS):
         ours.append(await _plan(database, city.date(2 * number)))
         await _copy_aside(database, city, number)
+        await tidy(database)
         bare.append(await _insert_copies(database))
-    await _drop_copies(database)
+        await _drop_copies(database)
+        await tidy(database)
     return [
         against_time(
             f"plan_{city.lines}_lines",
@@ -55,7 +59,6 @@ async def _plan(database: Database, service_date: date) -> float:
 
 async def _copy_aside(database: Database, city: SeededCity, number: int) -> None:
     day = city.date(2 * number)
-    await _drop_copies(database)
     async with database.connection() as connection:
         for table in TABLES:
             columns = await connection.scalars(

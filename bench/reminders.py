@@ -20,7 +20,7 @@ from app.core.clock import BusinessClock
 from app.core.config import InstallationSettings
 from app.core.crypto import Cell, load_keys, new_key_file
 from app.core.db import Database, fetch
-from app.core.runtime import Runtime, set_runtime
+from app.core.runtime import Runtime, leave_start_uncollected, set_runtime
 from app.orders.changes.telling import notice_renewals, send_reminders
 from app.orders.repository.notices import BATCH
 from bench.database import tidy
@@ -89,6 +89,7 @@ async def run(database: Database, *, scale: float) -> list[Figure]:
                 ],
             )
         await tidy(database)
+        leave_start_uncollected()
         now = datetime.combine(city.first_date + timedelta(days=40), datetime.min.time(), UTC)
         ours, bare = [], []
         for _ in range(ROUNDS):

@@ -54,6 +54,7 @@ class KeyRing:
         self._ciphers = {kid: AESGCM(key) for kid, key in data.items()}
         self._current = current
         self._index_key = index_key
+        self._purposes: dict[str, bytes] = {}
         self._token_key = token_key
 
     @property
@@ -82,7 +83,10 @@ class KeyRing:
 
     def blind_index(self, purpose: str, normalised: str) -> bytes:
         """Deterministic 32 bytes for equality search within one purpose."""
-        key = hmac.digest(self._index_key, purpose.encode(), hashlib.sha256)
+        key = self._purposes.get(purpose)
+        if key is None:
+            key = hmac.digest(self._index_key, purpose.encode(), hashlib.sha256)
+            self._purposes[purpose] = key
         return hmac.digest(key, normalised.encode(), hashlib.sha256)
 
     def sign(self, purpose: str, message: bytes) -> bytes:

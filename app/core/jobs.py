@@ -24,6 +24,7 @@ from pgqueuer.ports.driver import Driver
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 from pgqueuer.types import JobId
+from pydantic_core import to_json
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -122,23 +123,21 @@ async def enqueue_many(
     """Add jobs of one kind in one statement."""
     if not payloads:
         return
-    count = len(payloads)
-    await fetch(
-        session,
-        _enqueue_query(),
-        [0] * count,
-        [name] * count,
-        [json.dumps(payload).encode() for payload in payloads],
-        [after or timedelta(0)] * count,
-        [None] * count if dedupe_keys is None else list(dedupe_keys),
-        ["null"] * count,
-    )
+    sent = [to_json(payload) for payload in payloads]
+    keys = [None] * len(payloads) if dedupe_keys is None else list(dedupe_keys)
+    await fetch(session, _enqueue_query(), 0, name, sent, after or timedelta(0), keys, "null")
 
 
 @cache
 def _enqueue_query() -> str:
     # pgqueuer's own statement, asked for once: its `enqueue` reads its settings anew each time.
-    return QueryQueueBuilder().build_enqueue_query("skip")
+    # What all jobs have in common is sent once and not once a job.
+    query = QueryQueueBuilder().build_enqueue_query("skip")
+    for column in ("$1::int", "$2::text", "$4::interval", "$6::jsonb"):
+        query = query.replace(
+            f"{column}[]", f"array_fill({column}, ARRAY[cardinality($3::bytea[])])"
+        )
+    return query
 
 
 async def first_time(session: AsyncSession, key: str) -> bool:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, LargeBinary
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.base import CustomerOwned, EnumText, Registry, Shared
@@ -47,7 +47,14 @@ class Customer(CustomerOwned):
     """
 
     __tablename__ = "customers"
-    __table_args__ = (CheckConstraint(f"kind IN ({values_of(CustomerKind)})", name="kind"),)
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({values_of(CustomerKind)})", name="kind"),
+        Index(
+            "ix_customers_no_household",
+            "customer_id",
+            postgresql_where=text("kind <> 'household'"),
+        ),
+    )
 
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[CustomerKind] = mapped_column(

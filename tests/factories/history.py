@@ -11,7 +11,7 @@ from app.aftersales.models import ReturnVisit, SatisfactionAnswer, Ticket
 from app.aftersales.states import AnswerKind, TicketClass, TicketKind, TicketStatus
 from app.core.clock import local_instant
 from app.core.ids import new_id
-from app.customers.models import CustomerKind
+from app.customers.models import Customer, CustomerKind
 from app.delivery.models import Stop, StopState
 from app.network.models import PlanDay, PlanDayState
 from app.orders.models import Order, OrderAgreement
@@ -41,10 +41,21 @@ class History:
         block: int = 0,
         deliverer: int | None = None,
     ) -> Stop:
-        """One stop; made an hour before 07:00 unless said otherwise."""
+        """One stop; made an hour before 07:00 unless said otherwise. A school is a customer too."""
         made = local_instant(day, SEVEN) + timedelta(seconds=seconds_from_seven)
+        customer_id = new_id()
+        if kind is not CustomerKind.HOUSEHOLD:
+            self.session.add(
+                Customer(
+                    customer_id=customer_id,
+                    kind=kind,
+                    phone_sealed=b"",
+                    phone_tail="",
+                    created_at=made,
+                )
+            )
         stop = Stop(
-            customer_id=new_id(),
+            customer_id=customer_id,
             service_date=day,
             address_id=new_id(),
             customer_kind=kind,

@@ -136,9 +136,6 @@ _DETAILS = (
         "CAST(NULL AS uuid)",
     ),
 )
-_LISTED = reduce(lambda sql, part: sql.replace(part[0], part[1]), _DETAILS, _CHECKS)
-_COUNTED = reduce(lambda sql, part: sql.replace(part[0], part[2]), _DETAILS, _CHECKS)
-"""Who counts checks needs no details of them, and they cost as much as the counting."""
 
 
 class CheckKind(StrEnum):
@@ -229,9 +226,14 @@ def _checks(sql: str) -> Subquery:
     )
 
 
+_LISTED = _checks(reduce(lambda sql, part: sql.replace(part[0], part[1]), _DETAILS, _CHECKS))
+_COUNTED = _checks(reduce(lambda sql, part: sql.replace(part[0], part[2]), _DETAILS, _CHECKS))
+"""Who counts checks needs no details of them, and they cost as much as the counting."""
+
+
 def listing_checks(question: TripQuestion) -> Select[Any]:
     """The statement that lists checks."""
-    check = _checks(_LISTED).c
+    check = _LISTED.c
     statement = (
         select(*(check[name] for name in TripCheck.__slots__))
         .order_by(
@@ -249,7 +251,7 @@ def listing_checks(question: TripQuestion) -> Select[Any]:
 
 def counting_checks(question: TripQuestion) -> Select[str, int, int, int]:
     """The statement that counts checks by kind."""
-    check = _checks(_COUNTED).c
+    check = _COUNTED.c
     statement = (
         select(
             check.kind,

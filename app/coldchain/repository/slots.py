@@ -14,10 +14,12 @@ from app.core.clock import local_instant
 DAY = timedelta(days=1)
 
 # The slots that count are a multirange of time per device, cut at slot boundaries: whole slots of
-# each day in service, less every slot an outage touches. A reading counts when it lies in there; where that is the whole period, it need not be asked.
+# each day in service, less every slot an outage touches. A reading counts when it lies in there;
+# where that is the whole period, it need not be asked.
 COLD_STORE_COUNTS = """
 WITH watched AS (
-    SELECT d.id, d.store_id, s.station_id, coalesce(d.min_celsius, '-Infinity') AS min_celsius, d.max_celsius, d.slot_seconds,
+    SELECT d.id, d.store_id, s.station_id, coalesce(d.min_celsius, '-Infinity') AS min_celsius,
+           d.max_celsius, d.slot_seconds,
            make_interval(secs => d.slot_seconds) AS slot, 86400 / d.slot_seconds AS per_day,
            greatest(d.in_service_from, :start) AS since,
            least(d.in_service_until, :until, :now) AS until
@@ -76,6 +78,7 @@ CROSS JOIN LATERAL (
 WHERE x.expected > 0
 ORDER BY e.station_id, e.store_id, e.id
 """
+_COUNTING = text(COLD_STORE_COUNTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ async def count_cold_store_slots(
 ) -> list[DeviceSlotCount]:
     """Slots of every cold store device over operator's days, both included."""
     rows = await session.execute(
-        text(COLD_STORE_COUNTS),
+        _COUNTING,
         slot_parameters(from_date=from_date, to_date=to_date, now=now, station_ids=station_ids),
     )
     return [DeviceSlotCount(*row) for row in rows]

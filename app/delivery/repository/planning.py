@@ -55,10 +55,9 @@ INSERT INTO deliveries
      quantity_delivered, address_id, address_version_id, station_id, block_id, deliverer_id,
      stop_no, status, bulk_marked, restored_bottles)
 SELECT j.customer_id, {_DATE}, j.order_line_id, 0, j.product_id, j.quantity,
-       0, j.address_id, j.address_version_id, j.station_id, j.block_id, g.deliverer_id,
+       0, j.address_id, j.address_version_id, j.station_id, j.block_id, j.deliverer_id,
        {_STOP_NO.format("j")}, 'planned', false, 0
 FROM judged j
-    LEFT JOIN block_deliverers g ON g.block_id = j.block_id AND g.valid @> {_DATE}
 WHERE j.reason IS NULL AND NOT EXISTS (
       SELECT FROM plan_exceptions x
       WHERE x.customer_id = j.customer_id AND x.order_line_id = j.order_line_id

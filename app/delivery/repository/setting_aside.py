@@ -16,19 +16,22 @@ _QUANTITY = due_quantity("t", _DATE)
 
 JUDGED = f"""
 WITH placed AS MATERIALIZED (
-    SELECT t.*, b.station_id, b.id AS block_id, a.stop_no,
+    SELECT t.customer_id, t.order_line_id, t.product_id, t.address_id, t.address_version_id,
+           {_QUANTITY} AS quantity, {bottles_called("t", _DATE)} AS called,
+           b.station_id, b.id AS block_id, g.deliverer_id, a.stop_no,
            b.is_active AND s.is_active AS is_served
     FROM order_terms t
     LEFT JOIN address_blocks a ON a.customer_id = t.customer_id AND a.address_id = t.address_id
         AND a.valid @> {_DATE}
     LEFT JOIN blocks b ON b.id = a.block_id
     LEFT JOIN stations s ON s.id = b.station_id
+    LEFT JOIN block_deliverers g ON g.block_id = b.id AND g.valid @> {_DATE}
     WHERE t.valid @> {_DATE} AND {_QUANTITY} IS DISTINCT FROM 0
       AND (b.id IS NULL OR b.station_id = ANY(:stations)) {{only t}}
 ), due AS (
     SELECT t.customer_id, t.order_line_id, t.product_id, t.address_id, t.address_version_id,
-           t.station_id, t.block_id, t.stop_no, {_QUANTITY} AS quantity,
-           {bottles_called("t", _DATE)} + coalesce(p.bottles, 0) AS called,
+           t.station_id, t.block_id, t.deliverer_id, t.stop_no, t.quantity,
+           t.called + coalesce(p.bottles, 0) AS called,
            l.bottles_bought + l.gift_bottles + coalesce(e.bottles, 0) AS entitled,
            CASE WHEN o.status NOT IN ('delivering', 'cancelled') THEN 'order_not_running'
                 WHEN t.block_id IS NULL THEN 'no_block'

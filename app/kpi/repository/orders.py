@@ -5,13 +5,25 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Select, Subquery, and_, case, cast, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Select,
+    Subquery,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import OPERATOR_ZONE
-from app.customers.models import Address, AddressVersion, Customer, CustomerKind
+from app.customers.models import Address, AddressVersion, Customer
 from app.kpi.definitions import ScopeKind
+from app.kpi.repository.planner import IS_NO_HOUSEHOLD
 from app.kpi.rules import Period
 from app.kpi.scopes import Scope
 from app.network.models import AddressBlock, Block
@@ -28,14 +40,10 @@ def confirmed_orders(scope: Scope, period: Period) -> OrderRows:
     An order belongs to the city of its address; to the block and station that serve the address on
     the day it is confirmed, or else the first that do afterwards.
     """
-    chosen = (
-        select(Order.customer_id, Order.order_id, Order.source, Order.confirmed_at)
-        .join(Customer, Customer.customer_id == Order.customer_id)
-        .where(
-            Order.confirmed_at >= period.starts_at,
-            Order.confirmed_at < period.ends_at,
-            Customer.kind == CustomerKind.HOUSEHOLD,
-        )
+    chosen = select(Order.customer_id, Order.order_id, Order.source, Order.confirmed_at).where(
+        Order.confirmed_at >= period.starts_at,
+        Order.confirmed_at < period.ends_at,
+        ~exists().where(Customer.customer_id == Order.customer_id, IS_NO_HOUSEHOLD),
     )
     match scope.kind:
         case ScopeKind.OPERATOR:

@@ -1,7 +1,15 @@
-"""A setting of one transaction that keeps PostgreSQL's planner from a bad guess."""
+"""What keeps PostgreSQL's planner from a bad guess."""
 
-from sqlalchemy import text
+from sqlalchemy import literal, text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.base import EnumText
+from app.customers.models import Customer, CustomerKind
+
+IS_NO_HOUSEHOLD = Customer.kind != literal(
+    CustomerKind.HOUSEHOLD, EnumText(CustomerKind), literal_execute=True
+)
+"""Of a customer. In words, as only then the partial index over these few is thought of."""
 
 
 async def plan_for_these_values(session: AsyncSession) -> None:

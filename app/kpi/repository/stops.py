@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, fields
 
-from sqlalchemy import ColumnElement, Interval, and_, bindparam, func, not_, select
+from sqlalchemy import ColumnElement, Interval, and_, bindparam, exists, func, not_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.customers.models import CustomerKind
 from app.delivery.models import Stop, StopState
 from app.kpi.repository.places import in_scope
-from app.kpi.repository.planner import plan_for_these_values
+from app.kpi.repository.planner import IS_NO_HOUSEHOLD, plan_for_these_values
 from app.kpi.rules import Period, local_shift
 from app.kpi.scopes import Scope
 
@@ -77,27 +77,30 @@ class StopCounts:
 
 def made_on_time(period: Period) -> ColumnElement[bool]:
     """Made in full before 07:00:00 local of its service date, and not by one tap for several."""
+    # `made_at` stands only where all was made: asking for the state too costs as much again.
     shift = bindparam("shift", local_shift(period.first), Interval(), unique=True)
     return and_(
         func.timezone(shift, Stop.made_at) < Stop.service_date,
-        Stop.state == StopState.MADE,
         not_(Stop.bulk_marked),
     )
 
 
 def _unmade(state: StopState) -> ColumnElement[bool]:
-    # `made_at` stands only where all was made: testing it first spares the comparison of texts.
+    # Without `made_at` tested first every stop's text would be compared.
     return and_(Stop.made_at.is_(None), Stop.state == state)
 
 
 async def count_stops(session: AsyncSession, *, scope: Scope, period: Period | None) -> StopCounts:
-    """Count a period's stops in one pass; a second one only where there are schools."""
+    """Count a period's stops in one pass; a second one only where there are schools.
+
+    A stop's kind is that of its customer, which stays what it is.
+    """
     if period is None:
         return StopCounts()
     await plan_for_these_values(session)
     rows = (Stop.service_date.between(period.first, period.last), *in_scope(Stop, scope))
-    everyone, households = await _tally(session, period, rows)
-    if everyone.stops == households:
+    everyone, schools_exist = await _tally(session, period, rows)
+    if not schools_exist:
         return StopCounts(households=everyone)
     schools, _ = await _tally(session, period, (*rows, not_(HOUSEHOLD)))
     return StopCounts(households=everyone - schools, schools=schools)
@@ -105,7 +108,7 @@ async def count_stops(session: AsyncSession, *, scope: Scope, period: Period | N
 
 async def _tally(
     session: AsyncSession, period: Period, rows: tuple[ColumnElement[bool], ...]
-) -> tuple[Tally, int]:
+) -> tuple[Tally, bool]:
     row = (
         await session.execute(
             select(
@@ -116,9 +119,9 @@ async def _tally(
                 func.count().filter(_unmade(StopState.PARTLY)),
                 func.count().filter(_unmade(StopState.FAILED)),
                 func.count().filter(_unmade(StopState.WITHDRAWN)),
-                func.count().filter(HOUSEHOLD),
+                select(exists().where(IS_NO_HOUSEHOLD)).scalar_subquery(),
             ).where(*rows)
         )
     ).one()
-    *counts, households = row
-    return Tally(*counts), households
+    *counts, schools_exist = row
+    return Tally(*counts), schools_exist

@@ -45,34 +45,46 @@ async def insert_message(session: AsyncSession, values: Mapping[str, Any]) -> bo
     return added is not None
 
 
-_MANY = {
+_SHARED = {
+    "template": "text",
+    "due_at": "timestamptz",
+    "send_before_at": "timestamptz",
+    "created_at": "timestamptz",
+}
+_OWN = {
     "customer_id": "uuid",
     "message_id": "uuid",
     "cause": "text",
-    "template": "text",
     "phone_sealed": "bytea",
     "phone_index": "bytea",
     "parameters_sealed": "bytea",
     "status": "text",
     "failure": "text",
-    "due_at": "timestamptz",
-    "send_before_at": "timestamptz",
-    "created_at": "timestamptz",
 }
-_ARRAYS = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_MANY.values(), 1))
+_VALUES = ", ".join(f"${place}::{kind}" for place, kind in enumerate(_SHARED.values(), 1))
+_ARRAYS = ", ".join(
+    f"${place}::{kind}[]" for place, kind in enumerate(_OWN.values(), len(_SHARED) + 1)
+)
 _INSERT_MANY = f"""
-INSERT INTO sms_messages ({", ".join(_MANY)}, attempts, enquiries, duplicate_possible)
-SELECT m.*, 0, 0, false FROM unnest({_ARRAYS}) AS m
-ON CONFLICT DO NOTHING RETURNING message_id
+INSERT INTO sms_messages
+    ({", ".join((*_SHARED, *_OWN))}, attempts, enquiries, duplicate_possible)
+SELECT {_VALUES}, m.*, 0, 0, false FROM unnest({_ARRAYS}) AS m
+ON CONFLICT (customer_id, cause, template) DO NOTHING RETURNING message_id
 """
 
 
-async def insert_messages(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
-    """Add messages in one statement; answers those that are new, as of `insert_message`."""
+async def insert_messages(
+    session: AsyncSession, rows: Sequence[Mapping[str, Any]], *, shared: Mapping[str, Any]
+) -> set[UUID]:
+    """Add messages of one kind and time in one statement; answers those that are new.
+
+    New as `insert_message` has it. `shared` are the columns all of them have in common.
+    """
     if not rows:
         return set()
-    columns = ([row[name] for row in rows] for name in _MANY)
-    return {row[0] for row in await fetch(session, _INSERT_MANY, *columns)}
+    columns = ([row[name] for row in rows] for name in _OWN)
+    values = (shared[name] for name in _SHARED)
+    return {row[0] for row in await fetch(session, _INSERT_MANY, *values, *columns)}
 
 
 async def find_by_cause(

@@ -96,16 +96,17 @@ async def write_message(
     """Add the row and its job; None when the event has its message already."""
     use = await repository.find_use(session, kind=get_kind(template), on=local_date(now))
     note = Note(customer_id, phone, template, values, cause)
-    row = _row(note, values, _usefulness(use, now=now, send_before=send_before))
+    useful = _usefulness(use, now=now, send_before=send_before)
+    row, shared = _row(note, values, useful), _shared(template, useful)
     if resend is not None:
-        row |= {
+        sent_by = {
             "resend_of": resend.message_id,
             "resent_by": resend.actor,
             "resend_reason": resend.reason,
         }
-        is_new = await repository.insert_message(session, row)
+        is_new = await repository.insert_message(session, row | shared | sent_by)
     else:
-        is_new = bool(await repository.insert_messages(session, [row]))
+        is_new = bool(await repository.insert_messages(session, [row], shared=shared))
     if not is_new:
         return None
     message_id, status = row["message_id"], row["status"]
@@ -117,29 +118,28 @@ async def write_message(
 
 
 async def send_many(session: AsyncSession, notes: Sequence[Note], *, now: datetime) -> int:
-    """As `send_sms` for many households in two statements; answers how many messages are new.
+    """As `send_sms` for many households, two statements a kind; answers how many messages are new.
 
     Some hundreds at once: each phone and text is sealed by itself.
     """
-    rows = []
+    count = 0
     for template in sorted({note.template for note in notes}):
         kind = get_kind(template)
         use = await repository.find_use(session, kind=kind, on=local_date(now))
         useful = _usefulness(use, now=now, send_before=None)
-        rows += [
+        rows = [
             _row(note, kind.fit(note.values), useful) for note in notes if note.template == template
         ]
-    added = await repository.insert_messages(session, rows)
-    queued = [
-        row for row in rows if row["message_id"] in added and row["status"] is SmsStatus.QUEUED
-    ]
-    await enqueue_many(
-        session,
-        SEND_JOB,
-        [payload_of(row["customer_id"], row["message_id"]) for row in queued],
-        dedupe_keys=[f"sms:{row['message_id']}" for row in queued],
-    )
-    return len(added)
+        added = await repository.insert_messages(session, rows, shared=_shared(template, useful))
+        payloads = [
+            payload_of(row["customer_id"], row["message_id"])
+            for row in rows
+            if row["message_id"] in added and row["status"] is SmsStatus.QUEUED
+        ]
+        keys = [f"sms:{payload['message_id']}" for payload in payloads]
+        await enqueue_many(session, SEND_JOB, payloads, dedupe_keys=keys)
+        count += len(added)
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +165,18 @@ def _usefulness(
     return _Usefulness(now, wall, wall + (min(end, send_before or end) - now))
 
 
+def _shared(template: str, useful: _Usefulness) -> dict[str, Any]:
+    """The columns that all messages of one kind and time have in common."""
+    return {
+        "template": template,
+        "due_at": useful.wall,
+        "send_before_at": useful.send_before,
+        "created_at": useful.now,
+    }
+
+
 def _row(note: Note, values: Mapping[str, str], useful: _Usefulness) -> dict[str, Any]:
-    """The columns of a message; a landline is kept as failed, one that comes too late as expired."""
+    """A message's own columns; a landline is kept as failed, one that comes too late as expired."""
     message_id, number = new_id(), note.phone
     status, failure = SmsStatus.QUEUED, None
     if not is_mobile(number):
@@ -180,15 +190,11 @@ def _row(note: Note, values: Mapping[str, str], useful: _Usefulness) -> dict[str
         "customer_id": note.customer_id,
         "message_id": message_id,
         "cause": note.cause,
-        "template": note.template,
         "phone_sealed": seal_phone(message_id, number),
         "phone_index": index_phone(number),
         "parameters_sealed": seal_parameters(message_id, values),
         "status": status,
         "failure": failure,
-        "due_at": useful.wall,
-        "send_before_at": useful.send_before,
-        "created_at": useful.now,
     }
 
 

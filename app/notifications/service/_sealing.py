@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from app.core.crypto import Cell
 from app.core.runtime import keys
 from app.notifications.models import SmsMessage, SmsReply
 
 _PHONE = "sms_phone"
-_to_text = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _cell(column: str, message_id: UUID) -> Cell:
@@ -32,7 +33,7 @@ def seal_phone(message_id: UUID, phone: str) -> bytes:
 
 def seal_parameters(message_id: UUID, parameters: Mapping[str, str]) -> bytes:
     """The values for their row."""
-    return keys().seal(_to_text(dict(parameters)), _cell("parameters", message_id))
+    return keys().seal(to_json(parameters).decode(), _cell("parameters", message_id))
 
 
 def open_phone(message: SmsMessage) -> str:

@@ -68,7 +68,7 @@ async def _enqueue(session: AsyncSession, batches: list[tuple[date, int]]) -> No
 
 async def send_reminders(session: AsyncSession, *, noticed: date, batch: int, now: datetime) -> int:
     """Remind the households of a batch to renew, once per order and end (S1 5.2.5)."""
-    ending = await notices.lock_untold(session, noticed=noticed, batch=batch)
+    ending = await notices.claim_untold(session, noticed=noticed, batch=batch, now=now)
     phones = await contact_phones(session, customer_ids={one.customer_id for one in ending})
     await send_many(
         session,
@@ -85,5 +85,4 @@ async def send_reminders(session: AsyncSession, *, noticed: date, batch: int, no
         ],
         now=now,
     )
-    await notices.mark_told(session, noticed=noticed, batch=batch, now=now)
     return len(ending)

@@ -14,12 +14,13 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders.models import OrderChange
+from app.orders.repository.plain import key_columns, run
 from app.orders.states import ChangeStatus
 
-_DOORS: Final = text("""
+_DOORS: Final = """
 WITH wanted AS (
     SELECT o.customer_id, o.order_id, o.address_id
-    FROM unnest(CAST(:customers AS uuid[]), CAST(:orders AS uuid[])) AS w(customer_id, order_id)
+    FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[])) AS w(customer_id, order_id)
     JOIN orders o ON o.customer_id = w.customer_id AND o.order_id = w.order_id
 ), doors AS (
     SELECT customer_id, order_id, NULL::date AS from_date, NULL::uuid AS change_id, address_id
@@ -35,7 +36,7 @@ SELECT d.order_id, d.from_date, d.change_id, d.address_id, a.current_version_id
 FROM doors d
 JOIN addresses a ON a.customer_id = d.customer_id AND a.address_id = d.address_id
 ORDER BY d.order_id, d.from_date NULLS FIRST, d.change_id
-""")
+"""
 """Removed addresses too: days that are past keep them."""
 
 
@@ -58,18 +59,9 @@ async def list_doors(
     doors: dict[UUID, list[Door]] = {order_id: [] for _, order_id in orders}
     if orders:
         keys = list(orders)
-        rows = await session.execute(
-            _DOORS, {"customers": [one[0] for one in keys], "orders": [one[1] for one in keys]}
-        )
-        for row in rows:
-            doors[row.order_id].append(
-                Door(
-                    row.from_date or date.min,
-                    row.address_id,
-                    row.current_version_id,
-                    row.change_id,
-                )
-            )
+        for order_id, *door in await run(session, _DOORS, *key_columns(keys)):
+            from_date, change_id, address_id, version_id = door
+            doors[order_id].append(Door(from_date or date.min, address_id, version_id, change_id))
     return doors
 
 

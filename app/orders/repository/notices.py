@@ -7,38 +7,36 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.db import fetch
+
 BATCH = 500
 """Households told by one job."""
 DAYS_AHEAD = 7
 
-_NOTICE = """
+_SOON = "BETWEEN CAST(:today AS date) + 1 AND CAST(:today AS date) + CAST(:ahead AS int) + 1"
+
+_NOTICE = f"""
 WITH closing AS (
-    SELECT DISTINCT l.customer_id, l.order_id
-    FROM order_terms t
-    JOIN order_lines l ON l.customer_id = t.customer_id AND l.order_line_id = t.order_line_id
-    WHERE upper(t.valid) BETWEEN CAST(:today AS date) + 1
-                             AND CAST(:today AS date) + CAST(:ahead AS int) + 1
+    SELECT DISTINCT customer_id FROM order_terms WHERE upper(valid) {_SOON}
 ), ending AS (
     SELECT o.customer_id, o.order_id, max(upper(t.valid)) - 1 AS end_date
     FROM closing c
-    JOIN orders o ON o.customer_id = c.customer_id AND o.order_id = c.order_id
-        AND o.status = 'delivering'
+    JOIN orders o ON o.customer_id = c.customer_id AND o.status = 'delivering'
     JOIN order_lines l ON l.customer_id = o.customer_id AND l.order_id = o.order_id
     JOIN order_terms t ON t.customer_id = l.customer_id AND t.order_line_id = l.order_line_id
+    LEFT JOIN renewal_notices n ON n.customer_id = o.customer_id AND n.order_id = o.order_id
     WHERE NOT EXISTS (SELECT FROM orders r
                       WHERE r.customer_id = o.customer_id AND r.renews_order_id = o.order_id
                         AND r.status NOT IN ('expired', 'rejected', 'cancelled'))
     GROUP BY o.customer_id, o.order_id
-    HAVING max(upper(t.valid)) <= CAST(:today AS date) + CAST(:ahead AS int) + 1
-       AND sum(l.unscheduled_bottles) = 0
-), fresh AS (
-    SELECT e.*, (row_number() OVER (ORDER BY e.customer_id, e.order_id) - 1) / CAST(:size AS int) AS batch
-    FROM ending e
-    LEFT JOIN renewal_notices n ON n.customer_id = e.customer_id AND n.order_id = e.order_id
-    WHERE n.end_date IS NULL OR e.end_date > n.end_date + CAST(:ahead AS int)
+    HAVING max(upper(t.valid)) {_SOON} AND bool_and(l.unscheduled_bottles = 0)
+       AND (max(n.end_date) IS NULL
+            OR max(upper(t.valid)) - 1 > max(n.end_date) + CAST(:ahead AS int))
 ), noticed AS (
     INSERT INTO renewal_notices (customer_id, order_id, end_date, noticed_date, batch)
-    SELECT customer_id, order_id, end_date, CAST(:today AS date), batch FROM fresh
+    SELECT customer_id, order_id, end_date, CAST(:today AS date),
+           (row_number() OVER (ORDER BY customer_id, order_id) - 1) / CAST(:size AS int)
+    FROM ending
     ON CONFLICT (customer_id, order_id) DO UPDATE
         SET end_date = EXCLUDED.end_date, noticed_date = EXCLUDED.noticed_date,
             batch = EXCLUDED.batch, told_at = NULL
@@ -47,19 +45,18 @@ WITH closing AS (
 )
 SELECT DISTINCT batch FROM noticed ORDER BY batch
 """
-"""An order that was told and then moved its end by more than the notice's days is told again."""
+"""An order that was told and then moved its end by more than the notice's days is told again.
 
-_UNTOLD = """
-SELECT n.customer_id, n.order_id, o.order_no, n.end_date, o.status = 'delivering' AS runs
-FROM renewal_notices n
-JOIN orders o ON o.customer_id = n.customer_id AND o.order_id = n.order_id
-WHERE n.noticed_date = :noticed AND n.batch = :batch AND n.told_at IS NULL
-ORDER BY n.customer_id, n.order_id
-FOR UPDATE OF n SKIP LOCKED
+Earlier notices are read below the grouping: joined above it, they would be read while this statement
+writes new ones, all of them anew for each.
 """
-_TOLD = """
-UPDATE renewal_notices SET told_at = :now
-WHERE noticed_date = :noticed AND batch = :batch AND told_at IS NULL
+
+_CLAIM = """
+UPDATE renewal_notices n SET told_at = $3
+FROM orders o
+WHERE n.noticed_date = $1 AND n.batch = $2 AND n.told_at IS NULL
+  AND o.customer_id = n.customer_id AND o.order_id = n.order_id
+RETURNING n.customer_id, n.order_id, o.order_no, n.end_date, o.status = 'delivering'
 """
 _WAITING = """
 SELECT DISTINCT noticed_date, batch FROM renewal_notices WHERE told_at IS NULL
@@ -67,7 +64,7 @@ ORDER BY noticed_date, batch LIMIT 100
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ending:
     """An order that ends soon; `runs` unless it has ended meanwhile."""
 
@@ -84,15 +81,11 @@ async def notice_ending(session: AsyncSession, *, today: date) -> list[int]:
     return [int(batch) for batch in await session.scalars(text(_NOTICE), values)]
 
 
-async def lock_untold(session: AsyncSession, *, noticed: date, batch: int) -> list[Ending]:
-    """Orders of a batch that nobody has told about, locked."""
-    rows = await session.execute(text(_UNTOLD), {"noticed": noticed, "batch": batch})
-    return [Ending(*row) for row in rows]
-
-
-async def mark_told(session: AsyncSession, *, noticed: date, batch: int, now: datetime) -> None:
-    """Write down that a batch has been told."""
-    await session.execute(text(_TOLD), {"noticed": noticed, "batch": batch, "now": now})
+async def claim_untold(
+    session: AsyncSession, *, noticed: date, batch: int, now: datetime
+) -> list[Ending]:
+    """Orders of a batch that nobody has told about; they count as told when this is committed."""
+    return [Ending(*row) for row in await fetch(session, _CLAIM, noticed, batch, now)]
 
 
 async def list_waiting_batches(session: AsyncSession) -> list[tuple[date, int]]:
