@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core.clock import local_date
-from simulators.city.plan import CityPlan, HouseholdPlan
+from simulators.city.plan import OVER_ONE_IN, CityPlan, HouseholdPlan
 
 Rows = Iterator[tuple[Any, ...]]
 Columns = tuple[str, ...]
@@ -28,7 +28,7 @@ def _bottles_id(home: HouseholdPlan) -> UUID:
 
 
 def _kept(home: HouseholdPlan) -> bool:
-    return home.is_over and home.bottles_fen > 0 and home.luck % KEPT_ONE_IN == 0
+    return home.is_over and home.bottles_fen > 0 and home.luck // OVER_ONE_IN % KEPT_ONE_IN == 0
 
 
 def box_tables(plan: CityPlan) -> Iterator[Table]:

@@ -7,7 +7,14 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.catalog.models import DepositRate, PeriodDiscount, PriceChannel, ProductPrice, Promotion
+from app.catalog.models import (
+    DepositKind,
+    DepositRate,
+    PeriodDiscount,
+    PriceChannel,
+    ProductPrice,
+    Promotion,
+)
 from app.core.clock import local_date, wall_now
 from app.core.db import Database
 from app.core.ids import public_pair
@@ -75,6 +82,9 @@ async def test_the_city_sells_by_its_terms_and_all_invariants_hold(
         }
         for state in (DepositState.HELD, DepositState.DUE_BACK, DepositState.KEPT):
             assert await count(session, Deposit, Deposit.state == state), state
+        for kind in DepositKind:
+            is_due = (Deposit.state == DepositState.DUE_BACK, Deposit.kind == kind)
+            assert await count(session, Deposit, *is_due), kind
         for hung in (InstallationState.OPEN, InstallationState.DONE):
             assert await count(session, BoxInstallation, BoxInstallation.state == hung), hung
         over = await count(session, Order, Order.status == OrderStatus.COMPLETED)
