@@ -59,6 +59,20 @@ class SecondPersonNeeded(Conflict):
     title = "申请人不能审批自己的退款"
 
 
+class CashAboveLimit(Conflict):
+    """More than a member of staff may hand over before finance has approved it."""
+
+    code = "cash_above_limit"
+    title = "超过可直接退还的金额，请先由财务审批"
+
+
+class CashNotInHand(Conflict):
+    """The deliverer holds less cash than is to be handed over."""
+
+    code = "cash_not_in_hand"
+    title = "手中现金不足，请由奶站或财务付款"
+
+
 class NotPaidOutByHand(Conflict):
     """A refund of this channel is paid out by the channel, not by hand."""
 

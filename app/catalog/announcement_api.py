@@ -7,12 +7,12 @@ from fastapi import Depends, Response
 
 from app.catalog import announcing
 from app.catalog.models import Announcement
-from app.catalog.price_api import after_dated
+from app.catalog.price_api import after_dated, dated_page
 from app.catalog.schemas import AnnouncementChange, AnnouncementIn, AnnouncementOut
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
-from app.core.pagination import Page, PageDep, PageRequest, cursor_of
+from app.core.pagination import Page, PageDep
 from app.core.unit import Router
 from app.identity.access import OPEN, Allow, ClockDep, Principal
 from app.identity.models import Role
@@ -33,14 +33,6 @@ def _out(announcement: Announcement) -> AnnouncementOut:
     )
 
 
-def _page(found: list[Announcement], page: PageRequest) -> Page[AnnouncementOut]:
-    shown = found[: page.limit]
-    cursor = None
-    if len(found) > page.limit and shown[-1].valid.lower is not None:
-        cursor = cursor_of(shown[-1].valid.lower.isoformat(), str(shown[-1].id))
-    return Page(items=[_out(one) for one in shown], next_cursor=cursor)
-
-
 @router.get("/announcements", dependencies=[OPEN])
 async def list_announcements(
     session: SessionDep, clock: ClockDep, page: PageDep
@@ -49,7 +41,7 @@ async def list_announcements(
     found = await announcing.list_announcements(
         session, on=clock.today(), limit=page.limit + 1, before=after_dated(page)
     )
-    return _page(found, page)
+    return dated_page(found, page, _out)
 
 
 @router.get("/catalog/announcements")
@@ -60,7 +52,7 @@ async def list_all_announcements(
     found = await announcing.list_announcements(
         session, on=None, limit=page.limit + 1, before=after_dated(page)
     )
-    return _page(found, page)
+    return dated_page(found, page, _out)
 
 
 @router.post("/announcements", status_code=201, response_model=AnnouncementOut)

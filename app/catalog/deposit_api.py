@@ -2,14 +2,14 @@
 
 from fastapi import Response
 
-from app.catalog import deposits
+from app.catalog import dated, deposits
 from app.catalog.models import DepositRate
-from app.catalog.price_api import Pricer, Reader, after_dated, days_of
+from app.catalog.price_api import Pricer, Reader, after_dated, dated_page, days_of
 from app.catalog.schemas import CalendarDate, DepositRateIn, DepositRateOut, PriceEnd
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
-from app.core.pagination import Page, PageDep, cursor_of
+from app.core.pagination import Page, PageDep
 from app.core.unit import Router
 from app.identity.access import ClockDep
 
@@ -34,12 +34,10 @@ async def list_rates(
     _: Reader, session: SessionDep, page: PageDep, on: CalendarDate | None = None
 ) -> Page[DepositRateOut]:
     """Deposit rates, those of a day or all, the latest first."""
-    found = await deposits.list_rates(session, on=on, limit=page.limit + 1, after=after_dated(page))
-    shown = found[: page.limit]
-    cursor = None
-    if len(found) > page.limit and shown[-1].valid.lower is not None:
-        cursor = cursor_of(shown[-1].valid.lower.isoformat(), str(shown[-1].id))
-    return Page(items=[_out(one) for one in shown], next_cursor=cursor)
+    found = await dated.list_rows(
+        session, DepositRate, on=on, limit=page.limit + 1, after=after_dated(page)
+    )
+    return dated_page(found, page, _out)
 
 
 @router.post("/deposit-rates", status_code=201, response_model=DepositRateOut)
@@ -67,8 +65,12 @@ async def end_rate(
     rate: str, _: Pricer, session: SessionDep, clock: ClockDep, body: PriceEnd
 ) -> DepositRateOut:
     """Give a rate another last day."""
-    changed = await deposits.end_rate(
-        session, rate_id=read_single("dpr", rate), to_date=body.to_date, today=clock.today()
+    changed = await dated.end_row(
+        session,
+        DepositRate,
+        row_id=read_single("dpr", rate),
+        to_date=body.to_date,
+        today=clock.today(),
     )
     return _out(changed)
 
@@ -76,4 +78,4 @@ async def end_rate(
 @router.delete("/deposit-rates/{rate}", status_code=204)
 async def drop_rate(rate: str, _: Pricer, session: SessionDep, clock: ClockDep) -> None:
     """Take back a rate that has not begun."""
-    await deposits.drop_rate(session, rate_id=read_single("dpr", rate), today=clock.today())
+    await dated.drop_row(session, DepositRate, row_id=read_single("dpr", rate), today=clock.today())

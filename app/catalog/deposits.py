@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.catalog import repository
-from app.catalog.errors import DepositRateTooEarly, PeriodInvalid, PeriodOver
+from app.catalog.errors import DepositRateTooEarly
 from app.catalog.models import DepositKind, DepositRate
-from app.catalog.repository import deposits
-from app.catalog.service import ONE_DAY, period_of
+from app.catalog.repository import dated, deposits
+from app.catalog.service import period_of
 from app.core.ids import new_id
 
 
@@ -76,38 +75,5 @@ async def add_rate(
         created_by=actor,
         created_at=now,
     )
-    await deposits.add_rate(session, rate)
+    await dated.add_row(session, rate)
     return rate
-
-
-async def end_rate(
-    session: AsyncSession, *, rate_id: UUID, to_date: date, today: date
-) -> DepositRate:
-    """Give a rate another last day, today at the earliest.
-
-    Raises DepositRateUnknown, PeriodInvalid, PeriodOver, DepositRateOverlap.
-    """
-    rate = await deposits.lock_rate(session, rate_id)
-    first, until = rate.valid.lower, rate.valid.upper
-    if to_date < today or (until is not None and until <= today):
-        raise PeriodOver
-    if first is not None and to_date < first:
-        raise PeriodInvalid
-    await deposits.set_period(session, rate, Range(first, to_date + ONE_DAY, bounds="[)"))
-    return rate
-
-
-async def drop_rate(session: AsyncSession, *, rate_id: UUID, today: date) -> None:
-    """Take back a rate that has not begun; raises DepositRateUnknown, PeriodOver."""
-    rate = await deposits.lock_rate(session, rate_id)
-    if rate.valid.lower is None or rate.valid.lower <= today:
-        raise PeriodOver
-    await session.delete(rate)
-    await session.flush()
-
-
-async def list_rates(
-    session: AsyncSession, *, on: date | None, limit: int, after: tuple[date, UUID] | None
-) -> list[DepositRate]:
-    """Rates that hold on a day, or all where `on` is None; the latest first."""
-    return await deposits.list_rates(session, on=on, limit=limit, after=after)

@@ -2,14 +2,14 @@
 
 from fastapi import Response
 
-from app.catalog import discounting
+from app.catalog import dated, discounting
 from app.catalog.models import PeriodDiscount
-from app.catalog.price_api import Pricer, Reader, after_dated, days_of
+from app.catalog.price_api import Pricer, Reader, after_dated, dated_page, days_of
 from app.catalog.schemas import CalendarDate, DiscountIn, DiscountOut, PriceEnd
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
-from app.core.pagination import Page, PageDep, cursor_of
+from app.core.pagination import Page, PageDep
 from app.core.unit import Router
 from app.identity.access import ClockDep
 
@@ -37,14 +37,10 @@ async def list_discounts(
     _: Reader, session: SessionDep, page: PageDep, on: CalendarDate | None = None
 ) -> Page[DiscountOut]:
     """Period discounts, those of a day or all, the latest first."""
-    found = await discounting.list_discounts(
-        session, on=on, limit=page.limit + 1, after=after_dated(page)
+    found = await dated.list_rows(
+        session, PeriodDiscount, on=on, limit=page.limit + 1, after=after_dated(page)
     )
-    shown = found[: page.limit]
-    cursor = None
-    if len(found) > page.limit and shown[-1].valid.lower is not None:
-        cursor = cursor_of(shown[-1].valid.lower.isoformat(), str(shown[-1].id))
-    return Page(items=[_out(one) for one in shown], next_cursor=cursor)
+    return dated_page(found, page, _out)
 
 
 @router.post("/period-discounts", status_code=201, response_model=DiscountOut)
@@ -70,9 +66,10 @@ async def end_discount(
     discount: str, _: Pricer, session: SessionDep, clock: ClockDep, body: PriceEnd
 ) -> DiscountOut:
     """Give a discount another last day."""
-    changed = await discounting.end_discount(
+    changed = await dated.end_row(
         session,
-        discount_id=read_single("dsc", discount),
+        PeriodDiscount,
+        row_id=read_single("dsc", discount),
         to_date=body.to_date,
         today=clock.today(),
     )
@@ -82,6 +79,6 @@ async def end_discount(
 @router.delete("/period-discounts/{discount}", status_code=204)
 async def drop_discount(discount: str, _: Pricer, session: SessionDep, clock: ClockDep) -> None:
     """Take back a discount that has not begun."""
-    await discounting.drop_discount(
-        session, discount_id=read_single("dsc", discount), today=clock.today()
+    await dated.drop_row(
+        session, PeriodDiscount, row_id=read_single("dsc", discount), today=clock.today()
     )

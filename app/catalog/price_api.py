@@ -1,19 +1,28 @@
 """JSON endpoints of prices: rows by city, channel and period, kept by those who answer for money."""
 
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Response
+from pydantic import BaseModel
 from sqlalchemy.dialects.postgresql import Range
 
 from app.catalog import pricing
-from app.catalog.models import PriceChannel, ProductPrice
+from app.catalog.models import (
+    Announcement,
+    DepositRate,
+    PeriodDiscount,
+    PriceChannel,
+    ProductPrice,
+    Promotion,
+)
 from app.catalog.schemas import CityCode, PriceEnd, PriceIn, PriceOut, Prices
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
-from app.core.pagination import BadCursor, PageRequest
+from app.core.pagination import BadCursor, Page, PageRequest, cursor_of
 from app.core.unit import Router
 from app.identity.access import Allow, ClockDep, Principal
 from app.identity.models import Role
@@ -52,6 +61,19 @@ def after_dated(page: PageRequest) -> tuple[date, UUID] | None:
             except ValueError as error:
                 raise BadCursor from error
     raise BadCursor
+
+
+Row = TypeVar("Row", Announcement, DepositRate, PeriodDiscount, Promotion)
+Out = TypeVar("Out", bound=BaseModel)
+
+
+def dated_page(found: Sequence[Row], page: PageRequest, out: Callable[[Row], Out]) -> Page[Out]:
+    """A page of rows with a period, the latest first; one more than asked says that more follow."""
+    shown = found[: page.limit]
+    cursor = None
+    if len(found) > page.limit and (first := shown[-1].valid.lower) is not None:
+        cursor = cursor_of(first.isoformat(), str(shown[-1].id))
+    return Page(items=[out(one) for one in shown], next_cursor=cursor)
 
 
 def _price(price: ProductPrice) -> PriceOut:

@@ -5,14 +5,13 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.catalog.errors import PeriodInvalid, PeriodOver, PromotionTooEarly
+from app.catalog.errors import PromotionTooEarly
 from app.catalog.models import PriceChannel, Promotion
 from app.catalog.promotions import Ruled
 from app.catalog.repository import promotions
-from app.catalog.service import ONE_DAY, period_of
+from app.catalog.service import period_of
 from app.core.ids import new_id
 
 
@@ -50,40 +49,6 @@ async def add_promotion(
     session.add(promotion)
     await session.flush()
     return promotion
-
-
-async def end_promotion(
-    session: AsyncSession, *, promotion_id: UUID, to_date: date, today: date
-) -> Promotion:
-    """Give a promotion another last day, today at the earliest.
-
-    Raises PromotionUnknown, PeriodInvalid, PeriodOver (past, or a last day in the past).
-    """
-    promotion = await promotions.lock_promotion(session, promotion_id)
-    first, until = promotion.valid.lower, promotion.valid.upper
-    if to_date < today or (until is not None and until <= today):
-        raise PeriodOver
-    if first is not None and to_date < first:
-        raise PeriodInvalid
-    promotion.valid = Range(first, to_date + ONE_DAY, bounds="[)")
-    await session.flush()
-    return promotion
-
-
-async def drop_promotion(session: AsyncSession, *, promotion_id: UUID, today: date) -> None:
-    """Take back a promotion that has not begun; raises PromotionUnknown, PeriodOver."""
-    promotion = await promotions.lock_promotion(session, promotion_id)
-    if promotion.valid.lower is None or promotion.valid.lower <= today:
-        raise PeriodOver
-    await session.delete(promotion)
-    await session.flush()
-
-
-async def list_promotions(
-    session: AsyncSession, *, on: date | None, limit: int, after: tuple[date, UUID] | None = None
-) -> list[Promotion]:
-    """Promotions that hold on a day, or all where `on` is None; the latest first."""
-    return await promotions.list_promotions(session, on=on, limit=limit, after=after)
 
 
 async def find_promotions(

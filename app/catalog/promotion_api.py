@@ -2,15 +2,15 @@
 
 from fastapi import Response
 
-from app.catalog import promoting
+from app.catalog import dated, promoting
 from app.catalog.models import Promotion
-from app.catalog.price_api import Pricer, Reader, after_dated, days_of
+from app.catalog.price_api import Pricer, Reader, after_dated, dated_page, days_of
 from app.catalog.promotions import Ruled
 from app.catalog.schemas import CalendarDate, PriceEnd, PromotionIn, PromotionOut
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
-from app.core.pagination import Page, PageDep, PageRequest, cursor_of
+from app.core.pagination import Page, PageDep
 from app.core.unit import Router
 from app.identity.access import OPEN, ClockDep
 
@@ -36,23 +36,15 @@ def _out(promotion: Promotion) -> PromotionOut:
     )
 
 
-def _page(found: list[Promotion], page: PageRequest) -> Page[PromotionOut]:
-    shown = found[: page.limit]
-    cursor = None
-    if len(found) > page.limit and shown[-1].valid.lower is not None:
-        cursor = cursor_of(shown[-1].valid.lower.isoformat(), str(shown[-1].id))
-    return Page(items=[_out(one) for one in shown], next_cursor=cursor)
-
-
 @router.get("/promotions", dependencies=[OPEN])
 async def list_promotions(
     session: SessionDep, clock: ClockDep, page: PageDep
 ) -> Page[PromotionOut]:
     """Promotions that hold today, with their rule, the latest first."""
-    found = await promoting.list_promotions(
-        session, on=clock.today(), limit=page.limit + 1, after=after_dated(page)
+    found = await dated.list_rows(
+        session, Promotion, on=clock.today(), limit=page.limit + 1, after=after_dated(page)
     )
-    return _page(found, page)
+    return dated_page(found, page, _out)
 
 
 @router.get("/catalog/promotions")
@@ -60,10 +52,10 @@ async def list_all_promotions(
     _: Reader, session: SessionDep, page: PageDep, on: CalendarDate | None = None
 ) -> Page[PromotionOut]:
     """Promotions of a day, or all, past and coming too."""
-    found = await promoting.list_promotions(
-        session, on=on, limit=page.limit + 1, after=after_dated(page)
+    found = await dated.list_rows(
+        session, Promotion, on=on, limit=page.limit + 1, after=after_dated(page)
     )
-    return _page(found, page)
+    return dated_page(found, page, _out)
 
 
 @router.post("/promotions", status_code=201, response_model=PromotionOut)
@@ -91,9 +83,10 @@ async def end_promotion(
     promotion: str, _: Pricer, session: SessionDep, clock: ClockDep, body: PriceEnd
 ) -> PromotionOut:
     """Give a promotion another last day; what was bought under it keeps it."""
-    changed = await promoting.end_promotion(
+    changed = await dated.end_row(
         session,
-        promotion_id=read_single("prm", promotion),
+        Promotion,
+        row_id=read_single("prm", promotion),
         to_date=body.to_date,
         today=clock.today(),
     )
@@ -103,6 +96,6 @@ async def end_promotion(
 @router.delete("/promotions/{promotion}", status_code=204)
 async def drop_promotion(promotion: str, _: Pricer, session: SessionDep, clock: ClockDep) -> None:
     """Take back a promotion that has not begun."""
-    await promoting.drop_promotion(
-        session, promotion_id=read_single("prm", promotion), today=clock.today()
+    await dated.drop_row(
+        session, Promotion, row_id=read_single("prm", promotion), today=clock.today()
     )

@@ -126,7 +126,7 @@ FROM orders o
 LEFT JOIN (
     SELECT p.customer_id, p.order_id, sum(p.amount_fen) AS fen
     FROM deposits p
-    WHERE NOT p.is_opening
+    WHERE NOT p.is_opening AND p.state <> 'not_asked'
     GROUP BY p.customer_id, p.order_id
 ) d ON d.customer_id = o.customer_id AND d.order_id = o.order_id
 WHERE o.deposit_fen <> coalesce(d.fen, 0)
@@ -203,8 +203,8 @@ FULL JOIN (
         FROM ledger_transfers t WHERE t.debit_account LIKE 'cash:%'
         UNION ALL
         SELECT t.credit_account, -t.amount_fen,
-               CASE WHEN t.cause IN ('cash_handed_in', 'cash_shortage') THEN t.amount_fen
-                    ELSE 0 END
+               CASE WHEN t.cause IN ('cash_handed_in', 'cash_shortage', 'refund_succeeded')
+                    THEN t.amount_fen ELSE 0 END
         FROM ledger_transfers t WHERE t.credit_account LIKE 'cash:%'
     ) s
     GROUP BY s.account

@@ -181,6 +181,11 @@ KINDS: Mapping[str, Kind] = _listed(
         _ORDER | {"date": "2026-03-20", "until": "2026-03-19"},
     ),
     Kind(
+        "move_awaits_box",
+        "您的订单${order}的新地址需先安装奶箱，装好后短信通知您开始日期；之前仍送原地址。",
+        _ORDER,
+    ),
+    Kind(
         "move_rejected",
         "很抱歉，您的订单${order}的搬家未通过审核：${reason}。牛奶仍送原地址。",
         _ORDER | {"reason": "地址不在配送范围"},

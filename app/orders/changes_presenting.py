@@ -34,7 +34,7 @@ from app.orders.changes.kinds import KINDS
 from app.orders.changes.previews import Effect
 from app.orders.changes.wanted import WantedChange
 from app.orders.models import OrderChange
-from app.orders.states import CHANGE_LABELS, SETTLEMENT_LABELS, ChangeStatus, Settlement
+from app.orders.states import CHANGE_LABELS, SETTLEMENT_LABELS, WAITING_MOVES, Settlement
 
 
 def wanted_change(customer_id: UUID, body: ChangeIn) -> WantedChange:
@@ -150,7 +150,7 @@ def change_out(change: OrderChange) -> ChangeOut:
         else public_pair("adr", change.customer_id, UUID(change.request["address_id"])),
         undoable=kind is not None
         and kind.undoable
-        and (change.footprint is not None or change.status is ChangeStatus.UNDER_REVIEW),
+        and (change.footprint is not None or change.status in WAITING_MOVES),
         lines=lines_out(change.customer_id, change.preview),
         actor=change.actor,
         at=change.at,

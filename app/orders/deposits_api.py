@@ -1,11 +1,13 @@
 """JSON endpoints of deposits and milk boxes: lists by state, what came back, what hangs."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Response
 
+from app.billing.schemas import EvidenceIn
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_pair, public_single, read_pair
@@ -24,6 +26,7 @@ from app.orders.deposit_schemas import (
     NoteIn,
     ReasonIn,
 )
+from app.orders.depositing import Handling
 from app.orders.models import BoxInstallation, Deposit
 from app.orders.repository.deposits import AtDoors, list_deposits
 from app.orders.repository.installations import list_installations
@@ -50,17 +53,17 @@ BoxReader = Annotated[
 BoxFitter = Annotated[Principal, Depends(Allow(Role.MANAGER, *AT_DOORS))]
 
 
-async def doors_of(session: SessionDep, caller: Principal, clock: ClockDep) -> AtDoors:
-    """Whose doors a caller sees: a deliverer his blocks', a station manager the station's."""
+async def handled_by(session: SessionDep, caller: Principal, clock: ClockDep) -> Handling:
+    """Whose doors a caller handles: a deliverer his blocks', a station manager the station's."""
     today = clock.today()
+    doors, deliverer_id = AtDoors(today), None
     if caller.has(Role.DELIVERER):
-        own = await list_blocks_of_deliverer(
-            session, deliverer_id=caller.own_deliverer_id, on=today
-        )
-        return AtDoors(today, block_ids=[block_id for block_id, _ in own])
-    if caller.has(Role.STATION_MANAGER):
-        return AtDoors(today, station_id=caller.station_id or UUID(int=0))
-    return AtDoors(today)
+        deliverer_id = caller.own_deliverer_id
+        own = await list_blocks_of_deliverer(session, deliverer_id=deliverer_id, on=today)
+        doors = AtDoors(today, block_ids=[block_id for block_id, _ in own])
+    elif caller.has(Role.STATION_MANAGER):
+        doors = AtDoors(today, station_id=caller.station_id or UUID(int=0))
+    return Handling(doors, caller.account_id, caller.actor, clock.now(), deliverer_id)
 
 
 def _place(place: AddressVersion) -> str:
@@ -84,7 +87,7 @@ async def show_deposits(
     found = await list_deposits(
         session,
         state=state,
-        doors=await doors_of(session, caller, clock),
+        doors=(await handled_by(session, caller, clock)).doors,
         limit=page.limit + 1,
         after=page.after_instant(),
     )
@@ -124,6 +127,20 @@ def _moved(deposit: Deposit) -> MovedDepositOut:
     )
 
 
+async def _move(
+    move: Callable[..., Awaitable[Deposit]],
+    deposit: str,
+    note: str | None,
+    handling: Handling,
+    session: SessionDep,
+) -> MovedDepositOut:
+    customer_id, deposit_id = read_pair("dep", deposit)
+    moved = await move(
+        session, customer_id=customer_id, deposit_id=deposit_id, handling=handling, note=note
+    )
+    return _moved(moved)
+
+
 @router.post("/deposits/{deposit}/return", status_code=201, response_model=MovedDepositOut)
 async def return_deposit(
     deposit: str,
@@ -134,18 +151,30 @@ async def return_deposit(
     clock: ClockDep,
 ) -> Response:
     """The box or the bottles are back: refund to origin, cash by finance."""
-    customer_id, row_id = read_pair("dep", deposit)
-    moved = await depositing.give_back(
+    handling = await handled_by(session, caller, clock)
+    moved = await _move(depositing.give_back, deposit, body.note, handling, session)
+    return await call.remember(session, 201, moved)
+
+
+@router.post("/deposits/{deposit}/paid-out", status_code=201, response_model=MovedDepositOut)
+async def note_deposit_paid_out(
+    deposit: str,
+    body: EvidenceIn,
+    caller: Collector,
+    call: IdempotentDep,
+    session: SessionDep,
+    clock: ClockDep,
+) -> Response:
+    """A deposit paid in cash is handed over in cash: out of a deliverer's hand, or the office's."""
+    customer_id, deposit_id = read_pair("dep", deposit)
+    paid = await depositing.pay_out(
         session,
         customer_id=customer_id,
-        deposit_id=row_id,
-        doors=await doors_of(session, caller, clock),
-        note=body.note,
-        by=caller.account_id,
-        actor=caller.actor,
-        now=clock.now(),
+        deposit_id=deposit_id,
+        handling=await handled_by(session, caller, clock),
+        evidence=body.evidence,
     )
-    return await call.remember(session, 201, _moved(moved))
+    return await call.remember(session, 201, _moved(paid))
 
 
 @router.post("/deposits/{deposit}/keep", status_code=201, response_model=MovedDepositOut)
@@ -158,17 +187,9 @@ async def keep_deposit(
     clock: ClockDep,
 ) -> Response:
     """What does not come back is kept, with its reason."""
-    customer_id, row_id = read_pair("dep", deposit)
-    moved = await depositing.keep(
-        session,
-        customer_id=customer_id,
-        deposit_id=row_id,
-        doors=await doors_of(session, caller, clock),
-        reason=body.reason,
-        actor=caller.actor,
-        now=clock.now(),
-    )
-    return await call.remember(session, 201, _moved(moved))
+    handling = await handled_by(session, caller, clock)
+    moved = await _move(depositing.keep, deposit, body.reason, handling, session)
+    return await call.remember(session, 201, moved)
 
 
 @router.post("/deposits/{deposit}/release", status_code=201, response_model=MovedDepositOut)
@@ -181,17 +202,9 @@ async def release_deposit(
     clock: ClockDep,
 ) -> Response:
     """Take a keeping back: the deposit is due back again."""
-    customer_id, row_id = read_pair("dep", deposit)
-    moved = await depositing.release_kept(
-        session,
-        customer_id=customer_id,
-        deposit_id=row_id,
-        doors=await doors_of(session, caller, clock),
-        reason=body.note,
-        actor=caller.actor,
-        now=clock.now(),
-    )
-    return await call.remember(session, 201, _moved(moved))
+    handling = await handled_by(session, caller, clock)
+    moved = await _move(depositing.release_kept, deposit, body.note, handling, session)
+    return await call.remember(session, 201, moved)
 
 
 def _box(box: BoxInstallation, place: AddressVersion | None = None) -> InstallationOut:
@@ -232,7 +245,7 @@ async def show_installations(
     found = await list_installations(
         session,
         state=state,
-        doors=await doors_of(session, caller, clock),
+        doors=(await handled_by(session, caller, clock)).doors,
         limit=page.limit + 1,
         after=_after_due(page),
     )
@@ -242,6 +255,20 @@ async def show_installations(
         last = shown[-1][0]
         cursor = cursor_of(last.due_date.isoformat(), str(last.installation_id))
     return Page(items=[_box(box, place) for box, place in shown], next_cursor=cursor)
+
+
+async def _act(
+    act: Callable[..., Awaitable[BoxInstallation]],
+    box: str,
+    note: str | None,
+    handling: Handling,
+    session: SessionDep,
+) -> InstallationOut:
+    customer_id, box_id = read_pair("box", box)
+    acted = await act(
+        session, customer_id=customer_id, installation_id=box_id, handling=handling, note=note
+    )
+    return _box(acted)
 
 
 @router.post("/box-installations/{box}/done", status_code=201, response_model=InstallationOut)
@@ -254,17 +281,9 @@ async def finish_installation(
     clock: ClockDep,
 ) -> Response:
     """The box hangs: what waited for it begins on the first day still open."""
-    customer_id, row_id = read_pair("box", box)
-    done = await installing.finish_installation(
-        session,
-        customer_id=customer_id,
-        installation_id=row_id,
-        doors=await doors_of(session, caller, clock),
-        note=body.note,
-        actor=caller.actor,
-        now=clock.now(),
-    )
-    return await call.remember(session, 201, _box(done))
+    handling = await handled_by(session, caller, clock)
+    done = await _act(installing.finish_installation, box, body.note, handling, session)
+    return await call.remember(session, 201, done)
 
 
 @router.post("/box-installations/{box}/undo", status_code=201, response_model=InstallationOut)
@@ -277,14 +296,21 @@ async def reopen_installation(
     clock: ClockDep,
 ) -> Response:
     """Take back that it hangs, before anything that began by it is frozen."""
-    customer_id, row_id = read_pair("box", box)
-    again = await installing.reopen_installation(
-        session,
-        customer_id=customer_id,
-        installation_id=row_id,
-        doors=await doors_of(session, caller, clock),
-        note=body.note,
-        actor=caller.actor,
-        now=clock.now(),
-    )
-    return await call.remember(session, 201, _box(again))
+    handling = await handled_by(session, caller, clock)
+    again = await _act(installing.reopen_installation, box, body.note, handling, session)
+    return await call.remember(session, 201, again)
+
+
+@router.post("/box-installations/{box}/removed", status_code=201, response_model=InstallationOut)
+async def remove_box(
+    box: str,
+    body: NoteIn,
+    caller: BoxFitter,
+    call: IdempotentDep,
+    session: SessionDep,
+    clock: ClockDep,
+) -> Response:
+    """A box without a deposit is taken down, once nothing runs at its door."""
+    handling = await handled_by(session, caller, clock)
+    gone = await _act(installing.remove_box, box, body.note, handling, session)
+    return await call.remember(session, 201, gone)

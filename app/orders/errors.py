@@ -358,31 +358,3 @@ class ChangeNotPayable(Conflict):
 
     code = "change_not_payable"
     title = "该变更当前不需要付款"
-
-
-class DepositUnknown(NotFound):
-    """No such deposit, or not one of the caller's doors."""
-
-    code = "deposit_not_found"
-    title = "没有找到该押金"
-
-
-class DepositAboveAmount(InvalidInput):
-    """What was collected at the door does not cover the deposit and some milk."""
-
-    code = "deposit_above_amount"
-    title = "押金不能大于或等于实收金额"
-
-
-class BoxNotInstalled(Conflict):
-    """The order waits for its milk box: nothing but its end can be asked for."""
-
-    code = "box_not_installed"
-    title = "正在等待安装奶箱，安装后才能变更"
-
-
-class InstallationUnknown(NotFound):
-    """No such milk box to be hung up, or not at one of the caller's doors."""
-
-    code = "installation_not_found"
-    title = "没有找到该奶箱安装任务"

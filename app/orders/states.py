@@ -57,6 +57,8 @@ class ChangeStatus(StrEnum):
     REJECTED = "rejected"
     AWAITING_CONFIRMATION = "awaiting_confirmation"
     DECLINED = "declined"
+    AWAITING_BOX = "awaiting_box"
+    """A move whose new door gets its milk box first; the old one is served until then."""
 
 
 CHANGE_LABELS = {
@@ -70,16 +72,24 @@ CHANGE_LABELS = {
     ChangeStatus.REJECTED: "未通过审核",
     ChangeStatus.AWAITING_CONFIRMATION: "待顾客确认",
     ChangeStatus.DECLINED: "顾客未同意",
+    ChangeStatus.AWAITING_BOX: "等待安装奶箱",
 }
+
+WAITING_MOVES = frozenset({ChangeStatus.UNDER_REVIEW, ChangeStatus.AWAITING_BOX})
+"""A move in one of these has not happened yet; the household may take it back."""
 
 CHANGE_MOVES: StateTable[ChangeStatus] = StateTable(
     {
         ChangeStatus.AWAITING_PAYMENT: frozenset({ChangeStatus.PAID, ChangeStatus.EXPIRED}),
         ChangeStatus.PAID: frozenset({ChangeStatus.APPLIED, ChangeStatus.REFUSED}),
-        ChangeStatus.APPLIED: frozenset({ChangeStatus.UNDONE}),
+        ChangeStatus.APPLIED: frozenset({ChangeStatus.UNDONE, ChangeStatus.AWAITING_BOX}),
+        ChangeStatus.AWAITING_BOX: frozenset(
+            {ChangeStatus.APPLIED, ChangeStatus.UNDONE, ChangeStatus.EXPIRED}
+        ),
         ChangeStatus.UNDER_REVIEW: frozenset(
             {
                 ChangeStatus.APPLIED,
+                ChangeStatus.AWAITING_BOX,
                 ChangeStatus.REJECTED,
                 ChangeStatus.UNDONE,
                 ChangeStatus.EXPIRED,
@@ -204,6 +214,8 @@ class DepositState(StrEnum):
     RETURNED = "returned"
     KEPT = "kept"
     DROPPED = "dropped"
+    NOT_ASKED = "not_asked"
+    """Bought on a marketplace, which takes no deposits: what there is goes without."""
 
 
 DEPOSIT_LABELS = {
@@ -213,6 +225,7 @@ DEPOSIT_LABELS = {
     DepositState.RETURNED: "已退",
     DepositState.KEPT: "不退",
     DepositState.DROPPED: "未收",
+    DepositState.NOT_ASKED: "平台订单，不收",
 }
 
 DEPOSIT_MOVES: StateTable[DepositState] = StateTable(

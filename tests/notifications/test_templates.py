@@ -21,6 +21,7 @@ PROMISED = {
     "change_refused": ("order", "what", "amount"),
     "move_under_review": ("order",),
     "move_confirmed": ("order", "date", "until"),
+    "move_awaits_box": ("order",),
     "move_rejected": ("order", "reason"),
     "change_recorded": ("order", "what", "site", "token", "until"),
     "milk_resumed": ("order", "date"),

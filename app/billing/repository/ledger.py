@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, text, tuple_
@@ -35,7 +35,7 @@ class OpenItems:
 
 @dataclass(frozen=True, slots=True)
 class CashHeld:
-    """Cash in one deliverer's hand: collected, less handed in and booked short, in fen."""
+    """Cash in one deliverer's hand: collected, less handed in, paid back and booked short, in fen."""
 
     collector_id: UUID
     collected_fen: int
@@ -180,6 +180,28 @@ async def list_transfers(
         query.order_by(LedgerTransfer.booked_at, LedgerTransfer.transfer_id).limit(limit)
     )
     return found.all()
+
+
+_CASH_LOCK: Final = 7_300_704
+"""First key of the advisory lock that lets one transaction at a time pay out of a hand."""
+
+
+async def lock_cash_held(session: AsyncSession, account: str) -> int:
+    """Cash (fen) in a deliverer's hand; until commit nobody else pays out of it."""
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(:lock, hashtext(:account))"),
+        {"lock": _CASH_LOCK, "account": account},
+    )
+    held = await session.scalar(
+        text(
+            "SELECT coalesce(sum(CASE WHEN debit_account = :account THEN amount_fen"
+            " ELSE -amount_fen END), 0)::bigint FROM ledger_transfers"
+            " WHERE (debit_account = :account OR credit_account = :account)"
+            " AND (debit_account LIKE 'cash:%' OR credit_account LIKE 'cash:%')"
+        ),
+        {"account": account},
+    )
+    return int(held or 0)
 
 
 async def list_cash_held(

@@ -4,6 +4,7 @@ from app.billing.rules import PosSlip
 from app.billing.service.approving import (
     approve_refund,
     pay_out,
+    pay_out_cash,
     resolve_manually,
     set_refund_limit,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "open_payment",
     "pay_credit",
     "pay_out",
+    "pay_out_cash",
     "post",
     "post_many",
     "query_payment",

@@ -8,12 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing import rules
 from app.billing.errors import (
+    CashAboveLimit,
+    CashNotInHand,
     NothingToResolve,
     NotPaidOutByHand,
     RefundExceedsPaid,
     SecondPersonNeeded,
 )
 from app.billing.models import Payment, Refund, RefundLimit
+from app.billing.repository import ledger as ledger_rows
 from app.billing.repository import payments as payment_rows
 from app.billing.repository import refunds as rows
 from app.billing.service.finishing import is_refused_for_good, move_refund, succeed
@@ -24,7 +27,7 @@ from app.billing.service.ledger import (
     account_of,
     post,
 )
-from app.billing.service.refunds import left_of, send_to_channel
+from app.billing.service.refunds import is_above_limit, left_of, send_to_channel
 from app.billing.states import PaymentChannel, RefundStatus
 from app.core.clock import local_date
 from app.core.crypto import Cell
@@ -81,6 +84,46 @@ async def pay_out(
     account = CASH_OFFICE if payment.channel == PaymentChannel.CASH else account_of(payment)
     await succeed(session, refund, account=account, at=now)
     return refund
+
+
+async def pay_out_cash(
+    session: AsyncSession,
+    *,
+    customer_id: UUID,
+    reference_id: UUID,
+    cause: str,
+    by: UUID,
+    collector_id: UUID | None,
+    evidence: str,
+    now: datetime,
+) -> None:
+    """Note that the refunds of a cause were handed over in cash where they were due.
+
+    Out of a deliverer's hand, or of the office where `collector_id` is None; without finance up to
+    the limit a member of staff may refund alone. Raises NotPaidOutByHand (not paid in cash),
+    CashAboveLimit, CashNotInHand, MoveNotAllowed when paid already.
+    """
+    paid = await payment_rows.lock_captured(session, customer_id, reference_id)
+    made = await rows.list_payment_refunds(session, customer_id, [one.payment_id for one in paid])
+    asked = [refund for refund in made if refund.cause == cause]
+    channels = {one.payment_id: one.channel for one in paid}
+    if not asked or any(channels[one.payment_id] != PaymentChannel.CASH for one in asked):
+        raise NotPaidOutByHand
+    total_fen = sum(refund.amount_fen for refund in asked)
+    if any(refund.approved_by is None for refund in asked) and await is_above_limit(
+        session, total_fen, requested_by=by, now=now
+    ):
+        raise CashAboveLimit
+    account = CASH_OFFICE
+    if collector_id is not None:
+        account = f"cash:{collector_id}"
+        if await ledger_rows.lock_cash_held(session, account) < total_fen:
+            raise CashNotInHand
+    for found in asked:
+        refund = await rows.lock_refund(session, customer_id, found.refund_id)
+        refund.approved_at = refund.approved_at or now
+        _note_evidence(refund, by=by, evidence=evidence)
+        await succeed(session, refund, account=account, at=now)
 
 
 async def resolve_manually(

@@ -52,8 +52,8 @@ async def request_refund(
     `from_account` gives it up: what is prepaid, unless it is a deposit.
 
     WeChat: submitted by a job, unless a member of staff asked (`requested_by`) for more than the
-    limit. Cash and POS wait for finance, a marketplace's for the marketplace. Raises RefundExceedsPaid, SecondPersonNeeded; ValueError
-    for a negative amount.
+    limit. Cash and POS wait for finance, a marketplace's for the marketplace. Raises
+    RefundExceedsPaid, SecondPersonNeeded; ValueError for a negative amount.
     """
     if amount_fen == 0:
         return []
@@ -64,7 +64,7 @@ async def request_refund(
     if known := [refund for refund in made if refund.cause == cause]:
         return known
     shares = rules.spread_refund(amount_fen, [left_of(payment, made) for payment in paid])
-    waits = approved_by is None and await _is_above_limit(
+    waits = approved_by is None and await is_above_limit(
         session, amount_fen, requested_by=requested_by, now=now
     )
     by_id = {payment.payment_id: payment for payment in paid}
@@ -159,9 +159,10 @@ async def wake_due_refunds(session: AsyncSession, *, now: datetime) -> int:
     return len(due)
 
 
-async def _is_above_limit(
+async def is_above_limit(
     session: AsyncSession, amount_fen: int, *, requested_by: UUID | None, now: datetime
 ) -> bool:
+    """Whether a member of staff may not give back so much (fen) alone."""
     if requested_by is None:
         return False
     limit = await rows.find_refund_limit(session, on=local_date(now))

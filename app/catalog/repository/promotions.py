@@ -4,10 +4,10 @@ from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.catalog.errors import ProductUnknown, PromotionUnknown
+from app.catalog.errors import ProductUnknown
 from app.catalog.models import PriceChannel, Product, Promotion
 from app.catalog.promotions import Offered, Ruled
 from app.core.db import fetch
@@ -47,19 +47,6 @@ async def list_offered(
     return found
 
 
-async def list_promotions(
-    session: AsyncSession, *, on: date | None, limit: int, after: tuple[date, UUID] | None
-) -> list[Promotion]:
-    """Promotions of a day or all of them, the latest first day first."""
-    first = func.lower(Promotion.valid)
-    query = select(Promotion).order_by(first.desc(), Promotion.id.desc()).limit(limit)
-    if on is not None:
-        query = query.where(Promotion.valid.contains(on))
-    if after is not None:
-        query = query.where(tuple_(first, Promotion.id) < tuple_(*after))
-    return list(await session.scalars(query))
-
-
 async def find_promotions(
     session: AsyncSession, promotion_ids: Collection[UUID]
 ) -> dict[UUID, Promotion]:
@@ -68,14 +55,6 @@ async def find_promotions(
         return {}
     rows = await session.scalars(select(Promotion).where(Promotion.id.in_(promotion_ids)))
     return {row.id: row for row in rows}
-
-
-async def lock_promotion(session: AsyncSession, promotion_id: UUID) -> Promotion:
-    """One promotion, locked; raises PromotionUnknown."""
-    found = await session.get(Promotion, promotion_id, with_for_update=True, populate_existing=True)
-    if found is None:
-        raise PromotionUnknown
-    return found
 
 
 async def require_products(session: AsyncSession, product_ids: Collection[UUID]) -> None:

@@ -16,13 +16,8 @@ from app.orders.changes.situation import LineOutcome, Outcome, Situation
 from app.orders.changes.stays import Holds, Stay, read_stays
 from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import require_refund_here
-from app.orders.errors import (
-    BoxNotInstalled,
-    NothingToChange,
-    OrderFinished,
-    OrderNotChangeable,
-    PatternInvalid,
-)
+from app.orders.deposit_errors import BoxNotInstalled
+from app.orders.errors import NothingToChange, OrderFinished, OrderNotChangeable, PatternInvalid
 from app.orders.models import Order
 from app.orders.repository.installations import list_awaited
 from app.orders.rules import BeyondHorizon, affected_days, changed_products, end_date

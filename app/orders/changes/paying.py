@@ -30,6 +30,7 @@ from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import let_happen
 from app.orders.errors import ChangeNotPayable, ChangeUnknown, PreviewOutdated
 from app.orders.models import Order, OrderChange
+from app.orders.repository.installations import cancel_needless
 from app.orders.repository.recorded import expire_waiting
 from app.orders.states import ChangeStatus
 
@@ -186,6 +187,7 @@ async def sweep_changes(session: AsyncSession, *, now: datetime) -> None:
             )
             repository.move_change(session, change, ChangeStatus.EXPIRED, at=now, actor="system")
     await expire_waiting(session, now=now, limit=BATCH)
+    await cancel_needless(session, now=now, limit=BATCH)
     paid = await repository.list_paid_changes(session, limit=BATCH)
     await enqueue_many(
         session,

@@ -4,7 +4,7 @@ Renewals that follow the order go where it goes.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import structlog
@@ -15,6 +15,7 @@ from app.network.errors import DayClosed
 from app.network.service import assign_address, hold_open_days, read_station_days
 from app.notifications.service import send_sms
 from app.orders import repository
+from app.orders.boxes import leave_box, require_box
 from app.orders.changes.computing import Computed, compute, effect_on
 from app.orders.changes.destinations import COVERED, UNCLEAR, Destination, ServedBy
 from app.orders.changes.loading import read_lines
@@ -22,11 +23,13 @@ from app.orders.changes.moving import move_lines
 from app.orders.changes.previews import Effect
 from app.orders.changes.wanted import WantedChange
 from app.orders.changes.writing import new_change, write_lines
+from app.orders.depositing import bring_along
 from app.orders.errors import NoReviewWaiting, PreviewOutdated
 from app.orders.models import Order, OrderChange, OrderReview
 from app.orders.repository import renewals
+from app.orders.repository.deposits import find_door
 from app.orders.rules import ONE_DAY
-from app.orders.states import ChangeStatus, OrderStatus
+from app.orders.states import ChangeStatus, InstallationState, OrderStatus
 
 log = structlog.get_logger()
 
@@ -40,11 +43,16 @@ async def write_move(
 ) -> OrderChange:
     """Record a move of a locked order and decide it by the verdict on its address.
 
-    Covered: it happens. Unclear: a reviewer's queue. Uncovered: turned down, and nothing changes.
+    Covered: it happens, once the new door has the milk box it needs. Unclear: a reviewer's queue.
+    Uncovered: turned down, and nothing changes.
     """
     verdict = computed.effect.review or UNCLEAR
     change = new_change(order, computed.effect, actor=actor, now=now)
     change.status = _STATUS.get(verdict, ChangeStatus.REJECTED)
+    if change.status is ChangeStatus.APPLIED and await _awaits_box(
+        session, order, computed, actor=actor, now=now
+    ):
+        change.status = ChangeStatus.AWAITING_BOX
     session.add(change)
     await session.flush()
     reason = OUT_OF_AREA if change.status is ChangeStatus.REJECTED else None
@@ -59,9 +67,10 @@ async def write_move(
     )
     session.add(review)
     await session.flush()
-    if change.status is ChangeStatus.APPLIED:
+    if verdict == COVERED:
         _decide(review, "approved", by="system", now=now)
-        await _happen(session, order, change, computed, now=now)
+    if change.status is ChangeStatus.APPLIED:
+        await let_move_happen(session, order, change, computed, now=now)
         return change
     # Other previews of this order end: a second move is refused while this one waits.
     order.version += 1
@@ -88,7 +97,8 @@ async def approve_move(
     actor: str,
     now: datetime,
 ) -> Order:
-    """Let a move happen that waits; its first day is fixed now by both stations' days.
+    """Let a move happen that waits; its first day is fixed now by both stations' days, or once the
+    new door has its milk box.
 
     Raises NoReviewWaiting, NothingToChange (nothing is left to bring), NoOpenDay, PreviewOutdated
     when the order changes at this moment.
@@ -101,12 +111,57 @@ async def approve_move(
     computed = await compute(session, order, wanted, now=now, served_by=served_by)
     if not set(computed.holds) <= holds:
         raise PreviewOutdated
-    repository.move_change(session, change, ChangeStatus.APPLIED, at=now, actor=actor)
+    _decide(review, "approved", by=actor, now=now)
+    waits = await _awaits_box(session, order, computed, actor=actor, now=now)
+    status = ChangeStatus.AWAITING_BOX if waits else ChangeStatus.APPLIED
+    repository.move_change(session, change, status, at=now, actor=actor)
     change.effective_date = computed.effect.effective_date
     change.preview = computed.effect.as_json() | {"review": review.verdict}
-    _decide(review, "approved", by=actor, now=now)
-    await _happen(session, order, change, computed, now=now)
+    if waits:
+        order.version += 1
+        await session.flush()
+        await _tell(session, order, change, now=now)
+    else:
+        await let_move_happen(session, order, change, computed, now=now)
     return order
+
+
+async def _awaits_box(
+    session: AsyncSession, order: Order, computed: Computed, *, actor: str, now: datetime
+) -> bool:
+    """Whether the new door must have a milk box first; who will bring there sees it from now on."""
+    there, first = computed.destination, computed.effect.effective_date
+    if there is None or there.served_by is None:
+        return False
+    box = await require_box(
+        session,
+        customer_id=order.customer_id,
+        address_id=there.building.address_id,
+        product_ids={
+            product for line in computed.outcome.lines for product in line.state.product_ids
+        },
+        station_id=there.served_by.station_id,
+        due_date=first,
+        actor=actor,
+        now=now,
+    )
+    if box is None or box.state is InstallationState.DONE:
+        return False
+    await _assign(session, order, there, first)
+    return True
+
+
+async def _assign(session: AsyncSession, order: Order, there: Destination, first: date) -> None:
+    if there.served_by is None:
+        raise NoReviewWaiting
+    await assign_address(
+        session,
+        customer_id=order.customer_id,
+        address_id=there.building.address_id,
+        block_id=there.served_by.block_id,
+        stop_no=there.served_by.stop_no,
+        valid_from=first,
+    )
 
 
 async def _hold(
@@ -152,14 +207,42 @@ async def reject_move(
     return order
 
 
-async def close_review(
-    session: AsyncSession, change: OrderChange, *, actor: str, now: datetime
+async def take_waiting_back(
+    session: AsyncSession, order: Order, change: OrderChange, *, actor: str, now: datetime
 ) -> None:
-    """A move that waits is taken back: nobody has to decide it any more."""
-    review = await session.get_one(
-        OrderReview, (change.customer_id, change.change_id), with_for_update=True
+    """A move that waits is taken back: nobody decides it, or hangs a box for it, any more."""
+    waited_for_review = change.status is ChangeStatus.UNDER_REVIEW
+    repository.move_change(session, change, ChangeStatus.UNDONE, at=now, actor=actor)
+    order.version += 1
+    await session.flush()
+    if waited_for_review:
+        review = await session.get_one(
+            OrderReview, (change.customer_id, change.change_id), with_for_update=True
+        )
+        _decide(review, "withdrawn", by=actor, now=now)
+    else:
+        await leave_box(
+            session,
+            customer_id=change.customer_id,
+            address_id=UUID(change.request["address_id"]),
+            actor=actor,
+            now=now,
+        )
+    await session.flush()
+
+
+async def bring_back(
+    session: AsyncSession, order: Order, change: OrderChange, *, actor: str, now: datetime
+) -> None:
+    """A move that happened is undone: deposits go back to the door it left."""
+    await bring_along(
+        session,
+        order,
+        from_id=UUID(change.request["address_id"]),
+        to_id=await find_door(session, order),
+        actor=actor,
+        now=now,
     )
-    _decide(review, "withdrawn", by=actor, now=now)
 
 
 async def _lock_waiting(
@@ -179,26 +262,34 @@ async def _lock_waiting(
     return change, review
 
 
-async def _happen(
+async def let_move_happen(
     session: AsyncSession, order: Order, change: OrderChange, computed: Computed, *, now: datetime
 ) -> None:
+    """Terms, deposits and renewals of a move that is applied; raises NoReviewWaiting."""
     there, first = computed.destination, change.effective_date
     if there is None or there.served_by is None:
         raise NoReviewWaiting
-    await assign_address(
-        session,
-        customer_id=order.customer_id,
-        address_id=there.building.address_id,
-        block_id=there.served_by.block_id,
-        stop_no=there.served_by.stop_no,
-        valid_from=first,
-    )
+    await _assign(session, order, there, first)
     await write_lines(session, change, computed.outcome.lines, now=now)
     followers = await _take_along(session, order, change, there, now=now)
     change.footprint = (change.footprint or {}) | followers
     order.version += 1
     await session.flush()
+    await bring_along(
+        session,
+        order,
+        from_id=await _door_before(session, order, change),
+        to_id=there.building.address_id,
+        actor=change.actor,
+        now=now,
+    )
     await _tell(session, order, change, now=now)
+
+
+async def _door_before(session: AsyncSession, order: Order, change: OrderChange) -> UUID:
+    doors = await repository.list_doors(session, [(order.customer_id, order.order_id)])
+    left = [door for door in doors[order.order_id] if door.change_id != change.change_id]
+    return left[-1].address_id
 
 
 async def _take_along(
@@ -264,10 +355,13 @@ async def _tell(
 ) -> None:
     log.info("move.decided", change=str(change.change_id), status=change.status.value)
     parameters = {"order": order.order_no}
-    template = "move_under_review"
-    if change.status is ChangeStatus.APPLIED:
+    template, cause = "move_under_review", str(change.change_id)
+    if change.status is ChangeStatus.AWAITING_BOX:
+        template = "move_awaits_box"
+    elif change.status is ChangeStatus.APPLIED:
         template = "move_confirmed"
         until = change.effective_date - ONE_DAY
+        cause = f"{cause}:{change.effective_date}"
         parameters |= {"date": change.effective_date.isoformat(), "until": until.isoformat()}
     elif change.status is ChangeStatus.REJECTED:
         template = "move_rejected"
@@ -278,6 +372,6 @@ async def _tell(
         phone=await contact_phone(session, customer_id=order.customer_id),
         template=template,
         parameters=parameters,
-        cause=f"{template}:{change.change_id}",
+        cause=f"{template}:{cause}",
         now=now,
     )

@@ -18,7 +18,7 @@ from app.orders.changes.following import follow_renewed
 from app.orders.changes.footprints import stock_from_json, term_from_json, terms_from
 from app.orders.changes.kinds import KINDS
 from app.orders.changes.loading import read_situation
-from app.orders.changes.relocating import close_review
+from app.orders.changes.relocating import bring_back, take_waiting_back
 from app.orders.changes.situation import LineState, Situation
 from app.orders.changes.stays import Stays, read_stays
 from app.orders.changes.wanted import WantedChange
@@ -27,7 +27,7 @@ from app.orders.errors import ChangeBuiltUpon, ChangeNotUndoable, ChangeUnknown,
 from app.orders.models import Order, OrderChange
 from app.orders.repository import renewals
 from app.orders.rules import Rebuilt, Term
-from app.orders.states import ORDER_MOVES, ChangeStatus, OrderStatus
+from app.orders.states import ORDER_MOVES, WAITING_MOVES, ChangeStatus, OrderStatus
 
 OPPOSITE = {
     "bought": "refunded",
@@ -45,9 +45,10 @@ async def undo_change(
     change_id: UUID,
     actor: str,
     now: datetime,
+    to: ChangeStatus = ChangeStatus.UNDONE,
 ) -> OrderChange:
     """Put an order back to what it was before a change that has not begun; a move that waits for
-    its review is taken back.
+    its review or its box is taken back. A move may be put back `to` waiting for its box.
 
     Raises ChangeUnknown, ChangeNotUndoable, UndoTooLate, ChangeBuiltUpon.
     """
@@ -60,22 +61,30 @@ async def undo_change(
     order = await repository.lock_order(session, customer_id, order_id)
     change = await repository.get_change(session, customer_id, change_id, lock=True)
     _require_undoable(change, order)
-    if change.status is ChangeStatus.UNDER_REVIEW:
-        await close_review(session, change, actor=actor, now=now)
-        order.version += 1
-        repository.move_change(session, change, ChangeStatus.UNDONE, at=now, actor=actor)
-        await session.flush()
+    if change.status in WAITING_MOVES:
+        await take_waiting_back(session, order, change, actor=actor, now=now)
         return change
-    await _take_back(session, order, change, actor=actor, now=now)
+    await _take_back(session, order, change, to=to, actor=actor, now=now)
     await _leave_followers(session, change, actor=actor, now=now)
     await _return_money(session, change, now=now)
+    if change.kind == "move":
+        await bring_back(session, order, change, actor=actor, now=now)
+    if to is ChangeStatus.AWAITING_BOX:
+        change.footprint = None
     await session.flush()
-    await _tell(session, order, change, now=now)
+    if to is ChangeStatus.UNDONE:
+        await _tell(session, order, change, now=now)
     return change
 
 
 async def _take_back(
-    session: AsyncSession, order: Order, change: OrderChange, *, actor: str, now: datetime
+    session: AsyncSession,
+    order: Order,
+    change: OrderChange,
+    *,
+    actor: str,
+    now: datetime,
+    to: ChangeStatus = ChangeStatus.UNDONE,
 ) -> None:
     wanted = WantedChange.from_json(change.request)
     situation = await read_situation(session, order, replace(wanted, product_id=None), now=now)
@@ -87,7 +96,7 @@ async def _take_back(
             raise UndoTooLate
     if await repository.find_later_change(session, change) is not None:
         raise ChangeBuiltUpon
-    repository.move_change(session, change, ChangeStatus.UNDONE, at=now, actor=actor)
+    repository.move_change(session, change, to, at=now, actor=actor)
     order.version += 1
     await session.flush()
     await _put_back(session, situation, change, now=now)
@@ -134,7 +143,7 @@ async def _leave_followers(
 
 def _require_undoable(change: OrderChange, order: Order) -> None:
     kind = KINDS.get(change.kind)
-    waits = change.kind == "move" and change.status is ChangeStatus.UNDER_REVIEW
+    waits = change.kind == "move" and change.status in WAITING_MOVES
     if waits and order.status is OrderStatus.DELIVERING:
         return
     if (

@@ -92,7 +92,7 @@ class OrderChange(CustomerOwned):
             "customer_id",
             "order_id",
             unique=True,
-            postgresql_where=text("status = 'under_review'"),
+            postgresql_where=text("status IN ('under_review', 'awaiting_box')"),
         ),
         Index(
             "ix_order_changes_recorded_by",

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders.models import OrderChange
 from app.orders.repository.plain import key_columns, run
-from app.orders.states import ChangeStatus
+from app.orders.states import WAITING_MOVES
 
 _DOORS: Final = """
 WITH wanted AS (
@@ -68,13 +68,13 @@ async def list_doors(
 async def find_waiting_move(
     session: AsyncSession, customer_id: UUID, order_id: UUID
 ) -> OrderChange | None:
-    """The move of an order that waits for a reviewer."""
+    """The move of an order that waits, for a reviewer or for the box of its new door."""
     found: OrderChange | None = await session.scalar(
         select(OrderChange).where(
             OrderChange.customer_id == customer_id,
             OrderChange.order_id == order_id,
             OrderChange.kind == "move",
-            OrderChange.status == ChangeStatus.UNDER_REVIEW,
+            OrderChange.status.in_(WAITING_MOVES),
         )
     )
     return found
@@ -93,7 +93,7 @@ SELECT EXISTS (
               SELECT FROM order_changes c
               WHERE c.customer_id = o.customer_id AND c.order_id = o.order_id
                 AND c.kind = 'move' AND c.request->>'address_id' = CAST(:address AS text)
-                AND (c.status = 'under_review' OR c.status = 'applied' AND NOT EXISTS (
+                AND (c.status IN ('under_review', 'awaiting_box') OR c.status = 'applied' AND NOT EXISTS (
                     SELECT FROM order_changes later
                     WHERE later.customer_id = c.customer_id AND later.order_id = c.order_id
                       AND later.kind = 'move' AND later.status = 'applied'

@@ -2,17 +2,18 @@
 
 from collections.abc import Collection
 from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.ids import new_id
 from app.customers.models import Address, AddressVersion
-from app.orders.errors import InstallationUnknown
-from app.orders.models import BoxInstallation, InstallationMove, Order
+from app.orders.deposit_errors import InstallationUnknown
+from app.orders.models import BoxInstallation, InstallationMove, Order, OrderChange
 from app.orders.repository.deposits import LIVE, AtDoors
-from app.orders.states import INSTALLATION_MOVES, InstallationState
+from app.orders.states import INSTALLATION_MOVES, ChangeStatus, InstallationState
 
 
 async def find_standing(
@@ -84,6 +85,54 @@ async def list_waiting_orders(
     if besides is not None:
         query = query.where(Order.order_id != besides)
     return list(await session.scalars(query))
+
+
+async def list_waiting_moves(
+    session: AsyncSession, customer_id: UUID, address_id: UUID
+) -> list[OrderChange]:
+    """Moves that wait for the box of the door they go to, by order."""
+    found = await session.scalars(
+        select(OrderChange)
+        .where(
+            OrderChange.customer_id == customer_id,
+            OrderChange.kind == "move",
+            OrderChange.status == ChangeStatus.AWAITING_BOX,
+            OrderChange.request["address_id"].astext == str(address_id),
+        )
+        .order_by(OrderChange.order_id)
+    )
+    return list(found)
+
+
+_NEEDLESS: Final = text("""
+WITH needless AS (
+    SELECT b.customer_id, b.installation_id
+    FROM box_installations b
+    WHERE b.state = 'open'
+      AND NOT EXISTS (SELECT FROM orders o
+                      WHERE o.customer_id = b.customer_id
+                        AND o.installation_id = b.installation_id
+                        AND o.status IN ('under_review', 'delivering'))
+      AND NOT EXISTS (SELECT FROM order_changes c
+                      WHERE c.customer_id = b.customer_id AND c.status = 'awaiting_box'
+                        AND c.request->>'address_id' = CAST(b.address_id AS text))
+    LIMIT :limit
+    FOR UPDATE OF b SKIP LOCKED
+), moved AS (
+    UPDATE box_installations b SET state = 'cancelled'
+    FROM needless n
+    WHERE b.customer_id = n.customer_id AND b.installation_id = n.installation_id
+    RETURNING b.customer_id, b.installation_id
+)
+INSERT INTO installation_moves
+    (customer_id, entry_id, installation_id, from_state, to_state, at, actor, reason)
+SELECT customer_id, uuidv7(), installation_id, 'open', 'cancelled', :now, 'system', NULL FROM moved
+""")
+
+
+async def cancel_needless(session: AsyncSession, *, now: datetime, limit: int) -> None:
+    """Cancel boxes to be hung up that nothing waits for any more; one statement."""
+    await session.execute(_NEEDLESS, {"now": now, "limit": limit})
 
 
 async def move_installation(

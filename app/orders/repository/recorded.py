@@ -120,13 +120,13 @@ WITH waiting AS (
     FROM order_changes c WHERE c.status = 'awaiting_confirmation'
     UNION ALL
     SELECT c.customer_id, c.order_id, c.change_id, false
-    FROM order_changes c WHERE c.status = 'under_review'
+    FROM order_changes c WHERE c.status IN ('under_review', 'awaiting_box')
 ), due AS (
     SELECT c.customer_id, c.change_id
     FROM waiting w
     JOIN orders o ON o.customer_id = w.customer_id AND o.order_id = w.order_id
     JOIN order_changes c ON c.customer_id = w.customer_id AND c.change_id = w.change_id
-        AND c.status IN ('awaiting_confirmation', 'under_review')
+        AND c.status IN ('awaiting_confirmation', 'under_review', 'awaiting_box')
     WHERE w.is_late OR o.status <> 'delivering'
     ORDER BY c.customer_id, c.change_id
     LIMIT :limit

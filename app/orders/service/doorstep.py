@@ -21,8 +21,9 @@ from app.network.service import check_coverage, list_blocks_of_deliverer
 from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.changes.destinations import DEFAULT_STOP_NO, ServedBy
+from app.orders.deposit_errors import DepositAboveAmount
 from app.orders.depositing import ask, take
-from app.orders.errors import AmountTooLarge, DepositAboveAmount, NotServedByDeliverer
+from app.orders.errors import AmountTooLarge, NotServedByDeliverer
 from app.orders.markets import CHANNELS
 from app.orders.models import Order, OrderLine
 from app.orders.rules import MAX_BOTTLES, Pattern

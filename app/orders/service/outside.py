@@ -14,6 +14,7 @@ from app.core.ids import named_id, new_id
 from app.core.jobs import enqueue
 from app.customers.service import Building
 from app.orders import repository
+from app.orders.depositing import ask
 from app.orders.models import Order
 from app.orders.pricing import LinePrice
 from app.orders.service.paying import REVIEW_JOB
@@ -62,7 +63,7 @@ async def place_paid_order(
     """Place an order that a marketplace has been paid for; it is reviewed like any other.
 
     None when the outside number has its order already. Lines keep what was paid for them, list
-    prices stand beside. Raises what `quote` raises, AgreementOutdated, AgreementMissing.
+    prices stand beside; a marketplace takes no deposits, what would be asked is noted. Raises what `quote` raises, AgreementOutdated, AgreementMissing.
     """
     await require_agreement(session, bought.agreement_version, on=local_date(now))
     order_id = new_id()
@@ -76,6 +77,7 @@ async def place_paid_order(
         lines=[line for line, _ in bought.lines],
         source=bought.source,
         now=now,
+        customer_id=customer_id,
     )
     order = _order(
         bought,
@@ -90,6 +92,7 @@ async def place_paid_order(
         for line, (_, paid) in zip(quoted.lines, bought.lines, strict=True)
     ]
     await repository.insert_order(session, order, rows, at=now, actor=actor)
+    deposits = await ask(session, order, quoted.deposits, now=now, on_marketplace=True)
     await record_marketplace_payment(
         session,
         customer_id=customer_id,
@@ -106,7 +109,7 @@ async def place_paid_order(
         {"customer_id": str(customer_id), "order_id": str(order_id)},
         dedupe_key=f"{REVIEW_JOB}:{order_id}",
     )
-    return Placed(order=order, lines=rows)
+    return Placed(order=order, lines=rows, deposits=deposits)
 
 
 def _paid(line: QuotedLine, paid_fen: int) -> LinePrice:

@@ -25,7 +25,7 @@ from app.orders.markets import market_of
 from app.orders.models import OrderChange
 from app.orders.recorded_schemas import RecordedAsked
 from app.orders.service import OrderView
-from app.orders.states import ChangeStatus
+from app.orders.states import WAITING_MOVES, ChangeStatus
 from app.web.common.forms import Made, MadeBefore, as_shape, go_to, once, once_key
 from app.web.common.templating import render
 from app.web.customer.fields import change_forms, read_change
@@ -39,6 +39,7 @@ MOST_PRODUCTS = 100
 SAID = {
     ChangeStatus.AWAITING_PAYMENT: "请付款，付款后变更生效",
     ChangeStatus.UNDER_REVIEW: "已提交，新地址核对后短信通知您",
+    ChangeStatus.AWAITING_BOX: "已提交，新地址装好奶箱后短信通知您",
     ChangeStatus.REJECTED: "很抱歉，新地址暂时送不到，牛奶仍送原地址",
 }
 """What is said of a change that has not taken effect."""
@@ -247,7 +248,7 @@ async def show_receipt(
         change_kinds=CHANGE_KINDS,
         can_undo=receipt.undoable
         and (
-            change.status is ChangeStatus.UNDER_REVIEW
+            change.status in WAITING_MOVES
             or (
                 change.status is ChangeStatus.APPLIED
                 and change.effective_date > clock.today()

@@ -31,6 +31,8 @@ from app.web.customer.owned import PublicId, own_id
 from app.web.customer.words import (
     CHANGE_KINDS,
     DEPOSIT_KINDS,
+    DEPOSIT_PILLS,
+    DEPOSIT_WORDS,
     ORDER_KINDS,
     ProductName,
     place_words,
@@ -212,6 +214,8 @@ async def show_order(
         deposits=view.deposits,
         deposit_kinds=DEPOSIT_KINDS,
         deposit_labels=DEPOSIT_LABELS,
+        deposit_words=DEPOSIT_WORDS,
+        deposit_pills=DEPOSIT_PILLS,
         agreement=await orders.find_agreement(session, on=today, version=order.agreement_version)
         if order.agreement_version
         else None,

@@ -15,7 +15,7 @@ from app.customers.models import ConsentPurpose
 from app.customers.rules import building_text
 from app.customers.service import Building
 from app.delivery.service import MilkState
-from app.orders.states import ChangeStatus
+from app.orders.states import ChangeStatus, DepositState
 
 ANNOUNCEMENT_LABELS = {
     AnnouncementKind.PROMOTION: "优惠",
@@ -57,6 +57,7 @@ CHANGE_KINDS = {
     ChangeStatus.APPLIED: "ok",
     ChangeStatus.REFUSED: "bad",
     ChangeStatus.UNDER_REVIEW: "info",
+    ChangeStatus.AWAITING_BOX: "warn",
     ChangeStatus.REJECTED: "bad",
     ChangeStatus.AWAITING_CONFIRMATION: "warn",
 }
@@ -83,6 +84,21 @@ CONSENT_LABELS = {
     ConsentPurpose.PRIVACY_TERMS: "隐私条款",
     ConsentPurpose.MARKETING_SMS: "接收优惠短信",
     ConsentPurpose.BEHAVIOUR_ANALYSIS: "用于改进服务的分析",
+}
+DEPOSIT_WORDS = {
+    DepositState.ASKED: "随订单一起付",
+    DepositState.HELD: "订单结束、归还后退回",
+    DepositState.DUE_BACK: "请归还奶箱或空瓶，核对后退款",
+    DepositState.RETURNED: "退款进度见“钱款”",
+    DepositState.KEPT: "",
+    DepositState.DROPPED: "订单没有付款，未收",
+    DepositState.NOT_ASKED: "奶箱与空瓶免押金使用，订单结束后请归还",
+}
+DEPOSIT_PILLS = {
+    DepositState.ASKED: "warn",
+    DepositState.HELD: "info",
+    DepositState.DUE_BACK: "warn",
+    DepositState.RETURNED: "ok",
 }
 DEPOSIT_KINDS = {DepositKind.BOX: "奶箱押金", DepositKind.BOTTLES: "空瓶押金"}
 SCORES = ((5, "非常满意"), (4, "满意"), (3, "一般"), (2, "不满意"), (1, "很不满意"))

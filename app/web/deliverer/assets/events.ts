@@ -54,7 +54,9 @@ export interface DoorOrder {
   pattern: Pattern;
   start_date?: string;
   bottles: number;
+  /** All that is collected, the deposit with it. */
   amount_fen: number;
+  deposit_fen?: number;
   pay_channel: "cash" | "pos";
   receipt_no: string;
   pos_slip?: PosSlip;

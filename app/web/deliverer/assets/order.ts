@@ -36,6 +36,11 @@ function pattern(data: FormData): Pattern | undefined {
   return { kind: "every_days", interval_days: Number(kind), quantity: Number(data.get("quantity")) };
 }
 
+/** The deposit for a milk box, in fen; typed in yuan. */
+function deposit(data: FormData): number {
+  return Math.round(Number(data.get("deposit")) * 100) || 0;
+}
+
 /** A number for the receipt: the day, and a part of a fresh id that no other phone makes. */
 function receiptNo(): string {
   return `R${today().slice(2).replaceAll("-", "")}-${newId().slice(-8).toUpperCase()}`;
@@ -51,7 +56,11 @@ function follow(): void {
   for (const field of find("#order-slip").querySelectorAll("input")) field.disabled = !pos;
   const chosen = product(data);
   const bottles = Number(data.get("bottles"));
-  find("#order-sum").textContent = chosen && bottles > 0 ? yuan(chosen.price_fen * bottles) : "—";
+  const price = chosen && bottles > 0 ? chosen.price_fen * bottles : undefined;
+  const held = deposit(data);
+  find("#order-price").textContent = price === undefined ? "—" : yuan(price);
+  find("#order-deposit").textContent = yuan(held);
+  find("#order-sum").textContent = price === undefined ? "—" : yuan(price + held);
 }
 
 function fill(): void {
@@ -99,7 +108,7 @@ function renderTaken(): void {
     html`${taken.map((one) =>
       one.event.kind === "offline_order"
         ? html`<li><b>${yuan(one.event.order.amount_fen)}</b><span>${one.event.order.customer_name} · 收据 ${one.event.order.receipt_no}<br>
-            <small>${clock(one.saved_at)} · ${facts(one)}</small></span></li>`
+            <small>${one.event.order.deposit_fen ? `含押金 ${yuan(one.event.order.deposit_fen)} · ` : ""}${clock(one.saved_at)} · ${facts(one)}</small></span></li>`
         : "",
     )}`,
   );
@@ -140,6 +149,7 @@ export function editOrder(refused: Operation): void {
     pattern: days.kind === "weekdays" ? "weekdays" : String(days.interval_days),
     quantity: days.kind === "weekdays" ? "1" : String(days.quantity),
     bottles: String(taken.bottles),
+    deposit: String((taken.deposit_fen ?? 0) / 100),
     start: taken.start_date,
     pay: taken.pay_channel,
     receipt: taken.receipt_no,
@@ -164,6 +174,7 @@ function order(data: FormData): DoorOrder | string {
   const name = text(data, "name");
   const note = text(data, "note");
   const pay = text(data, "pay") === "pos" ? "pos" : "cash";
+  const held = deposit(data);
   return {
     client_order_id: edited?.event.kind === "offline_order" ? edited.event.order.client_order_id : newId(),
     customer_name: name,
@@ -183,7 +194,8 @@ function order(data: FormData): DoorOrder | string {
     pattern: days,
     start_date: text(data, "start"),
     bottles: Number(data.get("bottles")),
-    amount_fen: chosen.price_fen * Number(data.get("bottles")),
+    amount_fen: chosen.price_fen * Number(data.get("bottles")) + held,
+    ...(held ? { deposit_fen: held } : {}),
     pay_channel: pay,
     receipt_no: text(data, "receipt"),
     ...(pay === "pos" ? { pos_slip: slip(data) } : {}),
