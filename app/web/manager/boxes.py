@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -32,7 +33,7 @@ from app.orders.deposits_api import (
     Collector,
     DepositReader,
     Keeper,
-    doors_of,
+    handled_by,
 )
 from app.orders.repository.box_orders import list_orders_of_boxes
 from app.orders.repository.deposits import AtDoors, list_deposits
@@ -94,7 +95,7 @@ class Place:
 
 async def _place(session: AsyncSession, caller: Principal, clock: ClockDep, station: str) -> Place:
     """Those who see every door may choose a station; the others keep to their own."""
-    doors = await doors_of(session, caller, clock)
+    doors = (await handled_by(session, caller, clock)).doors
     if doors.station_id is not None or doors.block_ids is not None:
         return Place(doors, [], "")
     stations = await list_stations(session)
@@ -186,7 +187,7 @@ async def _act(
     request: Request,
     caller: Principal,
     session: AsyncSession,
-    act: Callable[[], Awaitable[None]],
+    act: Callable[[], Awaitable[object]],
     *,
     back: str,
     told: str,
@@ -214,19 +215,14 @@ async def finish(
 ) -> Response:
     """The box hangs: what waited for it begins on the first day still open."""
     customer_id, row_id = read_pair("box", box)
-    doors = await doors_of(session, caller, clock)
-
-    async def act() -> None:
-        await installing.finish_installation(
-            session,
-            customer_id=customer_id,
-            installation_id=row_id,
-            doors=doors,
-            note=note or None,
-            actor=caller.actor,
-            now=clock.now(),
-        )
-
+    act = partial(
+        installing.finish_installation,
+        session,
+        customer_id=customer_id,
+        installation_id=row_id,
+        handling=await handled_by(session, caller, clock),
+        note=note or None,
+    )
     return await _act(
         request, caller, session, act, back=back, told="已记为安装，等待的订单从最早可送的一天开始"
     )
@@ -244,19 +240,14 @@ async def reopen(
 ) -> Response:
     """Take back that it hangs, before anything that began by it is frozen."""
     customer_id, row_id = read_pair("box", box)
-    doors = await doors_of(session, caller, clock)
-
-    async def act() -> None:
-        await installing.reopen_installation(
-            session,
-            customer_id=customer_id,
-            installation_id=row_id,
-            doors=doors,
-            note=note or None,
-            actor=caller.actor,
-            now=clock.now(),
-        )
-
+    act = partial(
+        installing.reopen_installation,
+        session,
+        customer_id=customer_id,
+        installation_id=row_id,
+        handling=await handled_by(session, caller, clock),
+        note=note or None,
+    )
     return await _act(request, caller, session, act, back=back, told="已撤销安装，任务回到待安装")
 
 
@@ -313,20 +304,14 @@ async def give_back(
 ) -> Response:
     """The box or the bottles are back: the deposit goes the way it came."""
     customer_id, row_id = read_pair("dep", deposit)
-    doors = await doors_of(session, caller, clock)
-
-    async def act() -> None:
-        await depositing.give_back(
-            session,
-            customer_id=customer_id,
-            deposit_id=row_id,
-            doors=doors,
-            note=note or None,
-            by=caller.account_id,
-            actor=caller.actor,
-            now=clock.now(),
-        )
-
+    act = partial(
+        depositing.give_back,
+        session,
+        customer_id=customer_id,
+        deposit_id=row_id,
+        handling=await handled_by(session, caller, clock),
+        note=note or None,
+    )
     return await _act(request, caller, session, act, back=back, told="已记为归还，押金按原渠道退回")
 
 
@@ -342,19 +327,14 @@ async def keep(
 ) -> Response:
     """What does not come back is kept, with its reason."""
     customer_id, row_id = read_pair("dep", deposit)
-    doors = await doors_of(session, caller, clock)
-
-    async def act() -> None:
-        await depositing.keep(
-            session,
-            customer_id=customer_id,
-            deposit_id=row_id,
-            doors=doors,
-            reason=note,
-            actor=caller.actor,
-            now=clock.now(),
-        )
-
+    act = partial(
+        depositing.keep,
+        session,
+        customer_id=customer_id,
+        deposit_id=row_id,
+        handling=await handled_by(session, caller, clock),
+        note=note,
+    )
     return await _act(
         request, caller, session, act, back=back, told="已记为不退；需要时可在“不退”中撤销"
     )
@@ -372,17 +352,12 @@ async def release(
 ) -> Response:
     """Take a keeping back: the deposit is due back again."""
     customer_id, row_id = read_pair("dep", deposit)
-    doors = await doors_of(session, caller, clock)
-
-    async def act() -> None:
-        await depositing.release_kept(
-            session,
-            customer_id=customer_id,
-            deposit_id=row_id,
-            doors=doors,
-            reason=note or None,
-            actor=caller.actor,
-            now=clock.now(),
-        )
-
+    act = partial(
+        depositing.release_kept,
+        session,
+        customer_id=customer_id,
+        deposit_id=row_id,
+        handling=await handled_by(session, caller, clock),
+        note=note or None,
+    )
     return await _act(request, caller, session, act, back=back, told="已撤销不退，押金回到待归还")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.catalog import deposits, discounting, pricing, promoting
+from app.catalog import dated, deposits, discounting, pricing, promoting
 from app.catalog.models import DepositRate, PeriodDiscount, ProductPrice, Promotion
 from app.catalog.repository.terms import Term, TermKind
 from app.catalog.service import period_of
@@ -77,38 +77,26 @@ async def _end_before(session: AsyncSession, product_id: UUID, said: Any, today:
             )
 
 
+def _table(term: PeriodDiscount | Promotion | DepositRate) -> type[Any]:
+    return type(term)
+
+
 async def end_term(session: AsyncSession, term: Term, *, to_date: date, today: date) -> None:
     """Give a term another last day; what was bought under it keeps its own.
 
     Raises PeriodInvalid, PeriodOver, and the overlap of its kind.
     """
-    match term:
-        case ProductPrice():
-            await pricing.end_price(
-                session, product_id=term.product_id, price_id=term.id, to_date=to_date, today=today
-            )
-        case PeriodDiscount():
-            await discounting.end_discount(
-                session, discount_id=term.id, to_date=to_date, today=today
-            )
-        case Promotion():
-            await promoting.end_promotion(
-                session, promotion_id=term.id, to_date=to_date, today=today
-            )
-        case DepositRate():
-            await deposits.end_rate(session, rate_id=term.id, to_date=to_date, today=today)
+    if isinstance(term, ProductPrice):
+        await pricing.end_price(
+            session, product_id=term.product_id, price_id=term.id, to_date=to_date, today=today
+        )
+    else:
+        await dated.end_row(session, _table(term), row_id=term.id, to_date=to_date, today=today)
 
 
 async def drop_term(session: AsyncSession, term: Term, *, today: date) -> None:
     """Take back a term that has not begun; raises PeriodOver."""
-    match term:
-        case ProductPrice():
-            await pricing.drop_price(
-                session, product_id=term.product_id, price_id=term.id, today=today
-            )
-        case PeriodDiscount():
-            await discounting.drop_discount(session, discount_id=term.id, today=today)
-        case Promotion():
-            await promoting.drop_promotion(session, promotion_id=term.id, today=today)
-        case DepositRate():
-            await deposits.drop_rate(session, rate_id=term.id, today=today)
+    if isinstance(term, ProductPrice):
+        await pricing.drop_price(session, product_id=term.product_id, price_id=term.id, today=today)
+    else:
+        await dated.drop_row(session, _table(term), row_id=term.id, today=today)
