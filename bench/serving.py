@@ -23,6 +23,7 @@ from fastapi import FastAPI
 from app.billing.channels.accounts import use_gateway
 from app.billing.channels.protocol import PaymentGateway
 from app.billing.models import Payment
+from app.core.bulk import as_row
 from app.core.config import DatabaseSettings
 from app.core.db import Database
 from app.core.logging import set_up_logging
@@ -54,7 +55,7 @@ async def _attempt_only(
     )
     if row is None:
         raise LookupError(payment_id)
-    return Payment(**row)
+    return as_row(Payment, row)
 
 
 @contextmanager

@@ -29,6 +29,16 @@ def is_festival(day: date) -> bool:
     return bool(is_holiday) and name is not None
 
 
+def find_year_without_festivals(first: date, last: date) -> int | None:
+    """The first year of these days that the published calendar does not hold yet."""
+    for year in range(first.year, last.year + 1):
+        try:
+            chinese_calendar.get_holiday_detail(date(year, 1, 1))
+        except NotImplementedError:
+            return year
+    return None
+
+
 class StationDay(NamedTuple):
     """One service date of a station: `is_open` unless frozen or withdrawn."""
 
