@@ -48,10 +48,14 @@ OptionalText = Annotated[
 Phone = Annotated[str, StringConstraints(pattern=r"^1[3-9][0-9]{9}$")]
 
 
-class Request(BaseModel):
-    """Base of request bodies: unknown fields are refused."""
+class Strict(BaseModel):
+    """Base of parts of bodies whose number of fields is looked at by whoever reads them."""
 
     model_config = ConfigDict(extra="forbid", str_max_length=5000, allow_inf_nan=False)
+
+
+class Request(Strict):
+    """Base of request bodies: unknown fields are refused."""
 
     @model_validator(mode="before")
     @classmethod

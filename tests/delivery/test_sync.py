@@ -96,6 +96,7 @@ async def test_each_bad_event_is_refused_by_itself(morning: Round) -> None:
         ("malformed_event", tap(morning, morning.milk, outcome="eaten")),
         ("malformed_event", tap(morning, morning.milk, surprise=1)),
         ("malformed_event", tap(morning, morning.milk) | {"\x00": 1}),
+        ("malformed_event", tap(morning, morning.milk) | {f"f{n}": n for n in range(300)}),
         ("malformed_event", tap(morning, morning.milk, outcome="not_delivered")),
         ("malformed_event", tap(morning, morning.milk, stop="adr_" + "z" * 52)),
         ("malformed_event", tap(morning, morning.milk, stop="adr_" + "a" * 51 + "\ud800")),

@@ -19,7 +19,7 @@ from pydantic import (
 
 from app.core.errors import NotFound
 from app.core.ids import read_single
-from app.core.schemas import Answer, Request
+from app.core.schemas import MOST_FIELDS, Answer, Request, Strict
 from app.delivery.rules import FailureReason
 from app.delivery.service import (
     BroughtLine,
@@ -62,7 +62,7 @@ Celsius = Annotated[
 ServiceDate = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 
 
-class _EventIn(Request):
+class _EventIn(Strict):
     event_id: UUID7
     device_at: AwareDatetime
 
@@ -220,14 +220,18 @@ class SyncOut(Answer):
 
 def read_events(raw: list[dict[str, Any]], *, deliverer_id: UUID) -> list[PhoneEvent | Malformed]:
     """The service's values of a batch."""
+    if any(len(said) > MOST_FIELDS for said in raw):
+        return [_read_one(said, deliverer_id) for said in raw]
     try:
         read = _ALL.validate_python(raw)
         return [_event(event, said, deliverer_id) for event, said in zip(read, raw, strict=True)]
     except (ValidationError, NotFound):
-        return [_read_one(item, deliverer_id) for item in raw]
+        return [_read_one(said, deliverer_id) for said in raw]
 
 
 def _read_one(raw: dict[str, Any], deliverer_id: UUID) -> PhoneEvent | Malformed:
+    if len(raw) > MOST_FIELDS:  # one complaint instead of one per field
+        return _malformed(raw, ("event: too_many_fields",))
     try:
         return _event(_ONE.validate_python(raw), raw, deliverer_id)
     except ValidationError as error:
@@ -237,6 +241,10 @@ def _read_one(raw: dict[str, Any], deliverer_id: UUID) -> PhoneEvent | Malformed
         )
     except NotFound:
         problems = ("an id is not one of ours",)
+    return _malformed(raw, problems)
+
+
+def _malformed(raw: dict[str, Any], problems: tuple[str, ...]) -> Malformed:
     try:
         return Malformed(_ID.validate_python(raw.get("event_id")), problems)
     except ValidationError:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import fetch
@@ -81,8 +82,8 @@ async def accept_events(
         [event.event_id for event in events],
         [event.kind for event in events],
         [event.device_at for event in events],
-        json.dumps([event.content for event in events]),
-        json.dumps(answers),
+        to_json([event.content for event in events]).decode(),
+        to_json(answers).decode(),
     )
     return {row["event_id"] for row in fresh}
 
