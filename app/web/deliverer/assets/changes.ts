@@ -2,6 +2,7 @@
 import { keys, type Kept } from "./book";
 import { ago, clock, day, find, html, show, toast, type Markup } from "./html";
 import { newId } from "./ids";
+import { restingDoors } from "./resting";
 import { LoginNeeded, ask, problemOf } from "./session";
 import { changed, state } from "./state";
 import { buildingText, dateOf } from "./stops";
@@ -60,7 +61,7 @@ let busy = false;
 
 const dialog = (): HTMLDialogElement => find<HTMLDialogElement>("#changes-dialog");
 
-/** A line's product and door, as far as the phone's book knows them. */
+/** A line's product and door, as far as the phone knows them. */
 export function placeOf(lineId: string | null): { product: string; door: string } | undefined {
   const book = state.kept?.book;
   for (const round of book?.rounds ?? []) {
@@ -71,6 +72,10 @@ export function placeOf(lineId: string | null): { product: string; door: string 
         return { product, door: `${buildingText(stop)} ${stop.door ?? ""}`.trim() };
       }
     }
+  }
+  for (const stop of restingDoors()) {
+    const found = stop.lines.find((one) => one.line_id === lineId);
+    if (found) return { product: found.product, door: `${buildingText(stop)} ${stop.door ?? ""}`.trim() };
   }
   return undefined;
 }
@@ -98,7 +103,7 @@ function line(one: Recorded): Markup {
 function render(): void {
   const items = listed?.value.items ?? [];
   const waiting = items.filter((one) => one.change.status === "awaiting_confirmation").length;
-  const said = items.length ? `${waiting} 条待顾客确认` : "还没有代记过变更。在路线里点一户的「其他」就能代记。";
+  const said = items.length ? `${waiting} 条待顾客确认` : "还没有代记过变更。在路线里点一户的「其他」就能代记；今天没有奶的住户在路线的最下面。";
   const age = listed ? `没有网络，这是 ${ago(listed.at)}的情况。` : "没有网络，联网后显示。";
   find("#changes-summary").textContent = isOld ? age : listed ? said : "正在读取…";
   const sorted = [...items].sort((one, two) => Number(two.change.status === "awaiting_confirmation") - Number(one.change.status === "awaiting_confirmation"));
