@@ -21,6 +21,7 @@ from tests.model.days import (
 from tests.model.things import Brought, Done, Home, Money, Order, Refund, Ticket
 
 OURS = frozenset({"milk_damaged", "milk_short", "vehicle_late"})
+MILK_FEN = 350
 TIME_TO_PAY = timedelta(minutes=30)
 GRACE = timedelta(minutes=15)
 SETTLED = 3
@@ -85,7 +86,7 @@ class Dairy:
             self.give_back(order, order.price, "surplus", source="suspense")
             return
         order.status, order.paid_on = "under_review", self.today
-        if order.home.verdict == "covered":
+        if order.home.verdict == "covered" or order.before is not None:
             self.confirm(order)
         elif order.home.verdict == "uncovered":
             self.reject(order)
@@ -99,11 +100,40 @@ class Dairy:
     def confirm(self, order: Order) -> None:
         """It is brought from the day wished for, or the first one still possible."""
         order.status = "delivering"
-        order.begun = self.first_open(order.wished)
+        order.begun = self.first_open(self.start_after(order))
+        order.home.served = order.home.served or self.first_open()
         order.worth = worth_of(order.bottles, order.price)
         order.days = lay(
             order.course, start=order.begun, bottles=order.bottles, shut=self.shut, now=self.now
         )
+        if order.before is not None:
+            self.follow(order.before)
+
+    def renewals(self, order: Order) -> list[Order]:
+        """The orders that renew another, those that came to nothing too."""
+        return [one for one in self.orders if one.before is order]
+
+    def start_after(self, order: Order) -> date:
+        """The day it is wished for: a renewal's is the one after the last day before it."""
+        days = order.before.days if order.before is not None else {}
+        return max(days) + DAY if days else order.wished
+
+    def follow(self, order: Order) -> None:
+        """Renewals that have not begun begin where the order before them ends, or wait as it does."""
+        for after in self.renewals(order):
+            if after.status != "delivering" or any(last is None for _, last, _ in after.spells):
+                continue
+            earliest = self.first_open()
+            if after.days and min(after.days) < earliest:
+                continue
+            stood, bottles = after.standing(), sum(after.days.values()) + after.waiting
+            if order.waiting:
+                after.days, after.asked, after.waiting = {}, {}, bottles
+            else:
+                start, after.waiting = max(earliest, self.start_after(after)), 0
+                self.lay_again(after, {}, start, bottles, {*self.shut, *after.unwanted()})
+            if after.standing() != stood:
+                self.follow(after)
 
     def reject(self, order: Order) -> None:
         """Nobody goes there: the money goes back."""
@@ -129,9 +159,8 @@ class Dairy:
 
     def served_from(self, order: Order) -> date:
         """From when on somebody goes to an order's door."""
-        homes = [one for one in self.orders if one.home is order.home and one.begun is not None]
         always = order.home.name == "covered"
-        return date.min if always else min(one.begun for one in homes if one.begun)
+        return date.min if always else order.home.served or date.max
 
     def refund_arrives(self, refund: Refund) -> None:
         """It is where it should be."""
@@ -229,6 +258,7 @@ class Dairy:
             rest += kept
         self.hear_of(order)
         self.give_back(order, rest, "order_cancelled")
+        self.follow(order)
 
     def in_time(self, order: Order) -> bool:
         """Whether everything goes back: a week from paying, for a household new to the product."""
@@ -242,11 +272,13 @@ class Dairy:
     def withdraw(self, day: date) -> None:
         """The operator takes an open day out: lines roll on, make-ups go with the next day."""
         self.shut.add(day)
-        for order in self.orders:
-            if order.status == "delivering" and day in order.days:
-                before = order.standing()
-                self.relay(order, day, left_from(order.days, day), {day})
-                order.changes.append(Done("", "day_withdrawn", day, before, order.standing()))
+        taken = [one for one in self.orders if one.status == "delivering" and day in one.days]
+        for order in taken:
+            before = order.standing()
+            self.relay(order, day, left_from(order.days, day), {day})
+            order.changes.append(Done("", "day_withdrawn", day, before, order.standing()))
+        for order in taken:
+            self.follow(order)
         for made in [one for one in self.deliveries if one.day == day and one.status == "planned"]:
             made.status = "cancelled"
             self.add_make_up(made.order, self.first_open(day), made.due)
@@ -341,6 +373,8 @@ class Dairy:
                 continue
             start = self.first_open() + DAY
             self.relay(order, start, left_from(order.days, start) + owed[line_id], set())
+        for order in orders.values():
+            self.follow(order)
         for order in {one.order.line_id: one.order for one in changed if one.restored}.values():
             self._correct(order)
 

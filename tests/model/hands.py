@@ -155,6 +155,20 @@ class Hands:
             assert again in {"preview_outdated", "order_finished"}, again
         return None, done.json()["id"]
 
+    async def renew(self, order: Order) -> tuple[str | None, Json]:
+        """Renew an order; answers the new one."""
+        wanted = {"kind": "renew", "agreement_version": "2026-01"}
+        path, who = f"/orders/{order.id}/changes", self.who(order.home)
+        shown = await self.run.client.post(f"{path}/preview", json=wanted, headers=who)
+        if code := code_of(shown):
+            return code, {}
+        done = await self.post(path, {"token": shown.json()["token"]}, who)
+        assert done.status_code == 201, done.text
+        made = await self.run.client.get(f"/orders/{done.json()['renewal_order_id']}", headers=who)
+        assert made.status_code == 200, made.text
+        found: Json = made.json()
+        return None, found
+
     async def add_address(self, home: Home) -> UUID:
         """One more address of a household, in the same block."""
         address = AddressText(

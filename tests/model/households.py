@@ -8,13 +8,12 @@ from hypothesis.stateful import precondition, rule
 from sqlalchemy import text
 
 from app.core.ids import public_pair, read_pair
-from tests.model.changes import DO, Wish, change, move, undo
+from tests.model.changes import DO, Wish, change, move, renew, undo
+from tests.model.dairy import MILK_FEN
 from tests.model.days import DAY, Rhythm
 from tests.model.machine import Machine, one_of
 from tests.model.things import Home, Money, Order
 from tests.orders.test_door_orders import SLIP
-
-MILK_FEN = 350
 
 rhythms = st.sampled_from(
     [
@@ -184,9 +183,25 @@ class Households(Machine):
         if code is None:
             order.changes[-1].id = change_id
 
-    @precondition(lambda self: self.running())
+    @precondition(lambda self: self.renewable() and self.has_time())
+    @rule(order=one_of(lambda machine: machine.renewable()), pays=st.sampled_from([True, False]))
+    def renew(self, order: Order, pays: bool) -> None:
+        """He renews, and pays at once or later."""
+        code, made = self.stand.do(self.hands.renew(order))
+        renewal = renew(self.dairy, order)
+        if isinstance(renewal, str):
+            assert code == renewal, code
+            return
+        assert (code, made["price_fen"]) == (None, renewal.price), made
+        renewal.id = made["id"]
+        renewal.line_id = read_pair("lin", made["lines"][0]["id"])[1]
+        self.dairy.orders.append(renewal)
+        if pays:
+            self.pay_for(renewal, notices=1)
+
+    @precondition(lambda self: self.movable())
     @rule(
-        order=one_of(lambda machine: machine.running()),
+        order=one_of(lambda machine: machine.movable()),
         ahead=st.one_of(st.none(), st.integers(0, 4)),
         twice=st.booleans(),
     )

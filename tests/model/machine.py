@@ -81,6 +81,17 @@ class Machine(RuleBasedStateMachine):
         """Orders a household may try to change; mostly those that are brought."""
         return [one for one in self.dairy.orders if one.status == "delivering"] or self.dairy.orders
 
+    def renewable(self) -> list[Order]:
+        """Orders their household may try to renew; those of one that has moved are left out."""
+        own = [one for one in self.running() if one.door is None and not one.doors]
+        return [one for one in own if not self.dairy.renewals(one)] or own
+
+    def movable(self) -> list[Order]:
+        """Orders a household may try to move; those renewed, which go along, are left out."""
+        return [
+            one for one in self.running() if one.before is None and not self.dairy.renewals(one)
+        ]
+
     def undoable(self) -> list[Order]:
         """Orders with a change of their household."""
         return [order for order in self.dairy.orders if any(done.id for done in order.changes)]
