@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from tests.model.dairy import MILK_FEN, Dairy, worth_of
+from tests.model.books import worth_of
+from tests.model.dairy import MILK_FEN, Dairy
 from tests.model.days import DAY, Rhythm, gaps, is_over, left_from
 from tests.model.things import Done, Home, Order
 

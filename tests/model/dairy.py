@@ -3,10 +3,11 @@
 Each action answers the code of the refusal expected of the product, or None.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from tests.model.books import GRACE, Books, take, worth_of
 from tests.model.days import (
     DAY,
     Calendar,
@@ -18,43 +19,28 @@ from tests.model.days import (
     left_from,
     midnight,
 )
-from tests.model.things import Brought, Done, Home, Money, Order, Refund, Ticket
+from tests.model.things import Brought, Done, Home, Money, Order, Ticket
 
 OURS = frozenset({"milk_damaged", "milk_short", "vehicle_late"})
 MILK_FEN = 350
 TIME_TO_PAY = timedelta(minutes=30)
-GRACE = timedelta(minutes=15)
 SETTLED = 3
 """Days after its last one on which an order is called complete."""
 
 
-def worth_of(bottles: int, fen: int) -> list[int]:
-    """Fen of each bottle of a lot, rounded down cumulatively."""
-    return [fen * (k + 1) // bottles - fen * k // bottles for k in range(bottles)]
-
-
-def take(worth: list[int], bottles: int) -> int:
-    """Take bottles from the back; answers their fen."""
-    taken = sum(worth[len(worth) - bottles :])
-    del worth[len(worth) - bottles :]
-    return taken
-
-
-class Dairy:
+class Dairy(Books):
     """All of it, and the business clock."""
 
     def __init__(self, now: datetime) -> None:
-        self.now = now
+        super().__init__(now)
         self.orders: list[Order] = []
         self.deliveries: list[Brought] = []
-        self.refunds: list[Refund] = []
         self.tickets: list[Ticket] = []
         self.shut: set[date] = set()
         """Days the operator withdrew."""
         self.planned_until = day_of(now)
         """The last day whose cut-off has been worked on."""
         self.set_aside: set[tuple[UUID, date]] = set()
-        self.accounts: Counter[str] = Counter()
 
     @property
     def today(self) -> date:
@@ -69,11 +55,6 @@ class Dairy:
         return day
 
     # Ordering and paying
-
-    def book(self, debit: str, credit: str, fen: int) -> None:
-        """Move money."""
-        self.accounts[debit] -= fen
-        self.accounts[credit] += fen
 
     def capture(self, order: Order, money: Money) -> None:
         """The channel's word about a payment has come."""
@@ -93,6 +74,9 @@ class Dairy:
 
     def hear(self) -> None:
         """Every word on its way arrives."""
+        for change in self.dearer:
+            for money in change.payments:
+                self.capture_dearer(change, money)
         for order in self.orders:
             for money in order.payments:
                 self.capture(order, money)
@@ -147,26 +131,10 @@ class Dairy:
         order.paid_on = self.today
         self.confirm(order)
 
-    def give_back(self, order: Order, fen: int, cause: str, *, source: str = "prepaid") -> None:
-        """Money leaves for where it came from."""
-        if not fen:
-            return
-        self.book(source, "refund_payable", fen)
-        way = order.door or "channel"
-        self.refunds.append(
-            Refund(order, fen, cause, way, "requested" if order.door else "processing")
-        )
-
     def served_from(self, order: Order) -> date:
         """From when on somebody goes to an order's door."""
         always = order.home.name == "covered"
         return date.min if always else order.home.served or date.max
-
-    def refund_arrives(self, refund: Refund) -> None:
-        """It is where it should be."""
-        refund.status = "succeeded"
-        way = "cash:office" if refund.way.startswith("cash") else refund.way
-        self.book("refund_payable", way, refund.amount)
 
     # Changes
 
@@ -389,6 +357,7 @@ class Dairy:
         """The worker's rounds after a while: plan, ask the channel, expire, complete, watch."""
         self.now = now
         self.freeze_and_plan()
+        self.end_dearer()
         for order in self.orders:
             late = order.placed_at + TIME_TO_PAY <= now
             for money in order.payments:

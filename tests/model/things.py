@@ -174,6 +174,27 @@ class Order(Named):
 
 
 @dataclass(eq=False)
+class Dearer(Named):
+    """A change that costs money and was not paid while it could happen: whatever comes goes back."""
+
+    id: str
+    order: Order
+    price: int
+    until: datetime
+    status: str = "awaiting_payment"
+    payments: list[Money] = field(default_factory=list)
+    door: None = None
+
+    @property
+    def row_id(self) -> UUID:
+        """The change's own id."""
+        return read_pair("chg", self.id)[1]
+
+    def __repr__(self) -> str:
+        return f"<{self.status} {self.price} for {self.order}>"
+
+
+@dataclass(eq=False)
 class Brought:
     """One delivery: what was due, what was brought."""
 
@@ -192,7 +213,7 @@ class Brought:
 class Refund(Named):
     """Money on its way back."""
 
-    order: Order
+    order: Order | Dearer
     amount: int
     cause: str
     way: str
