@@ -2,10 +2,10 @@
 and commits, each a select by primary key, or an insert or update of one row."""
 
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,6 @@ from app.core.clock import wall_now
 from app.core.ids import new_id
 from bench.counting import Transaction
 
-PLAN = "BENCH_BARE_PLAN"
 POOL = 10
 """As many connections as the product's pool has."""
 
@@ -37,9 +36,10 @@ _UPDATE = "UPDATE bare_orders SET version = version + 1 WHERE customer_id = $1 A
 _DELETE = "DELETE FROM bare_orders WHERE customer_id = $1 AND order_id = $2"
 
 
-def write_plan(steps: list[list[Transaction]]) -> str:
-    """The steps' transactions as text for the server's environment."""
-    return json.dumps([[[item.is_bare, item.statements] for item in step] for step in steps])
+def write_plan(steps: list[list[Transaction]], path: Path) -> None:
+    """The steps' transactions as a file for the server."""
+    kinds = [[[item.is_bare, item.statements] for item in step] for step in steps]
+    path.write_text(json.dumps(kinds))
 
 
 class _Step:
@@ -70,9 +70,9 @@ async def _keep(_connection: asyncpg.Connection) -> None:
     """Give a connection back as it is: nothing on it needs to be reset."""
 
 
-def create_app(dsn: str) -> FastAPI:
+def create_app(dsn: str, path: Path) -> FastAPI:
     """One endpoint, which does the work of the step it is asked for."""
-    plan: list[list[tuple[bool, list[str]]]] = json.loads(os.environ[PLAN])
+    plan: list[list[tuple[bool, list[str]]]] = json.loads(path.read_text())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Changes of running orders beside bare endpoints with as many statements and commits (`bench.sides`).
+"""Changes of running orders beside bare endpoints with the same statements and commits (`bench.same`).
 
 A change is two requests of a customer's client: `POST /orders/{id}/changes/preview` and, with the
 token it answers, `POST /orders/{id}/changes`. A third each skips a day, pauses for some days and
@@ -33,8 +33,9 @@ BEGUN = 5
 LEAD = 3
 APART = 3
 """Days between the changes of one order."""
-RECORDED = 7
-"""So many changes of the same order later than the first."""
+RECORDED = 48
+"""Orders kept for the bare side, which changes them as they were changed when it was recorded: three
+times as many as clients, so that none waits for another's order."""
 TOKEN = 600
 """Characters of a preview's token, about."""
 _RUNNING = """
@@ -84,7 +85,7 @@ async def run(database: Database, *, scale: float) -> list[Figure]:
         orders = await _start_orders(database, keys)
         changing = Changing(shop, orders, today=local_date(now))
         plan = await changing.record(database, keys)
-        async with both_sides(database, keys, plan) as sides:
+        async with both_sides(database, keys, plan, same=True) as sides:
             return [
                 await compare_rates(
                     name, sides, ours=ours, bare=bare, count=count, unit="changes/s"
@@ -141,17 +142,19 @@ class Changing:
     async def change(self, client: Client, number: int) -> None:
         """Ask, and have it done."""
         answer = json.loads(await self._preview(client, number))
+        place = number % (len(self.orders) - RECORDED)
         await client.send(
             "POST",
-            f"{self._path(number)}",
-            token=self.shop.household(number).token,
+            self._path(place),
+            token=self.shop.household(place).token,
             key=f"change-{number}",
             body=json.dumps({"token": answer["token"]}).encode(),
         )
 
     async def preview_bare(self, client: Client, number: int) -> None:
         """The same body to the bare endpoint."""
-        await self._send_bare(client, number, step=0, body=self._body(number))
+        body = self._body(number % len(KINDS), visit=0)
+        await self._send_bare(client, number, step=0, body=body)
 
     async def change_bare(self, client: Client, number: int) -> None:
         """The same bodies to the bare endpoints."""
@@ -160,42 +163,43 @@ class Changing:
         await self._send_bare(client, number, step=1, body=body)
 
     async def record(self, database: Database, keys: Path) -> Plan:
-        """The transactions of a preview and a confirmation of each kind, on late days."""
+        """The transactions of a preview and a confirmation of each kept order."""
         async with recording(database, keys) as record:
-            first = RECORDED * len(self.orders)
-            for number in sorted(range(first, first + len(KINDS)), key=lambda n: n % len(KINDS)):
-                token = self.shop.household(number).token
-                path = self._path(number)
-                answer = await record.send(f"{path}/preview", self._body(number), token=token)
-                body = json.dumps({"token": json.loads(answer)["token"]}).encode()
-                await record.send(path, body, token=token)
+            for place in range(RECORDED):
+                order = len(self.orders) - RECORDED + place
+                path, token = self._path(order), self.shop.household(order).token
+                body = self._body(place % len(KINDS), visit=0)
+                answer = await record.send(f"{path}/preview", body, token=token)
+                confirmed = json.dumps({"token": json.loads(answer)["token"]}).encode()
+                await record.send(path, confirmed, token=token)
             return record.plan
 
     async def _preview(self, client: Client, number: int) -> bytes:
+        visit, place = divmod(number, len(self.orders) - RECORDED)
         return await client.send(
             "POST",
-            f"{self._path(number)}/preview",
-            token=self.shop.household(number).token,
+            f"{self._path(place)}/preview",
+            token=self.shop.household(place).token,
             key=f"preview-{number}",
-            body=self._body(number),
+            body=self._body(number % len(KINDS), visit=visit),
         )
 
     async def _send_bare(self, client: Client, number: int, *, step: int, body: bytes) -> None:
+        place = number % RECORDED
         await client.send(
             "POST",
-            f"/bare/{2 * (number % len(KINDS)) + step}",
-            token=self.shop.household(number).token,
+            f"/bare/{2 * place + step}",
+            token=self.shop.household(place).token,
             key=f"change-{number}",
             body=body,
         )
 
-    def _path(self, number: int) -> str:
-        return f"/api/v1/orders/{self.orders[number % len(self.orders)]}/changes"
+    def _path(self, place: int) -> str:
+        return f"/api/v1/orders/{self.orders[place]}/changes"
 
-    def _body(self, number: int) -> bytes:
-        visit = number // len(self.orders)
+    def _body(self, kind_number: int, *, visit: int) -> bytes:
         day = self.today + timedelta(days=LEAD + APART * visit)
-        kind = KINDS[number % len(KINDS)]
+        kind = KINDS[kind_number]
         body: dict[str, object] = {"kind": kind}
         if kind == "skip":
             body["date"] = day.isoformat()

@@ -1,5 +1,6 @@
-"""What a request asks of the database: its transactions and their statements, by kind."""
+"""What a request asks of the database: its transactions and their statements, with their values."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,12 +14,22 @@ from asyncpg.transaction import Transaction as DriverTransaction
 KINDS = ("select", "insert", "update", "delete")
 
 
+Sent = tuple[str, tuple[Any, ...]]
+"""A statement and its values, as the driver got them."""
+
+
 @dataclass(slots=True)
 class Transaction:
     """Statements that commit together; without BEGIN and COMMIT when `is_bare`."""
 
     is_bare: bool
-    statements: list[str] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    began_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+
+    @property
+    def statements(self) -> list[str]:
+        """Their kinds."""
+        return [_kind(statement) for statement, _ in self.sent]
 
 
 @dataclass(slots=True)
@@ -42,13 +53,13 @@ class Recorder:
         """COMMIT or ROLLBACK was sent; what began before the recording is not known here."""
         self._open.pop(id(driver), None)
 
-    def note(self, driver: asyncpg.Connection, statement: str) -> None:
+    def note(self, driver: asyncpg.Connection, statement: str, *values: Any) -> None:
         """A statement was sent."""
         current = self._open.get(id(driver))
         if current is None:
             current = Transaction(is_bare=True)
             self.transactions.append(current)
-        current.statements.append(_kind(statement))
+        current.sent.append((statement, values))
 
 
 def _kind(statement: str) -> str:
@@ -66,10 +77,10 @@ def recorded() -> Iterator[Recorder]:
     recorder = Recorder()
     with ExitStack() as stack:
         for owner, name, spy in (
-            (asyncpg.Connection, "fetch", lambda it, query, *_: recorder.note(it, query)),
-            (asyncpg.Connection, "fetchrow", lambda it, query, *_: recorder.note(it, query)),
-            (PreparedStatement, "fetch", lambda it, *_: recorder.note(*_origin(it))),
-            (PreparedStatement, "executemany", lambda it, *_: recorder.note(*_origin(it))),
+            (asyncpg.Connection, "fetch", recorder.note),
+            (asyncpg.Connection, "fetchrow", recorder.note),
+            (PreparedStatement, "fetch", lambda it, *sent: recorder.note(*_origin(it), *sent)),
+            (PreparedStatement, "executemany", lambda it, rows: recorder.note(*_origin(it), *rows)),
             (DriverTransaction, "start", lambda it: recorder.begin(_driver(it))),
             (DriverTransaction, "commit", lambda it: recorder.end(_driver(it))),
             (DriverTransaction, "rollback", lambda it: recorder.end(_driver(it))),

@@ -4,6 +4,7 @@ Both sides run under the same server with the settings of `python -m app serve`.
 """
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -23,6 +24,7 @@ from fastapi import FastAPI
 from app.billing.channels.accounts import use_gateway
 from app.billing.channels.protocol import PaymentGateway
 from app.billing.models import Payment
+from app.core.bulk import as_row
 from app.core.config import DatabaseSettings
 from app.core.db import Database
 from app.core.logging import set_up_logging
@@ -30,10 +32,12 @@ from app.core.runtime import leave_start_uncollected
 from app.kpi.morning import hub
 from app.main import create_app, make_runtime
 from app.orders import api as orders_api
-from bench import bare, bare_rows, ticks
+from bench import bare, bare_rows, same, ticks
 
 HOST = "127.0.0.1"
-Side = Literal["product", "counted", "unkept", "bare", "rows"]
+PLAN = "BENCH_PLAN"
+"""Names the file that says what bare endpoints do."""
+Side = Literal["product", "counted", "unkept", "bare", "same", "rows"]
 """The product as it is; counting what its live viewers cost; reading each board anew; the limits."""
 
 
@@ -54,7 +58,7 @@ async def _attempt_only(
     )
     if row is None:
         raise LookupError(payment_id)
-    return Payment(**row)
+    return as_row(Payment, row)
 
 
 @contextmanager
@@ -71,7 +75,9 @@ def without_channel() -> Iterator[None]:
 async def _app(side: str) -> FastAPI:
     dsn = DatabaseSettings().require_url().replace("+asyncpg", "")
     if side == "bare":
-        return bare.create_app(dsn)
+        return bare.create_app(dsn, Path(os.environ[PLAN]))
+    if side == "same":
+        return same.create_app(dsn, Path(os.environ[PLAN]))
     if side == "rows":
         return bare_rows.create_app(dsn)
     app = create_app(await make_runtime(application="suixinding-web"))

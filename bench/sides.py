@@ -2,7 +2,8 @@
 
 A piece of work is some requests over HTTP to a server process of its own. The bare side gets as many
 requests: each runs the transactions recorded from the product's own request, statement by statement
-(select by key, insert or update of one row) and commit by commit.
+and commit by commit. Either as many statements (`bench.bare`: select by key, insert or update of one
+row), or the very same ones (`bench.same`).
 """
 
 import json
@@ -26,7 +27,8 @@ from bench import bare
 from bench.counting import Recorder, Transaction, recorded
 from bench.figures import Figure, against_rate
 from bench.load import Client, drive
-from bench.serving import HOST, ServerProcess, server_process, without_channel
+from bench.same import write_same
+from bench.serving import HOST, PLAN, ServerProcess, Side, server_process, without_channel
 
 ROUNDS = 5
 CLIENTS = 16
@@ -55,8 +57,11 @@ def key_file() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def both_sides(database: Database, keys: Path, plan: Plan) -> AsyncIterator[Sides]:
-    """The product, and the bare endpoints of a plan."""
+async def both_sides(
+    database: Database, keys: Path, plan: Plan, *, same: bool = False
+) -> AsyncIterator[Sides]:
+    """The product, and the bare endpoints of a plan; of the `same` statements if asked."""
+    limit: Side = "same" if same else "bare"
     async with database.statement() as connection:
         for statement in bare.TABLES:
             await connection.exec_driver_sql(statement)
@@ -66,11 +71,13 @@ async def both_sides(database: Database, keys: Path, plan: Plan) -> AsyncIterato
         "DATABASE_URL": database.url,
         "KEYS_FILE": str(keys),
         "DEMO": "0",
-        bare.PLAN: bare.write_plan(plan),
+        PLAN: str(folder / "plan"),
     }
+    write = write_same if same else bare.write_plan
+    write(plan, Path(environment[PLAN]))
     async with (
         server_process("product", environment, log=folder / "product.log") as product,
-        server_process("bare", environment, log=folder / "bare.log") as bare_one,
+        server_process(limit, environment, log=folder / "bare.log") as bare_one,
     ):
         yield Sides(product, bare_one, environment, folder)
 

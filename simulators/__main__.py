@@ -24,7 +24,7 @@ app.add_typer(city, name="city")
 
 @app.command()
 def channels() -> None:
-    """Serve the simulated WeChat Pay and Aliyun SMS on SIM_PORT."""
+    """Serve the simulated WeChat Pay, Aliyun SMS and Taobao on SIM_PORT."""
     # The city needs none of these.
     from app.notifications.templates import provider_texts  # noqa: PLC0415
     from simulators.channels.config import SimulatorConfig  # noqa: PLC0415
@@ -44,6 +44,7 @@ def channels() -> None:
             templates=provider_texts(),
             receipt_url=f"{calls}/receipts/{secret}",
             reply_url=f"{calls}/replies/{secret}",
+            demo_shop=True,
         ),
     )
 

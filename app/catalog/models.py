@@ -203,6 +203,10 @@ class Promotion(Shared):
         CheckConstraint("cardinality(product_ids) > 0", name="products"),
         CheckConstraint(f"channel IN ({values_of(PriceChannel)})", name="channel"),
         CheckConstraint("buy_bottles > 0 AND gift_bottles > 0", name="gifts"),
+        CheckConstraint(
+            "gift_every IS NULL OR gift_bottles IS NOT NULL AND gift_every BETWEEN 2 AND 90",
+            name="gift_every",
+        ),
         CheckConstraint("off_permille BETWEEN 1 AND 900", name="off_permille"),
         CheckConstraint("off_fen > 0", name="off_fen"),
         CheckConstraint(
@@ -227,6 +231,8 @@ class Promotion(Shared):
     buy_bottles: Mapped[int | None] = mapped_column(SmallInteger)
     gift_bottles: Mapped[int | None] = mapped_column(SmallInteger)
     """Given for every `buy_bottles` bought."""
+    gift_every: Mapped[int | None] = mapped_column(SmallInteger)
+    """On which delivery days the gifts come: every so manieth. None: after all that was bought."""
     off_permille: Mapped[int | None] = mapped_column(SmallInteger)
     off_fen: Mapped[int | None]
     """Taken from the price of one line."""

@@ -28,6 +28,7 @@ def _out(promotion: Promotion) -> PromotionOut:
         channel=promotion.channel,
         buy_bottles=promotion.buy_bottles,
         gift_bottles=promotion.gift_bottles,
+        gift_every=promotion.gift_every,
         off_permille=promotion.off_permille,
         off_fen=promotion.off_fen,
         forbids=[Ruled(one) for one in promotion.forbids],

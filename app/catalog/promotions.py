@@ -31,6 +31,8 @@ class Offered:
     off_permille: int | None
     off_fen: int | None
     forbids: frozenset[Ruled]
+    gift_every: int | None = None
+    """Gifts come with every so manieth delivery; None: after everything that was bought."""
 
     def gifts(self, bottles: int) -> int:
         """Bottles given for so many bought."""

@@ -233,6 +233,8 @@ class PromotionIn(Request):
     channel: PriceChannel | None = None
     buy_bottles: Annotated[int, Field(ge=1, le=4000, strict=True)] | None = None
     gift_bottles: Annotated[int, Field(ge=1, le=400, strict=True)] | None = None
+    gift_every: Annotated[int, Field(ge=2, le=90, strict=True)] | None = None
+    """With every so manieth delivery comes a share of the gifts; null: they come last."""
     off_permille: Annotated[int, Field(ge=1, le=900, strict=True)] | None = None
     off_fen: PositiveFen | None = None
     forbids: Annotated[list[Ruled], Field(max_length=5)] = Field(default_factory=list)
@@ -246,6 +248,8 @@ class PromotionIn(Request):
         off = (self.off_permille is not None) + (self.off_fen is not None)
         if (all(gifts), any(gifts), off) not in {(True, True, 0), (False, False, 1)}:
             raise ValueError("give buy_bottles with gift_bottles, or off_permille, or off_fen")
+        if self.gift_every is not None and self.gift_bottles is None:
+            raise ValueError("gift_every goes with gift_bottles")
         return self
 
 
@@ -259,6 +263,7 @@ class PromotionOut(Answer):
     channel: PriceChannel | None
     buy_bottles: int | None
     gift_bottles: int | None
+    gift_every: int | None
     off_permille: int | None
     off_fen: int | None
     forbids: list[Ruled]

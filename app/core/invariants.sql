@@ -242,6 +242,18 @@ LEFT JOIN (
 ) m ON m.customer_id = d.customer_id AND m.order_line_id = d.order_line_id
 WHERE d.bottles > coalesce(e.bottles, 0) + coalesce(m.bottles, 0)
 
+-- name: I5 a gift with a date comes once, as it was given
+SELECT g.customer_id, g.order_line_id, g.gift_id, g.bottles, g.brought_date, e.bottles AS entitled,
+       v.quantity
+FROM line_gifts g
+LEFT JOIN entitlement_entries e ON e.customer_id = g.customer_id
+    AND e.order_line_id = g.order_line_id AND e.cause_id = g.gift_id AND e.kind = 'gift'
+    AND e.value_fen = 0
+LEFT JOIN deliveries v ON v.customer_id = g.customer_id AND v.order_line_id = g.order_line_id
+    AND v.service_date = g.brought_date AND v.cause_id = g.gift_id AND v.is_gift
+WHERE (CASE WHEN g.brought_date IS NULL THEN NULL ELSE g.bottles END) IS DISTINCT FROM e.bottles
+   OR (CASE WHEN g.brought_date IS NULL THEN NULL ELSE g.bottles END) IS DISTINCT FROM v.quantity
+
 -- name: I5 no line gives up more than it had
 SELECT n.customer_id, n.order_line_id, n.bottles, n.fen
 FROM (

@@ -59,6 +59,20 @@ class WithdrawalBegun(Conflict):
     title = "停送首日已截单，不能撤销"
 
 
+class WithdrawalCovered(Conflict):
+    """Its whole station has been withdrawn since on a day of its; facts carry that withdrawal."""
+
+    code = "withdrawal_covered"
+    title = "其中有日期已另行全站停送，请先撤销那次停送"
+
+
+class WithdrawalHitsNobody(Conflict):
+    """Nobody gets anything of what is to be withdrawn, and it was not said to stand anyway."""
+
+    code = "withdrawal_hits_nobody"
+    title = "停送范围内没有任何配送"
+
+
 class WithdrawalTooLong(InvalidInput):
     """The last day lies before the first, or too far behind it."""
 

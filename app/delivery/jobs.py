@@ -9,7 +9,7 @@ from app.core.schedule import Schedule
 from app.delivery.repository import mornings
 from app.delivery.service import freeze_and_plan
 from app.delivery.service.doorstep_news import SLOT, tell_doors
-from app.delivery.service.withdrawing import (
+from app.delivery.service.withdrawal_news import (
     TELL_JOB,
     enqueue_telling,
     tell_households,

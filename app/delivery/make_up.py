@@ -20,7 +20,7 @@ from app.delivery.models import Delivery, DeliveryStatus
 from app.delivery.repository import planning
 from app.delivery.repository.planning import DayScope
 from app.network import service as network
-from app.network.errors import DayClosed
+from app.network.errors import DayClosed, NoOpenDay
 from app.network.models import PlanDay, PlanDayState
 from app.network.service import Serving
 from app.orders.models import EntitlementEntry, OrderLine, OrderTerm
@@ -107,7 +107,7 @@ async def move_make_ups(
     """Bring the make-ups of a withdrawn day on the station's next open day, not before `wished`.
 
     Those of some blocks or products, if said. The old rows stay, cancelled; what cannot be brought
-    any more raises the alert `make_up_unplaced`. Answers how many were moved. Raises NoOpenDay.
+    any more raises the alert `make_up_unplaced`. Answers how many were moved.
     """
     query = (
         select(Delivery)
@@ -127,16 +127,16 @@ async def move_make_ups(
     waiting = await session.scalars(query)
     moved = 0
     for old in list(waiting):
-        later = await network.first_open_date(
-            session, station_id=station_id, now=now, lead_days=0, wished=wished or service_date
-        )
         old.status = DeliveryStatus.CANCELLED
         await session.flush()
         cause_id = old.cause_id or old.customer_id
-        make_up = _MakeUp(old.customer_id, old.order_line_id, later, old.quantity, cause_id)
         try:
+            later = await network.first_open_date(
+                session, station_id=station_id, now=now, lead_days=0, wished=wished or service_date
+            )
+            make_up = _MakeUp(old.customer_id, old.order_line_id, later, old.quantity, cause_id)
             await _place(session, make_up, now=now)
-        except (AddressNotServed, DayClosed):
+        except (AddressNotServed, DayClosed, NoOpenDay):
             await raise_alert(session, "make_up_unplaced", str(cause_id))
         else:
             moved += 1

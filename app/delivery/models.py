@@ -64,7 +64,7 @@ class Delivery(CustomerOwned):
     """A snapshot: what one line was to bring on one date, and what was brought.
 
     `delivery_no` 0 comes from the plan, so planning twice adds nothing; 1 and more are
-    re-deliveries and make-ups with a link to their cause.
+    re-deliveries, make-ups and dated gifts with a link to their cause.
     """
 
     __tablename__ = "deliveries"
@@ -116,6 +116,8 @@ class Delivery(CustomerOwned):
     restored_bottles: Mapped[int] = mapped_column(SmallInteger, default=0)
     """Bottles given back to the line because our fault kept them from the door; never taken back."""
     cause_id: Mapped[UUID | None]
+    is_gift: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """A dated gift of its line (赠送), not a make-up."""
     order_ended_at: Mapped[datetime | None]
     """When its order was cancelled, if it was while this was planned or might still be corrected."""
 

@@ -1,6 +1,6 @@
 """Background jobs of network."""
 
-from datetime import time
+from datetime import time, timedelta
 
 from app.core.jobs import JobContext, JobSpec, Payload
 from app.core.schedule import Schedule
@@ -13,5 +13,17 @@ async def make_plan_days(context: JobContext, _payload: Payload) -> None:
         await service.ensure_plan_days(session, today=context.clock.today())
 
 
-JOBS: list[JobSpec] = [JobSpec("network.make_plan_days", make_plan_days)]
-SCHEDULES: list[Schedule] = [Schedule("network.make_plan_days", at=time(0, 30))]
+async def watch_festivals(context: JobContext, _payload: Payload) -> None:
+    """Look whether the calendar of festivals reaches far enough; harmless when repeated."""
+    async with context.database.transaction() as session:
+        await service.watch_festivals(session, today=context.clock.today())
+
+
+JOBS: list[JobSpec] = [
+    JobSpec("network.make_plan_days", make_plan_days),
+    JobSpec("network.watch_festivals", watch_festivals),
+]
+SCHEDULES: list[Schedule] = [
+    Schedule("network.make_plan_days", at=time(0, 30)),
+    Schedule("network.watch_festivals", every=timedelta(hours=6), catch_up=timedelta(hours=6)),
+]

@@ -24,6 +24,7 @@ class SmsStatus(StrEnum):
 
 
 OPEN_STATUSES = (SmsStatus.QUEUED, SmsStatus.SENDING, SmsStatus.UNKNOWN)
+NOT_SENT = (SmsStatus.FAILED, SmsStatus.EXPIRED, SmsStatus.SUPPRESSED)
 _GIVEN_UP = {SmsStatus.FAILED, SmsStatus.EXPIRED}
 _ENDS = {SmsStatus.ACCEPTED, SmsStatus.DELIVERED, *_GIVEN_UP}
 

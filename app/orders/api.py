@@ -27,6 +27,7 @@ from app.orders import (
     service,
 )
 from app.orders.callers import OrderReader, own_order
+from app.orders.quote_schemas import QuoteOut
 from app.orders.schemas import (
     AgreementIn,
     AgreementOut,
@@ -39,7 +40,6 @@ from app.orders.schemas import (
     PaymentIn,
     PaymentStarted,
     QuoteIn,
-    QuoteOut,
     ReviewIn,
     ReviewOut,
 )

@@ -1,6 +1,7 @@
 """Between the domain's values and the JSON shapes of orders."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -9,13 +10,20 @@ from app.catalog.promotions import Offered
 from app.core.ids import public_pair, public_single, read_single
 from app.orders.changes.wanted import pattern_as_json
 from app.orders.deposit_schemas import OrderDepositOut, QuotedDepositOut
+from app.orders.gifts import first_promise
 from app.orders.models import Deposit, Order, OrderChange, OrderHistory, OrderLine
+from app.orders.quote_schemas import (
+    DayOut,
+    QuotedLineOut,
+    QuotedPromotionOut,
+    QuoteOut,
+    WarningOut,
+)
 from app.orders.repository import pattern_of
 from app.orders.rules import end_date
 from app.orders.schemas import (
     CandidateOut,
     ChangeRecordOut,
-    DayOut,
     DoorOrderIn,
     HistoryOut,
     LineOut,
@@ -23,11 +31,7 @@ from app.orders.schemas import (
     OrderHistoryOut,
     OrderOut,
     PaymentStarted,
-    QuotedLineOut,
-    QuotedPromotionOut,
-    QuoteOut,
     ReviewOut,
-    WarningOut,
 )
 from app.orders.service.doorstep import DoorOrder
 from app.orders.service.placing import Placed, QuotedLine, QuoteResult, terms_for
@@ -87,6 +91,7 @@ def _quoted_line(line: QuotedLine) -> QuotedLineOut:
         start_date=line.start_date,
         end_date=line.end_date,
         deliveries=[DayOut(date=day, bottles=count) for day, count in line.deliveries],
+        gifts=[DayOut(date=day, bottles=count) for day, count in line.gifts.items()],
     )
 
 
@@ -113,7 +118,10 @@ def placed_out(placed: Placed) -> OrderOut:
             bottles=line.bottles_bought + line.gift_bottles,
         )
         left = line.bottles_bought + line.gift_bottles
-        lines.append(_line(line, pattern, end=end_date(terms), left=left))
+        gifts = first_promise(
+            terms, last=line.gift_bottles, dated=line.dated_gifts, every=line.gift_every
+        )
+        lines.append(_line(line, pattern, end=end_date(terms), left=left, gifts=gifts))
     status = placed.order.status
     order = placed.order
     return _order(
@@ -136,6 +144,7 @@ def order_out(view: OrderView) -> OrderOut:
             else pattern_as_json(item.placement.pattern),
             end=item.end_date,
             left=item.bottles_left,
+            gifts=item.gifts_to_come,
         )
         for item in view.lines
     ]
@@ -198,7 +207,9 @@ def _deposit(deposit: Deposit) -> OrderDepositOut:
     )
 
 
-def _line(line: OrderLine, pattern: dict[str, Any], *, end: Any, left: int) -> LineOut:
+def _line(
+    line: OrderLine, pattern: dict[str, Any], *, end: Any, left: int, gifts: Mapping[date, int]
+) -> LineOut:
     return LineOut(
         id=public_pair("lin", line.customer_id, line.order_line_id),
         product_id=public_single("prd", line.product_id),
@@ -207,8 +218,9 @@ def _line(line: OrderLine, pattern: dict[str, Any], *, end: Any, left: int) -> L
         end_date=end,
         cycle_days=line.cycle_days,
         bottles_bought=line.bottles_bought,
-        gift_bottles=line.gift_bottles,
+        gift_bottles=line.gift_bottles + line.dated_gifts,
         bottles_left=left,
+        gifts=[DayOut(date=day, bottles=count) for day, count in gifts.items()],
         paid_fen=line.paid_fen,
         discount_fen=line.discount_fen,
         unit_price_fen=line.unit_price_fen,

@@ -47,9 +47,25 @@ class LinePrice:
         return self.charged.gift_bottles
 
     @property
-    def all_bottles(self) -> int:
-        """Bottles that come, bought and given."""
-        return self.bottles + self.gift_bottles
+    def gift_every(self) -> int | None:
+        """With every so manieth delivery a share of the gifts comes; None: they come last."""
+        promotion = self.promotion
+        return promotion.gift_every if promotion is not None and self.gift_bottles else None
+
+    @property
+    def last_gifts(self) -> int:
+        """Gifts that come after everything that was bought."""
+        return 0 if self.gift_every else self.gift_bottles
+
+    @property
+    def dated_gifts(self) -> int:
+        """Gifts that come on days of their own."""
+        return self.gift_bottles - self.last_gifts
+
+    @property
+    def own_bottles(self) -> int:
+        """Bottles on days of the line's own: bought, and gifts that come last."""
+        return self.bottles + self.last_gifts
 
     @property
     def price_fen(self) -> int:
@@ -66,7 +82,9 @@ class LinePrice:
             "discount_fen": self.discount_fen,
             "discount_id": None if tier is None else tier.discount_id,
             "promotion_id": None if self.promotion is None else self.promotion.promotion_id,
-            "gift_bottles": self.gift_bottles,
+            "gift_bottles": self.last_gifts,
+            "dated_gifts": self.dated_gifts,
+            "gift_every": self.gift_every,
             "priced_date": self.priced_date,
         }
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from app.catalog.promotions import Ruled
 from app.core.money import MAX_FEN, PositiveFen
 from app.core.schemas import (
     Answer,
@@ -19,7 +18,8 @@ from app.core.schemas import (
 )
 from app.customers.schemas import AddressIn
 from app.customers.service import Building
-from app.orders.deposit_schemas import OrderDepositOut, QuotedDepositOut
+from app.orders.deposit_schemas import OrderDepositOut
+from app.orders.quote_schemas import DayOut
 from app.orders.rules import MAX_BOTTLES, MAX_INTERVAL_DAYS, MAX_QUANTITY, Pattern
 
 NIL = UUID(int=0)
@@ -105,67 +105,6 @@ class QuoteIn(Request):
     source: Literal["web", "app", "mini_program", "phone", "door"] = "web"
 
 
-class DayOut(Answer):
-    """One delivery day."""
-
-    date: date
-    bottles: int
-
-
-class QuotedPromotionOut(Answer):
-    """The promotion a line would be bought under, and the changes it does not allow."""
-
-    id: str
-    name: str
-    rule: str
-    forbids: list[Ruled]
-
-
-class QuotedLineOut(Answer):
-    """A line with its days and price."""
-
-    product_id: str
-    product: str
-    specification: str
-    unit_price_fen: int
-    bottles: int
-    full_fen: int
-    """At the list price; less `discount_fen` is `price_fen`."""
-    discount: str | None
-    discount_fen: int
-    gift_bottles: int
-    promotion: QuotedPromotionOut | None
-    price_fen: int
-    start_date: date
-    end_date: date
-    deliveries: list[DayOut]
-
-
-class WarningOut(Answer):
-    """Something to know before ordering."""
-
-    code: str
-    message: str
-
-
-class QuoteOut(Answer):
-    """A quote; nothing has been placed."""
-
-    station: str | None
-    block: str | None
-    first_possible_date: date
-    full_fen: int
-    discount_fen: int
-    price_fen: int
-    deposits: list[QuotedDepositOut]
-    deposit_fen: int
-    due_fen: int
-    needs_box: bool
-    lines: list[QuotedLineOut]
-    warnings: list[WarningOut]
-    agreement_version: str
-
-
 class AgreementOut(Answer):
     """The order agreement in force."""
 
@@ -205,6 +144,9 @@ class LineOut(Answer):
     bottles_bought: int
     gift_bottles: int
     bottles_left: int
+    """Of its own bottles; the gifts to come beside them stand in `gifts`."""
+    gifts: list[DayOut]
+    """On which days how many gifts are to come."""
     paid_fen: int
     discount_fen: int
     """What a period discount took from the list price."""

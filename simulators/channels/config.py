@@ -41,5 +41,7 @@ class SimulatorConfig:
     """One in so many notifications is preceded by a signature probe; 0 sends none."""
     sms_limits: bool = True
     """Whether the limits per phone number hold; switched off for load runs."""
+    demo_shop: bool = False
+    """Whether buyers have been in the Taobao shop already."""
     stall_seconds: float = 60.0
     """How long a stalled answer keeps its connection open, in real seconds."""

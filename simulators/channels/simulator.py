@@ -24,6 +24,7 @@ from simulators.channels.credentials import (
 from simulators.channels.faults import FaultBox
 from simulators.channels.scheduler import Scheduler
 from simulators.channels.taobao.api import TaobaoApi
+from simulators.channels.taobao.demo import open_demo_shop
 from simulators.channels.taobao.shop import TaobaoShop
 from simulators.channels.wechat.api import WeChatApi
 from simulators.channels.wechat.bills import Bills
@@ -133,6 +134,8 @@ class ChannelSimulator:
 
     def _build_taobao(self, credentials: ChannelCredentials) -> None:
         self.taobao_shop = TaobaoShop(self.clock)
+        if self.config.demo_shop:
+            open_demo_shop(self.taobao_shop, self.clock, self.config.var)
         self.taobao_api = TaobaoApi(
             app=credentials.taobao, shop=self.taobao_shop, clock=self.clock, faults=self.faults
         )

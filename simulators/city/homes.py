@@ -12,6 +12,7 @@ from app.core.clock import local_date
 from app.core.crypto import Cell, KeyRing
 from app.core.ids import speakable_number
 from simulators.city import names
+from simulators.city.deposits import Columns, Rows, box_id, box_tables, deposit_tables
 from simulators.city.plan import CityPlan, HouseholdPlan
 
 MERCHANT = "demo"
@@ -30,10 +31,6 @@ def _order_numbers(count: int) -> list[str]:
     while len(numbers) < count:
         numbers.add(speakable_number())
     return list(numbers)
-
-
-Rows = Iterator[tuple[Any, ...]]
-Columns = tuple[str, ...]
 
 
 def _tables(
@@ -80,9 +77,12 @@ def _tables(
         ("number", "customer_id", "order_id"),
         ((no, h.customer_id, h.order_id) for no, h in zip(numbers, homes, strict=True)),
     )
+    yield from box_tables(plan)
     yield from _orders(plan, numbers)
+    yield from _story(plan)
     yield from _lines(plan)
     yield from _money(plan)
+    yield from deposit_tables(plan)
 
 
 def _since(home: HouseholdPlan) -> date:
@@ -120,6 +120,7 @@ def _orders(plan: CityPlan, numbers: list[str]) -> Iterator[tuple[str, tuple[str
     columns: Columns = ("customer_id", "order_id", "order_no", "status", "confirmation", "source")
     columns += ("address_id", "price_fen", "agreement_version", "agreed_at", "deliverer_id")
     columns += ("placed_at", "paid_at", "confirmed_at", "version")
+    columns += ("deposit_fen", "installation_id", "ended_at")
     yield (
         "orders",
         columns,
@@ -128,11 +129,11 @@ def _orders(plan: CityPlan, numbers: list[str]) -> Iterator[tuple[str, tuple[str
                 h.customer_id,
                 h.order_id,
                 number,
-                "delivering",
+                "completed" if h.is_over else "delivering",
                 "offline" if h.source == "door" else "online",
                 h.source,
                 h.address_id,
-                _price(h),
+                h.price_fen,
                 names.AGREEMENT_VERSION,
                 h.placed_at,
                 plan.blocks[h.block].deliverer_id if h.source == "door" else None,
@@ -140,10 +141,16 @@ def _orders(plan: CityPlan, numbers: list[str]) -> Iterator[tuple[str, tuple[str
                 h.placed_at,
                 h.placed_at + timedelta(minutes=2),
                 1,
+                h.deposit_fen,
+                box_id(h) if h.waits_for_box else None,
+                h.ended_at if h.is_over else None,
             )
             for number, h in zip(numbers, plan.homes, strict=True)
         ),
     )
+
+
+def _story(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
     yield (
         "order_history",
         ("customer_id", "entry_id", "order_id", "from_status", "to_status", "at", "actor"),
@@ -151,6 +158,16 @@ def _orders(plan: CityPlan, numbers: list[str]) -> Iterator[tuple[str, tuple[str
             (h.customer_id, plan.uuid(), h.order_id, "under_review", "delivering")
             + (h.placed_at + timedelta(minutes=2), "system")
             for h in plan.homes
+        ),
+    )
+    yield (
+        "order_history",
+        ("customer_id", "entry_id", "order_id", "from_status", "to_status", "at", "actor"),
+        (
+            (h.customer_id, plan.further_uuid(), h.order_id, "delivering", "completed")
+            + (h.ended_at, "system")
+            for h in plan.homes
+            if h.is_over
         ),
     )
     yield (
@@ -166,10 +183,6 @@ def _orders(plan: CityPlan, numbers: list[str]) -> Iterator[tuple[str, tuple[str
     )
 
 
-def _price(home: HouseholdPlan) -> int:
-    return int(names.PRODUCTS[home.product][4]) * home.bottles
-
-
 def _lines(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
     def pattern(h: HouseholdPlan) -> tuple[Any, ...]:
         weekdays = h.pattern.weekday_quantities
@@ -179,13 +192,16 @@ def _lines(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
     columns: Columns = ("customer_id", "order_line_id", "order_id", "product_id", *pattern_columns)
     columns += ("start_date", "anchor_date", "cycle_days", "bottles_bought", "gift_bottles")
     columns += ("unscheduled_bottles", "paid_fen", "unit_price_fen", "vat_permille")
+    columns += ("discount_fen", "discount_id", "priced_date")
     yield (
         "order_lines",
         columns,
         (
             (h.customer_id, h.line_id, h.order_id, plan.products[h.product], *pattern(h))
-            + (h.start_date, h.start_date, h.cycle_days, h.bottles, 0, 0)
-            + (_price(h), names.PRODUCTS[h.product][4], 90)
+            + (h.start_date, h.start_date, h.cycle_days, h.bottles, 0)
+            + (h.bottles if h.waits_for_box else 0,)
+            + (h.price_fen, names.PRODUCTS[h.product][4], 90, h.discount_fen)
+            + (plan.season_id if h.has_season_card else None, local_date(h.placed_at))
             for h in plan.homes
         ),
     )
@@ -199,13 +215,14 @@ def _lines(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
             + (Range(h.start_date, h.start_date + timedelta(days=h.cycle_days), bounds="[)"),)
             + (plan.products[h.product], *pattern(h), h.start_date, h.address_id, h.version_id)
             for h in plan.homes
+            if not h.waits_for_box
         ),
     )
     yield (
         "entitlement_entries",
         ("customer_id", "entry_id", "order_line_id", "kind", "bottles", "value_fen", "at"),
         (
-            (h.customer_id, plan.uuid(), h.line_id, "bought", h.bottles, _price(h), h.placed_at)
+            (h.customer_id, plan.uuid(), h.line_id, "bought", h.bottles, h.price_fen, h.placed_at)
             for h in plan.homes
         ),
     )
@@ -227,9 +244,9 @@ def _money(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
         columns,
         (
             (h.customer_id, h.payment_id, h.order_id, channel(h))
-            + ("door" if h.source == "door" else "native", MERCHANT, number(h), _price(h))
+            + ("door" if h.source == "door" else "native", MERCHANT, number(h), h.due_fen)
             + ("随心订", "captured", h.placed_at + timedelta(minutes=30), h.placed_at)
-            + (h.placed_at, _price(h), f"DEMO{number(h)[:20]}", 0)
+            + (h.placed_at, h.due_fen, f"DEMO{number(h)[:20]}", 0)
             for h in plan.homes
         ),
     )
@@ -243,7 +260,7 @@ def _money(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
         ("customer_id", "payment_id", "receipt_no", "collector_id", "collected_at", "amount_fen"),
         (
             (h.customer_id, h.payment_id, f"R{h.payment_id.hex[-10:]}")
-            + (plan.blocks[h.block].deliverer_id, h.placed_at, _price(h))
+            + (plan.blocks[h.block].deliverer_id, h.placed_at, h.due_fen)
             for h in plan.homes
             if h.source == "door"
         ),
@@ -262,7 +279,7 @@ def _money(plan: CityPlan) -> Iterator[tuple[str, tuple[str, ...], Rows]]:
                 if h.source == "door"
                 else f"channel:wechat:{MERCHANT}",
                 "prepaid",
-                _price(h),
+                h.due_fen,
                 "payment_captured",
                 h.order_id,
                 h.payment_id,

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time as wall_time
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 
 from sqlalchemy import text, update
@@ -24,10 +24,11 @@ from app.notifications.service import approve_first_texts
 from simulators.channels.credentials import ensure_credentials
 from simulators.city import names
 from simulators.city.homes import write_homes
-from simulators.city.plan import HISTORY_DAYS, CityPlan
+from simulators.city.market import write_market
+from simulators.city.plan import HISTORY_DAYS, OPENED, CityPlan
 from simulators.city.staff import draw_logins, write_staff
+from simulators.city.terms import write_terms
 
-OPENED = datetime(2025, 1, 1, tzinfo=UTC)
 ALWAYS = Range(date(2025, 1, 1), None, bounds="[)")
 CUTOFF = time(16, 0)
 VAT_PERMILLE = 90
@@ -52,7 +53,9 @@ async def load_city(*, households: int, seed: int, districts: int) -> None:
     if not key_file.exists():
         write_key_file(key_file)
     await bring_up_to_date(demo=True)
-    ensure_credentials(installed.var_dir, f"http://{installed.host}:{installed.sim_port}")
+    accounts = ensure_credentials(
+        installed.var_dir, f"http://{installed.host}:{installed.sim_port}"
+    )
     keys = load_key_ring(installed, KeySettings())
     database = Database(
         DatabaseSettings(database_statement_timeout_ms=600_000), application="suixinding-city"
@@ -78,6 +81,7 @@ async def load_city(*, households: int, seed: int, districts: int) -> None:
             await write_homes(session, plan, keys)
             say(f"{households:,} 户 households with running orders", started)
             await write_history(session, plan, started)
+            await write_market(session, plan, keys, accounts["taobao"], now=wall_now())
             await write_staff(session, plan, await logins, installed.demo_dir / "logins.json")
             await approve_first_texts(session)
             await session.execute(update(DemoMark).values(loaded_at=wall_now()))
@@ -110,6 +114,7 @@ async def write_network(session: AsyncSession, plan: CityPlan) -> None:
     )
     await _blocks(session, plan)
     await _cold_chain(session, plan)
+    await write_terms(session, plan)
     await ensure_plan_days(session, today=plan.today - timedelta(days=HISTORY_DAYS + 1))
     await ensure_plan_days(session, today=plan.today)
     await session.execute(
@@ -126,10 +131,10 @@ async def _catalogue(session: AsyncSession, plan: CityPlan) -> None:
         session,
         "products",
         ("id", "code", "name", "specification", "aliases", "storage_class", "max_celsius")
-        + ("shelf_life_days", "lead_days", "on_sale", "created_at"),
+        + ("shelf_life_days", "lead_days", "on_sale", "needs_box", "created_at"),
         [
             (product_id, code, name, spec, names.ALIASES[code], "chilled", 6, shelf, lead, True)
-            + (OPENED,)
+            + (code in names.BOX_PRODUCTS, OPENED)
             for product_id, (code, name, spec, shelf, _, lead) in zip(
                 plan.products, names.PRODUCTS, strict=True
             )

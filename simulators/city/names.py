@@ -34,6 +34,12 @@ PRODUCTS = (
     ("DZ-195B", "低脂鲜牛奶", "195ml 玻璃瓶", 7, 380, 0),
     ("JD-236C", "有机鲜牛奶", "236ml 屋顶盒", 7, 720, 1),
 )
+BOX_PRODUCTS = frozenset({"JD-236C"})
+"""Left in a milk box; the others need none."""
+BOX_DEPOSIT_FEN = 2_000
+BOTTLE_DEPOSITS_FEN = {"YZ-200B": 100}
+"""Of one bottle."""
+SEASON_DAYS, SEASON_OFF_PERMILLE = 90, 50
 ALIASES = {
     "XM-195B": ["鲜奶", "鲜牛奶195", "瓶装鲜奶"],
     "XM-250C": ["屋顶鲜奶"],

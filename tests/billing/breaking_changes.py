@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.catalog.models import DepositKind
 from app.core.ids import new_id
 from app.delivery.models import DeliveryStatus
-from app.orders.models import Deposit, EntitlementEntry, Order, OrderChange
+from app.orders.models import Deposit, EntitlementEntry, LineGift, Order, OrderChange
 from app.orders.states import ChangeStatus, DepositState
 from tests.billing.breaking import LONG_AGO, Plant, delivery, line_of_one, order
 from tests.factories.world import MORNING, TODAY, World
@@ -53,6 +53,22 @@ async def more_given_up_than_had(session: AsyncSession, world: World) -> None:
     )
 
 
+async def gift_that_is_in_no_plan(session: AsyncSession, world: World) -> None:
+    """It is said to have come, and no delivery brought it."""
+    line = await line_of_one(session, world)
+    session.add(
+        LineGift(
+            customer_id=line.customer_id,
+            gift_id=new_id(),
+            order_line_id=line.order_line_id,
+            bottles=1,
+            promised_date=TODAY,
+            due_date=TODAY,
+            brought_date=TODAY,
+        )
+    )
+
+
 async def deposit_not_booked(session: AsyncSession, world: World) -> None:
     """A deposit is held that the ledger does not know."""
     made = await order(session, world, deposit_fen=300)
@@ -79,6 +95,7 @@ def deposit(made: Order, state: DepositState) -> Deposit:
 
 PLANTS: list[tuple[Plant, str]] = [
     (more_bottles_than_bought, "I5 no line brings more bottles than it has"),
+    (gift_that_is_in_no_plan, "I5 a gift with a date comes once, as it was given"),
     (more_given_up_than_had, "I5 no line gives up more than it had"),
     (deposit_not_booked, "I2 the deposit account holds the deposits of boxes and bottles"),
     (deposit_asked_for_nothing, "I2 an order asks for the deposits that stand beside its price"),

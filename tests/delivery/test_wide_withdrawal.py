@@ -13,7 +13,7 @@ from app.core.ids import HOUSE, new_id, public_single, read_pair, read_single
 from app.core.jobs import JobContext
 from app.delivery.jobs import run_freeze_and_plan, run_sweep_withdrawals
 from app.delivery.models import Delivery, Stop
-from app.delivery.service.withdrawing import TELL_JOB, tell_households
+from app.delivery.service.withdrawal_news import TELL_JOB, tell_households
 from app.identity.models import Role
 from app.network.models import PlanDay
 from app.notifications.models import SmsMessage
@@ -122,17 +122,21 @@ async def test_an_undo_is_told_while_a_worker_tells_the_withdrawal(
     picked = "UPDATE pgqueuer SET status = 'picked' WHERE entrypoint = :job"
     async with database.transaction() as session:
         await session.execute(text(picked), {"job": TELL_JOB})
+    withdrawal_id = read_single("wdr", made["id"])
+    async with database.transaction() as session:
+        await tell_households(
+            session, withdrawal_id=withdrawal_id, is_undo=False, after=HOUSE, now=MORNING
+        )
     undone = await ask(client, world, f"/{made['id']}/undo")
     assert undone.status_code == 200, undone.text
     await drain_jobs()
-    withdrawal_id = read_single("wdr", made["id"])
     async with database.transaction() as session:
         late = await tell_households(
             session, withdrawal_id=withdrawal_id, is_undo=False, after=HOUSE, now=MORNING
         )
         kinds = select(SmsMessage.template).where(SmsMessage.cause.endswith(str(withdrawal_id)))
         assert late is None
-        assert list(await session.scalars(kinds)) == ["withdrawal_undone"]
+        assert sorted(await session.scalars(kinds)) == ["day_withdrawn", "withdrawal_undone"]
     found = await client.get(
         f"/withdrawals/{made['id']}", headers=world.staff[Role.MANAGER].headers
     )

@@ -8,6 +8,7 @@ from typing import Any
 from tests.model.books import worth_of
 from tests.model.dairy import MILK_FEN, Dairy
 from tests.model.days import DAY, Rhythm, gaps, is_over, left_from
+from tests.model.gifts import follow
 from tests.model.things import Done, Home, Order
 
 
@@ -62,6 +63,7 @@ def change(dairy: Dairy, order: Order, wish: Wish) -> str | None:
         done.credit = dairy.give_up(order, done.bottles)
         if done.credit:
             dairy.book("prepaid", "balance", done.credit)
+    follow(order, wish.first)
     done.after = order.standing()
     order.changes.append(done)
     dairy.follow(order)
@@ -161,6 +163,7 @@ def move(dairy: Dairy, order: Order, there: Home, wished: date | None) -> str | 
         return "nothing_to_change"
     before = order.standing()
     dairy.relay(order, first, left, set())
+    follow(order, first)
     order.doors.append((first, there))
     order.changes.append(Done("", "move", first, before, order.standing()))
     return None
@@ -192,6 +195,7 @@ def undo(dairy: Dairy, order: Order, done: Done) -> str | None:
         return "change_built_upon"
     past = {day: count for day, count in order.days.items() if day < done.first}
     order.stand(replace(done.before, days=past | coming))
+    follow(order, done.first)
     done.stands = False
     if done.kind == "move":
         order.doors.pop()

@@ -57,6 +57,10 @@ FROM (
     WHERE kind <> 'gift' OR cause_id IS NULL
 ) entries GROUP BY order_line_id
 """
+GIFTS = """
+SELECT g.order_line_id, g.promised_date, g.due_date, g.bottles, g.brought_date
+FROM line_gifts g WHERE g.lapsed_at IS NULL
+"""
 SET_ASIDE = "SELECT order_line_id, service_date FROM plan_exceptions"
 DEARER = "SELECT change_id, status FROM order_changes WHERE pay_fen > 0"
 PAYMENTS = "SELECT out_trade_no, status FROM payments WHERE channel = 'wechat'"
@@ -151,6 +155,22 @@ async def _deliveries(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
     }
 
 
+async def _gifts(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
+    """Those of orders that were not cancelled."""
+    kept = [one for one in dairy.orders if one.status in {"delivering", "completed"}]
+    lines = {one.line_id for one in kept}
+    stored = {
+        (str(row.order_line_id), row.promised_date): (row.due_date, row.bottles, row.brought_date)
+        for row in await _rows(session, GIFTS)
+        if row.order_line_id in lines
+    }
+    return stored, {
+        (str(one.line_id), gift.promised): (gift.due, gift.bottles, gift.came)
+        for one in kept
+        for gift in one.gifts
+    }
+
+
 async def _stops(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
     expected: Counter[Any] = Counter()
     for one in dairy.deliveries:
@@ -225,6 +245,7 @@ LOOKS: dict[str, Callable[..., Any]] = {
     "waiting": _waiting,
     "values": _values,
     "conserved": _conserved,
+    "gifts": _gifts,
     "deliveries": _deliveries,
     "stops": _stops,
     "set aside": _set_aside,

@@ -7,6 +7,7 @@ from collections import defaultdict
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from tests.model import gifts
 from tests.model.books import GRACE, Books, take, worth_of
 from tests.model.days import (
     DAY,
@@ -90,6 +91,7 @@ class Dairy(Books):
         order.days = lay(
             order.course, start=order.begun, bottles=order.bottles, shut=self.shut, now=self.now
         )
+        gifts.promise(order)
         if order.before is not None:
             self.follow(order.before)
 
@@ -111,12 +113,15 @@ class Dairy(Books):
             if after.days and min(after.days) < earliest:
                 continue
             stood, bottles = after.standing(), sum(after.days.values()) + after.waiting
+            start = max(earliest, self.start_after(after))
+            since = min(start, *after.days) if after.days else start
             if order.waiting:
                 after.days, after.asked, after.waiting = {}, {}, bottles
             else:
-                start, after.waiting = max(earliest, self.start_after(after)), 0
+                after.waiting = 0
                 self.lay_again(after, {}, start, bottles, {*self.shut, *after.unwanted()})
             if after.standing() != stood:
+                gifts.follow(after, since)
                 self.follow(after)
 
     def reject(self, order: Order) -> None:
@@ -265,6 +270,9 @@ class Dairy(Books):
                     self.set_aside.add((order.line_id, day))
                 else:
                     self.deliveries.append(Brought(order, day, 0, order.days[day]))
+                    for gift in gifts.coming(order, day):
+                        self.add_make_up(order, day, gift.bottles)
+                        gift.came = day
 
     def _used(self, order: Order, day: date) -> int:
         """Bottles of a line planned or brought, less what was given back and not brought."""
@@ -272,9 +280,9 @@ class Dairy(Books):
         if called + order.days[day] <= order.bottles:
             return called
         return sum(
-            one.due - min(one.restored, one.due - one.brought)
+            (one.due if one.no == 0 else 0) - min(one.restored, one.due - one.brought)
             for one in self.deliveries
-            if one.order is order and one.no == 0 and one.day != day
+            if one.order is order and one.status != "cancelled" and one.day != day
         )
 
     def at_door(self, home: Home, day: date) -> list[Brought]:

@@ -22,6 +22,7 @@ from tests.factories.world import MORNING, Household, World
 from tests.fixtures.application import SetClock, app_over, make_test_runtime
 from tests.fixtures.database import RolledBackDatabase, cloned_database
 from tests.fixtures.payments import Payments, open_payments
+from tests.model.gifts import promotion
 
 T = TypeVar("T")
 REFUND_SECONDS = 86_400.0
@@ -62,6 +63,7 @@ class Stand:
                     session, compound="无人小区", street="不通路", block=None
                 ),
             }
+            session.add(promotion(MORNING))
             # Runs go on for hours in the long dose.
             await session.execute(
                 text(

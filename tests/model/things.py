@@ -76,6 +76,16 @@ class Standing:
 
 
 @dataclass(eq=False)
+class Given:
+    """Gift bottles for a day: when promised, when due, in whose plan."""
+
+    promised: date
+    bottles: int
+    due: date
+    came: date | None = None
+
+
+@dataclass(eq=False)
 class Order(Named):
     """An order with one line."""
 
@@ -111,6 +121,7 @@ class Order(Named):
     doors: list[tuple[date, Home]] = field(default_factory=list)
     """Where moves bring it, from which day on."""
     paid_on: date | None = None
+    gifts: list[Given] = field(default_factory=list)
     before: "Order | None" = None
     """The order that it renews."""
     anchor: date | None = None

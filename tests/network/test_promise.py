@@ -1,6 +1,7 @@
 """From which day a change can take effect: by table and by Hypothesis."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.core.db import Database
 from app.network.models import PlanDay, PlanDayState
-from app.network.rules import StationDay, StationDays, is_festival
+from app.network.rules import StationDays, is_festival
 from app.network.service import first_open_date, list_closed_dates, read_station_days
 from tests.factories.world import MORNING, TODAY, World
 
@@ -17,13 +18,21 @@ NEW_YEARS_EVE = date(2026, 2, 16)
 """The Spring Festival of 2026 lasts from the 15th to the 23rd of February."""
 
 
-def day(at: date, *, is_open: bool = True, hour: int = 8) -> StationDay:
+class Made(NamedTuple):
+    """A day of a station."""
+
+    service_date: date
+    is_open: bool
+    cutoff_at: datetime
+
+
+def day(at: date, *, is_open: bool = True, hour: int = 8) -> Made:
     """A service date whose cut-off is 16:00 in Shanghai (8:00 UTC) of the day before."""
     cutoff = datetime(at.year, at.month, at.day, hour, tzinfo=UTC) - DAY
-    return StationDay(at, is_open, cutoff)
+    return Made(at, is_open, cutoff)
 
 
-def takes_changes(one: StationDay, now: datetime) -> bool:
+def takes_changes(one: Made, now: datetime) -> bool:
     return one.is_open and one.cutoff_at > now
 
 
@@ -101,7 +110,7 @@ def test_a_promised_day_is_open_late_enough_and_the_first_such(
     found = days.first_effective_date(lead_days=lead_days, wished=want)
     start = next(one.service_date for one in made if one.cutoff_at > now)
 
-    def good(one: StationDay) -> bool:
+    def good(one: Made) -> bool:
         produced = [
             start + DAY * step
             for step in range((one.service_date - start).days)

@@ -13,7 +13,8 @@ from app.catalog.promotions import Offered, Ruled
 from app.core.db import fetch
 
 _HELD = """
-SELECT id, name, rule, product_ids, buy_bottles, gift_bottles, off_permille, off_fen, forbids
+SELECT id, name, rule, product_ids, buy_bottles, gift_bottles, gift_every, off_permille, off_fen,
+       forbids
 FROM promotions
 WHERE valid @> $2::date AND (channel IS NULL OR channel = $3)
   AND (product_ids IS NULL OR product_ids && $1::uuid[])
@@ -37,6 +38,7 @@ async def list_offered(
             rule=row["rule"],
             buy_bottles=row["buy_bottles"],
             gift_bottles=row["gift_bottles"],
+            gift_every=row["gift_every"],
             off_permille=row["off_permille"],
             off_fen=row["off_fen"],
             forbids=frozenset(map(Ruled, row["forbids"])),

@@ -135,6 +135,7 @@ class DeliveryOut(Answer):
     line_id: str
     service_date: date
     delivery_no: int
+    is_gift: bool
     product_id: str
     quantity: int
     quantity_delivered: int

@@ -276,6 +276,7 @@ def _delivery(row: Delivery) -> DeliveryOut:
         line_id=public_pair("lin", row.customer_id, row.order_line_id),
         service_date=row.service_date,
         delivery_no=row.delivery_no,
+        is_gift=row.is_gift,
         product_id=public_single("prd", row.product_id),
         quantity=row.quantity,
         quantity_delivered=row.quantity_delivered,

@@ -66,6 +66,8 @@ class WithdrawalIn(ScopeIn):
 
     reason: ShortText
     settle: WithdrawalSettle = WithdrawalSettle.AS_CHOSEN
+    is_standing: bool = False
+    """Written down though it hits nobody yet: what comes onto its days later rolls on."""
 
 
 class StationHitOut(Answer):
@@ -206,6 +208,7 @@ async def withdraw(
         reason=body.reason,
         actor=caller.actor,
         now=clock.now(),
+        is_standing=body.is_standing,
     )
     return await call.remember(session, 201, _shown(made))
 

@@ -14,6 +14,7 @@ from app.delivery.repository.scope import DayScope
 from app.delivery.repository.setting_aside import JUDGED, SET_ASIDE, SetAside
 from app.network.models import PlanDay, PlanDayState
 from app.orders.repository.calendar import due_quantity
+from app.orders.repository.withdrawals import HELD_DAYS, TAKEN_DAYS, Held, held_values
 
 __all__ = [
     "DayScope",
@@ -120,23 +121,52 @@ WHERE t.valid @> {_DATE} AND {_QUANTITY} > 0
   AND (CAST(:blocks AS uuid[]) IS NULL OR b.id = ANY(CAST(:blocks AS uuid[])))
   AND (CAST(:products AS uuid[]) IS NULL OR t.product_id = ANY(CAST(:products AS uuid[])))
 GROUP BY t.customer_id, t.address_id
-ON CONFLICT DO NOTHING
+ON CONFLICT (customer_id, service_date, address_id) DO UPDATE
+SET bottles = stops.bottles + EXCLUDED.bottles
+WHERE stops.state = 'withdrawn'
 """
 
-_DROP_WITHDRAWN = """
-DELETE FROM stops s
-USING (
-    SELECT DISTINCT w.customer_id, d.day, t.address_id
-    FROM withdrawn_lines w
-    CROSS JOIN LATERAL unnest(w.days) AS d(day)
-    JOIN order_terms t ON t.customer_id = w.customer_id AND t.order_line_id = w.order_line_id
-        AND t.valid @> d.day
-    WHERE w.withdrawal_id = :withdrawal AND w.state = 'put_back'
-) b
-WHERE s.service_date BETWEEN :first AND :last AND s.state = 'withdrawn'
-  AND s.customer_id = b.customer_id AND s.service_date = b.day AND s.address_id = b.address_id
-RETURNING s.service_date, s.block_id
+_DROP_WITHDRAWN = f"""
+WITH back AS MATERIALIZED (
+    SELECT DISTINCT w.customer_id, d.day, b.address_id
+    FROM {TAKEN_DAYS.format("w")}
+    WHERE w.withdrawal_id = :id AND w.state = 'put_back' AND NOT EXISTS (
+        SELECT FROM {HELD_DAYS}
+        WHERE h.customer_id = w.customer_id AND h.line_id = w.order_line_id AND h.day = d.day)
+), claims AS MATERIALIZED (
+    SELECT x.customer_id, d.day, b.address_id, {due_quantity("b", "d.day")} AS bottles
+    FROM withdrawals o
+    JOIN {TAKEN_DAYS.format("x")} ON x.withdrawal_id = o.id
+    WHERE o.first_date <= :last AND o.last_date >= :first AND x.state <> 'put_back'
+    UNION ALL
+    SELECT x.customer_id, d.day, b.address_id, {due_quantity("b", "d.day")}
+    FROM {TAKEN_DAYS.format("x")}
+    JOIN {HELD_DAYS} ON h.customer_id = x.customer_id AND h.line_id = x.order_line_id
+        AND h.day = d.day
+    WHERE x.withdrawal_id = :id AND x.state = 'put_back'
+), claimed AS MATERIALIZED (
+    SELECT c.customer_id, c.day, c.address_id, sum(c.bottles) AS bottles
+    FROM claims c
+    JOIN back k ON k.customer_id = c.customer_id AND k.day = c.day AND k.address_id = c.address_id
+    GROUP BY c.customer_id, c.day, c.address_id
+), kept AS (
+    UPDATE stops s SET bottles = c.bottles
+    FROM claimed c
+    WHERE s.service_date BETWEEN :first AND :last AND s.state = 'withdrawn'
+      AND s.customer_id = c.customer_id AND s.service_date = c.day AND s.address_id = c.address_id
+), dropped AS (
+    DELETE FROM stops s
+    USING back k
+    WHERE s.service_date BETWEEN :first AND :last AND s.state = 'withdrawn'
+      AND s.customer_id = k.customer_id AND s.service_date = k.day AND s.address_id = k.address_id
+      AND NOT EXISTS (
+          SELECT FROM claimed c
+          WHERE c.customer_id = k.customer_id AND c.day = k.day AND c.address_id = k.address_id)
+    RETURNING s.service_date, s.block_id
+)
+SELECT service_date, block_id FROM dropped
 """
+"""A stop that another line's withdrawal claims too stays, with that line's bottles."""
 
 _ROUTE_SHEETS = f"""
 INSERT INTO route_sheets
@@ -256,10 +286,10 @@ async def insert_withdrawn_stops(
 
 
 async def drop_withdrawn_stops(
-    session: AsyncSession, *, withdrawal_id: UUID, first: date, last: date
+    session: AsyncSession, *, withdrawal_id: UUID, held: Held, first: date, last: date
 ) -> int:
     """Take away what a withdrawal had listed and its undo has put back; answers how many."""
-    values = {"withdrawal": withdrawal_id, "first": first, "last": last}
+    values = held_values(held) | {"id": withdrawal_id, "first": first, "last": last}
     dropped = (await session.execute(text(_DROP_WITHDRAWN), values)).all()
     for day in sorted({row.service_date for row in dropped}):
         blocks = {row.block_id for row in dropped if row.service_date == day}

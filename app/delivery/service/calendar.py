@@ -1,6 +1,6 @@
 """What a household gets on which day: what came, what will come, and why there is none."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from app.network.errors import NoOpenDay
 from app.network.models import PlanDay, PlanDayState
 from app.network.service import list_days
 from app.orders.errors import OrderNotChangeable
+from app.orders.gifts import coming_days
 from app.orders.rules import gifts_by_day
 from app.orders.service import OrderView, list_changes_of, list_order_views, stays_of
 from app.orders.states import ChangeStatus, OrderStatus
@@ -63,6 +64,8 @@ class MilkLine:
     address_id: UUID | None = None
     gifts: int = 0
     """How many of the planned bottles are gifts."""
+    is_gift: bool = False
+    """A gift that comes beside the line's own bottles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,10 @@ async def view_calendar(
     known = {(one.service_date, one.order_line_id) for one in came}
     lines += [
         (day, line)
-        for day, line in _as_planned(views, first=first, last=last)
+        for day, line in [
+            *_as_planned(views, first=first, last=last),
+            *_as_given(views, first=first, last=last, planned=known, today=today),
+        ]
         if (day, line.order_line_id) not in known and day >= today
     ]
     known |= {(day, line.order_line_id) for day, line in lines}
@@ -153,6 +159,8 @@ def _as_delivered(one: Delivery, owners: Mapping[UUID, OrderView]) -> MilkLine:
         reason=one.reason,
         done_at=one.done_at,
         address_id=one.address_id,
+        gifts=one.quantity if one.is_gift else 0,
+        is_gift=one.is_gift,
     )
 
 
@@ -187,6 +195,52 @@ def _as_planned(
                                 gifts=gifts.get(day, 0),
                             ),
                         )
+
+
+def _as_given(
+    views: Iterable[OrderView],
+    *,
+    first: date,
+    last: date,
+    planned: Collection[tuple[date, UUID]],
+    today: date,
+) -> Iterable[tuple[date, MilkLine]]:
+    """Dated gifts to come, on days of their line that have no plan yet."""
+    for view in views:
+        if view.order.status is not OrderStatus.DELIVERING:
+            continue
+        for shown in view.lines:
+            line_id = shown.line.order_line_id
+            products = {
+                day: term
+                for term in shown.terms
+                for day, _ in term.deliveries(today)
+                if (day, line_id) not in planned
+            }
+            coming = coming_days(
+                shown.gifts,
+                sorted((day, 1) for day in products),
+                since=today,
+                goes_on=shown.line.unscheduled_bottles > 0,
+            )
+            for day, bottles in coming.items():
+                if first <= day <= last:
+                    yield (
+                        day,
+                        MilkLine(
+                            order_id=view.order.order_id,
+                            order_line_id=line_id,
+                            order_no=view.order.order_no,
+                            product_id=products[day].product_id,
+                            bottles=bottles,
+                            bottles_delivered=0,
+                            state=MilkState.PLANNED,
+                            delivery_no=1,
+                            address_id=products[day].address_id,
+                            gifts=bottles,
+                            is_gift=True,
+                        ),
+                    )
 
 
 async def _without_milk(

@@ -1,12 +1,11 @@
 """What a withdrawn day would have brought, listed for the KPIs."""
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.clock import local_date
 from app.delivery.repository import planning
 from app.delivery.repository.scope import DayScope
 
@@ -16,17 +15,14 @@ async def mark_withdrawn(
     *,
     stations: Collection[UUID],
     service_date: date,
-    now: datetime,
     blocks: Collection[UUID] | None = None,
     products: Collection[UUID] | None = None,
 ) -> int:
     """List what would have been due on a day that is being withdrawn, as `withdrawn` stops.
 
-    To be called before the lines' terms roll on; KPIs show these stops apart. Answers how many.
-    Raises ValueError for a day that is not ahead.
+    To be called before the lines' terms roll on; KPIs show these stops apart. A stop that another
+    withdrawal has listed gets the bottles on top. Answers how many addresses are hit.
     """
-    if service_date <= local_date(now):
-        raise ValueError("only a day ahead can be withdrawn")
     await planning.prepare_bulk_work(session)
     stops = await planning.insert_withdrawn_stops(
         session, DayScope(service_date, sorted(stations)), blocks=blocks, products=products

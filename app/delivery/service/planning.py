@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.alerts import raise_alert
 from app.core.db import Database
-from app.delivery.repository import planning, setting_aside
+from app.delivery.repository import gifts, planning, setting_aside
 from app.delivery.repository.scope import DayScope
 from app.delivery.repository.setting_aside import SetAside
 from app.delivery.service.withdrawing import withdraw_late
@@ -42,7 +42,7 @@ async def plan_day(
 
     Doing it again adds nothing. A line that cannot be planned is set aside with its reason and an
     alert; a block without a deliverer is planned with an alert. Bottles are counted as the pattern
-    says, gifts included.
+    says, gifts included; dated gifts come beside them.
     """
     await planning.lock_plan(session, service_date)
     scope = DayScope(service_date, sorted(stations))
@@ -72,6 +72,7 @@ async def _insert_rows(
     session: AsyncSession, scope: DayScope, *, again: bool, now: datetime
 ) -> tuple[int, int, list[SetAside]]:
     deliveries, put_aside = await planning.insert_deliveries(session, scope, again=again, now=now)
+    await gifts.insert_gifts(session, scope, now=now)
     return deliveries, await planning.insert_stops(session, scope, again=again), put_aside
 
 

@@ -14,12 +14,11 @@ from sqlalchemy import Row, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import local_date
-from app.core.ids import HOUSE, new_id
-from app.core.jobs import enqueue
-from app.core.money import yuan_text
-from app.customers.service import contact_phones
+from app.core.ids import new_id, public_single
 from app.delivery.errors import (
     WithdrawalBegun,
+    WithdrawalCovered,
+    WithdrawalHitsNobody,
     WithdrawalScopeUnknown,
     WithdrawalTooLong,
     WithdrawalUndone,
@@ -28,22 +27,19 @@ from app.delivery.errors import (
 from app.delivery.make_up import move_make_ups
 from app.delivery.repository import planning
 from app.delivery.service.marking import mark_withdrawn
+from app.delivery.service.withdrawal_news import wake_telling
 from app.network import service as network
 from app.network.errors import DayClosed
 from app.network.models import PlanDayState
-from app.notifications.service import Note, send_many
 from app.orders.models import Withdrawal
 from app.orders.repository import withdrawals
 from app.orders.repository.withdrawals import Scope
 from app.orders.service import put_back, take_out
 from app.orders.states import WithdrawalSettle
 
-TELL_JOB = "delivery.tell_withdrawn"
-BATCH = 500
-"""Households told by one job."""
 MOST_DAYS = 31
-PATIENCE = timedelta(minutes=10)
 SAMPLE = 20
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +77,13 @@ async def withdraw(
     reason: str,
     actor: str,
     now: datetime,
+    is_standing: bool = False,
 ) -> Withdrawal:
     """Withdraw a scope: list its stops, roll or credit its bottles, tell the households by SMS.
 
     Raises DayClosed when a day is frozen, withdrawn already or past its cut-off,
-    WithdrawalScopeUnknown and WithdrawalTooLong (S1 5.2.6).
+    WithdrawalScopeUnknown, WithdrawalTooLong, and, unless it `is_standing` for what may come onto
+    its days later, WithdrawalHitsNobody for a part that nobody gets anything of (S1 5.2.6).
     """
     await _require_possible(session, scope, now=now)
     await withdrawals.lock_acts(session)
@@ -100,35 +98,11 @@ async def withdraw(
             reason=reason,
             now=now,
         )
-    stops = make_ups = 0
-    for day in scope.days:
-        stops += await mark_withdrawn(
-            session,
-            stations=scope.stations,
-            service_date=day,
-            blocks=scope.blocks,
-            products=scope.products,
-            now=now,
-        )
-    await _take(session, made, scope, actor=actor, now=now)
-    for station_id in sorted(scope.stations):
-        for day in scope.days:
-            make_ups += await move_make_ups(
-                session,
-                station_id=station_id,
-                service_date=day,
-                wished=scope.last + timedelta(days=1),
-                blocks=scope.blocks,
-                products=scope.products,
-                now=now,
-            )
-    await session.execute(
-        update(Withdrawal)
-        .where(Withdrawal.id == made.id)
-        .values(stops=stops, make_ups=make_ups)
-        .execution_options(synchronize_session=False)
-    )
-    return await get_withdrawal(session, made.id)
+    await _take(session, made, scope, settle=settle, wished=scope.last + ONE_DAY, now=now)
+    done = await get_withdrawal(session, made.id)
+    if not (scope.is_whole or is_standing or done.lines or done.make_ups):
+        raise WithdrawalHitsNobody("如要对之后新增的配送也停送，请设 is_standing 后再提交")
+    return done
 
 
 async def withdraw_late(
@@ -136,9 +110,14 @@ async def withdraw_late(
 ) -> None:
     """Roll on what came onto a day after some of its blocks or products had been withdrawn.
 
-    To be called before the day is planned; each find is a withdrawal of its own.
+    To be called before the day is planned; each find of lines is a withdrawal of its own, make-ups
+    found alone are counted to the one that stands.
     """
-    for found in await withdrawals.list_partial_on(session, service_date):
+    standing = await withdrawals.list_partial_on(session, service_date)
+    if not standing:
+        return
+    await withdrawals.lock_acts(session)
+    for found in standing:
         scope = Scope(
             stations=sorted(set(stations) & set(found.station_ids)),
             blocks=found.block_ids,
@@ -146,7 +125,12 @@ async def withdraw_late(
             first=service_date,
             last=service_date,
         )
-        if not scope.stations or not await withdrawals.count_hit(session, scope):
+        if not scope.stations:
+            continue
+        wished = found.last_date + ONE_DAY
+        if not await withdrawals.count_hit(session, scope):
+            found.make_ups += await _move_make_ups(session, scope, wished=wished, now=now)
+            await session.flush()
             continue
         made = await _write(
             session,
@@ -156,7 +140,7 @@ async def withdraw_late(
             actor="system",
             now=now,
         )
-        await _take(session, made, scope, actor="system", now=now)
+        await _take(session, made, scope, settle=WithdrawalSettle.PERIOD, wished=wished, now=now)
 
 
 async def undo_withdrawal(
@@ -169,7 +153,9 @@ async def undo_withdrawal(
 ) -> Withdrawal:
     """Put a withdrawal's days back before the first of them is frozen, and tell the households.
 
-    Of one station only, if said. Raises WithdrawalUnknown, WithdrawalUndone, WithdrawalBegun.
+    Of one station only, if said. Days that another withdrawal holds stay without milk. Raises
+    WithdrawalUnknown, WithdrawalUndone, WithdrawalBegun, and WithdrawalCovered for a part whose
+    days the whole station has been withdrawn on since.
     """
     await withdrawals.lock_acts(session)
     made = await get_withdrawal(session, withdrawal_id, station_id=station_id)
@@ -184,15 +170,16 @@ async def undo_withdrawal(
         else:
             await _hold(session, scope, now=now)
     except DayClosed as error:
-        raise WithdrawalBegun from error
+        raise await _why_not_undone(session, scope, now=now) from error
     made.undone_at, made.undone_by, made.told_at = now, actor, None
     await session.flush()
     kept = await put_back(
         session, withdrawal_id=withdrawal_id, first_date=scope.first, actor=actor, now=now
     )
     await planning.prepare_bulk_work(session)
+    held = await withdrawals.list_held(session, withdrawal_id)
     await planning.drop_withdrawn_stops(
-        session, withdrawal_id=withdrawal_id, first=scope.first, last=scope.last
+        session, withdrawal_id=withdrawal_id, held=held, first=scope.first, last=scope.last
     )
     await planning.end_bulk_work(session)
     await session.execute(
@@ -203,6 +190,22 @@ async def undo_withdrawal(
     )
     await wake_telling(session, withdrawal_id, is_undo=True)
     return await get_withdrawal(session, withdrawal_id)
+
+
+async def _why_not_undone(
+    session: AsyncSession, scope: Scope, *, now: datetime
+) -> WithdrawalBegun | WithdrawalCovered:
+    """A day has begun, or, if none has, a wider withdrawal stands over the scope."""
+    for station_id in sorted(scope.stations):
+        for day in await network.list_days(
+            session, station_id=station_id, from_date=scope.first, until=scope.last + ONE_DAY
+        ):
+            if day.state is PlanDayState.FROZEN or day.cutoff_at <= now:
+                return WithdrawalBegun()
+    wider = None if scope.is_whole else await withdrawals.find_whole_over(session, scope)
+    if wider is None:
+        return WithdrawalBegun()
+    return WithdrawalCovered(withdrawal=public_single("wdr", wider))
 
 
 async def get_withdrawal(
@@ -224,74 +227,6 @@ def scope_of(made: Withdrawal) -> Scope:
         first=made.first_date,
         last=made.last_date,
     )
-
-
-async def wake_telling(session: AsyncSession, withdrawal_id: UUID, *, is_undo: bool) -> None:
-    """Have a job tell the households of a withdrawal, or of its undo, from the first one on."""
-    await enqueue_telling(session, withdrawal_id, is_undo=is_undo, after=HOUSE)
-
-
-async def enqueue_telling(
-    session: AsyncSession, withdrawal_id: UUID, *, is_undo: bool, after: UUID
-) -> None:
-    """Have a job tell the households behind one.
-
-    An undo has jobs of its own: those of its withdrawal may still be under way.
-    """
-    payload = {"withdrawal_id": str(withdrawal_id), "is_undo": is_undo, "after": str(after)}
-    key = f"{TELL_JOB}:{withdrawal_id}:{is_undo}:{after}"
-    await enqueue(session, TELL_JOB, payload, dedupe_key=key)
-
-
-async def wake_untold(session: AsyncSession, *, now: datetime) -> None:
-    """Have told what a lost job left untold."""
-    for withdrawal_id, is_undo in await withdrawals.list_untold(session, before=now - PATIENCE):
-        await wake_telling(session, withdrawal_id, is_undo=is_undo)
-
-
-async def tell_households(
-    session: AsyncSession, *, withdrawal_id: UUID, is_undo: bool, after: UUID, now: datetime
-) -> UUID | None:
-    """Write the SMS of one batch of households, each once; answers the last, None at the end.
-
-    A withdrawal that has been undone meanwhile is not told any more: its undo is.
-    """
-    made = await get_withdrawal(session, withdrawal_id)
-    if is_undo != (made.undone_at is not None):
-        return None
-    rows = await withdrawals.list_households(session, withdrawal_id, after=after, limit=BATCH)
-    phones = await contact_phones(session, customer_ids=[row.customer_id for row in rows])
-    await send_many(
-        session,
-        [
-            _note(made, row, phones[row.customer_id])
-            for row in rows
-            if row.customer_id in phones and (row.is_put_back or not is_undo)
-        ],
-        now=now,
-    )
-    if len(rows) == BATCH:
-        return UUID(str(rows[-1].customer_id))
-    await withdrawals.mark_told(session, withdrawal_id, is_undo=is_undo, now=now)
-    return None
-
-
-def _note(made: Withdrawal, row: Row[Any], phone: str) -> Note:
-    """What one household is told; `last_date` is that of its lines as they were moved."""
-    days = made.first_date.isoformat()
-    if made.last_date != made.first_date:
-        days += f"至{made.last_date.isoformat()}"
-    values = {"date": days}
-    if made.undone_at is not None:
-        kind, values = "withdrawal_undone", values | {"new_end": row.last_before.isoformat()}
-    elif row.credit_fen:
-        kind, values = "day_withdrawn_credited", values | {"amount": yuan_text(row.credit_fen)}
-    else:
-        end = (row.last_date or made.last_date).isoformat()
-        kind, values = "day_withdrawn", values | {"new_end": end}
-    if made.undone_at is None:
-        values["reason"] = made.reason[:20]
-    return Note(row.customer_id, phone, kind, values, f"{kind}:{made.id}")
 
 
 async def _require_possible(session: AsyncSession, scope: Scope, *, now: datetime) -> None:
@@ -347,17 +282,34 @@ async def _write(
 
 
 async def _take(
-    session: AsyncSession, made: Withdrawal, scope: Scope, *, actor: str, now: datetime
+    session: AsyncSession,
+    made: Withdrawal,
+    scope: Scope,
+    *,
+    settle: WithdrawalSettle,
+    wished: date,
+    now: datetime,
 ) -> None:
+    """List the stops, take the lines, move the make-ups (not before `wished`), have it told."""
+    stops = 0
+    for day in scope.days:
+        stops += await mark_withdrawn(
+            session,
+            stations=scope.stations,
+            service_date=day,
+            blocks=scope.blocks,
+            products=scope.products,
+        )
     taken = await take_out(
         session,
         scope,
         withdrawal_id=made.id,
-        settle=made.settle,
+        settle=settle,
         reason=made.reason,
-        actor=actor,
+        actor=made.actor,
         now=now,
     )
+    make_ups = await _move_make_ups(session, scope, wished=wished, now=now)
     await session.execute(
         update(Withdrawal)
         .where(Withdrawal.id == made.id)
@@ -366,10 +318,30 @@ async def _take(
             households=taken.households,
             bottles=taken.bottles,
             credit_fen=taken.credit_fen,
+            stops=stops,
+            make_ups=make_ups,
         )
         .execution_options(synchronize_session=False)
     )
     await wake_telling(session, made.id, is_undo=False)
+
+
+async def _move_make_ups(
+    session: AsyncSession, scope: Scope, *, wished: date, now: datetime
+) -> int:
+    moved = 0
+    for station_id in sorted(scope.stations):
+        for day in scope.days:
+            moved += await move_make_ups(
+                session,
+                station_id=station_id,
+                service_date=day,
+                wished=wished,
+                blocks=scope.blocks,
+                products=scope.products,
+                now=now,
+            )
+    return moved
 
 
 async def list_withdrawals(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, time
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy import select, text, tuple_, update
@@ -100,9 +101,9 @@ async def find_first_open_date(
 async def list_station_days(
     session: AsyncSession, *, station_id: UUID, from_date: date
 ) -> list[StationDay]:
-    """A station's days from a date on, as values, in order."""
-    found = await fetch(session, _STATION_DAYS, station_id, from_date)
-    return list(map(StationDay._make, found))
+    """A station's days from a date on, in order."""
+    # Rows are read as they are: a season has many, and each change reads them.
+    return cast("list[StationDay]", await fetch(session, _STATION_DAYS, station_id, from_date))
 
 
 async def hold_day(

@@ -29,6 +29,7 @@ from app.network.rules.polygons import (
 from app.network.rules.promise import (
     StationDay,
     StationDays,
+    find_year_without_festivals,
     first_date_of_move,
     is_festival,
     joined_days,
@@ -53,6 +54,7 @@ __all__ = [
     "crosses_itself",
     "decide",
     "district_name",
+    "find_year_without_festivals",
     "first_date_of_move",
     "house_numbers",
     "is_festival",

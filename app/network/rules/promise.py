@@ -8,7 +8,6 @@ festivals of the state's calendar. Pure: nothing is read and nothing is locked.
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from operator import itemgetter
-from typing import NamedTuple
 
 import chinese_calendar
 
@@ -29,12 +28,19 @@ def is_festival(day: date) -> bool:
     return bool(is_holiday) and name is not None
 
 
-class StationDay(NamedTuple):
-    """One service date of a station: `is_open` unless frozen or withdrawn."""
+def find_year_without_festivals(first: date, last: date) -> int | None:
+    """The first year of these days that the published calendar does not hold yet."""
+    for year in range(first.year, last.year + 1):
+        try:
+            chinese_calendar.get_holiday_detail(date(year, 1, 1))
+        except NotImplementedError:
+            return year
+    return None
 
-    service_date: date
-    is_open: bool
-    cutoff_at: datetime
+
+StationDay = tuple[date, bool, datetime]
+"""One service date of a station: `(service_date, is_open, cutoff_at)`; open unless frozen or
+withdrawn."""
 
 
 class StationDays:
@@ -63,7 +69,7 @@ class StationDays:
 
     def cutoff_of(self, day: date) -> datetime | None:
         """Until when changes of a day are taken; None for a day that is not made."""
-        return next((one.cutoff_at for one in self._days if one.service_date == day), None)
+        return next((cutoff_at for at, _, cutoff_at in self._days if at == day), None)
 
     def first_effective_date(self, *, lead_days: int, wished: date | None = None) -> date | None:
         """The first day a change can take effect on; None when no day is open.
@@ -93,7 +99,7 @@ def joined_days(
     days: list[StationDay] = []
     for number, (first, known) in enumerate(parts):
         until = parts[number + 1][0] if number + 1 < len(parts) else date.max
-        days += [day for day in known if first <= day.service_date < until]
+        days += [day for day in known if first <= day[0] < until]
     return StationDays(days, now=now)
 
 

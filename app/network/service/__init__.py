@@ -24,6 +24,7 @@ from app.network.service.days import (
     set_cutoff,
     withdraw_days,
 )
+from app.network.service.festivals import find_festival_gap, watch_festivals
 from app.network.service.rounds import (
     assign_address,
     assign_many,
@@ -73,6 +74,7 @@ __all__ = [
     "create_station",
     "create_vehicle",
     "ensure_plan_days",
+    "find_festival_gap",
     "find_serving",
     "first_date_of_move",
     "first_open_date",
@@ -103,5 +105,6 @@ __all__ = [
     "read_station_days",
     "reopen_days",
     "set_cutoff",
+    "watch_festivals",
     "withdraw_days",
 ]

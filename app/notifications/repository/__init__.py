@@ -32,6 +32,7 @@ from app.notifications.repository.messages import (
     list_due,
     list_messages,
     list_newest,
+    list_told,
     lock_message,
     prune_codes,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "list_rules",
     "list_sent",
     "list_templates",
+    "list_told",
     "lock_code",
     "lock_message",
     "lock_number",

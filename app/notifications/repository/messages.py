@@ -1,6 +1,6 @@
 """SQL of messages, attempts and reports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from app.core.db import fetch
 from app.core.errors import NotFound
 from app.core.ids import HOUSE
 from app.notifications.models import SmsAttempt, SmsMessage, SmsReceipt, SmsReply
-from app.notifications.states import OPEN_STATUSES, SmsStatus
+from app.notifications.states import NOT_SENT, OPEN_STATUSES, SmsStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,20 @@ async def find_by_cause(
         )
     )
     return found
+
+
+async def list_told(
+    session: AsyncSession, *, customer_ids: Collection[UUID], causes: Collection[str]
+) -> set[UUID]:
+    """Customers with a message for one of these causes that is not known to have stayed away."""
+    found = await session.scalars(
+        select(SmsMessage.customer_id).where(
+            SmsMessage.customer_id.in_(customer_ids),
+            SmsMessage.cause.in_(causes),
+            SmsMessage.status.not_in(NOT_SENT),
+        )
+    )
+    return set(found)
 
 
 async def lock_message(

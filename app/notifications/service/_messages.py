@@ -1,6 +1,6 @@
 """Writing messages down, and showing them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -140,6 +140,13 @@ async def send_many(session: AsyncSession, notes: Sequence[Note], *, now: dateti
         await enqueue_many(session, SEND_JOB, payloads, dedupe_keys=keys)
         count += len(added)
     return count
+
+
+async def list_told(
+    session: AsyncSession, *, customer_ids: Collection[UUID], causes: Collection[str]
+) -> set[UUID]:
+    """Which of these customers were sent, or will be, a message for one of these causes."""
+    return await repository.list_told(session, customer_ids=customer_ids, causes=causes)
 
 
 @dataclass(frozen=True, slots=True)

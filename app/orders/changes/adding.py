@@ -53,7 +53,7 @@ def add_product(situation: Situation, wanted: WantedChange) -> Outcome:
     terms = lay_out_course(
         course,
         start=day,
-        stock={offer.product_id: price.all_bottles},
+        stock={offer.product_id: price.own_bottles},
         blocked=situation.days.closed,
     )
     return Outcome(

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders import repository
+from app.orders.changes.gifting import refit_gifts
 from app.orders.changes.loading import read_lines
 from app.orders.changes.situation import LineState
 from app.orders.changes.stays import stays_of
@@ -79,6 +80,7 @@ async def _follow(
     await repository.replace_terms(
         session, from_date=begin, rebuilt=[(line.customer_id, line.order_line_id, result)]
     )
+    await refit_gifts(session, [line], since=begin)
     return True
 
 

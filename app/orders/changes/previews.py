@@ -11,6 +11,8 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from app.core.clock import wall_now
 from app.core.crypto import KeyRing
 from app.orders.changes.wanted import WantedChange
@@ -86,7 +88,7 @@ class Effect:
 
     def digest(self) -> str:
         """Fingerprint of what was shown."""
-        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(to_json(self.as_json())).hexdigest()
 
 
 def make_token(
@@ -97,7 +99,7 @@ def make_token(
     holds: Collection[tuple[UUID, date]],
 ) -> str:
     """The preview's token: order, version, the change, a digest of what was shown, days to hold."""
-    body = json.dumps(
+    body = to_json(
         {
             "customer": str(order.customer_id),
             "order": str(order.order_id),
@@ -106,9 +108,8 @@ def make_token(
             "holds": [[str(station_id), day.isoformat()] for station_id, day in holds],
             "digest": effect.digest(),
             "until": int((wall_now() + TOKEN_LIFE).timestamp()),
-        },
-        separators=(",", ":"),
-    ).encode()
+        }
+    )
     return base64.urlsafe_b64encode(keys.sign(_PURPOSE, body) + body).decode()
 
 

@@ -16,6 +16,7 @@ from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.changes.following import follow_renewed
 from app.orders.changes.footprints import stock_from_json, term_from_json, terms_from
+from app.orders.changes.gifting import refit_gifts
 from app.orders.changes.kinds import KINDS
 from app.orders.changes.loading import read_situation
 from app.orders.changes.relocating import bring_back, take_waiting_back
@@ -31,6 +32,7 @@ from app.orders.states import ORDER_MOVES, WAITING_MOVES, ChangeStatus, OrderSta
 
 OPPOSITE = {
     "bought": "refunded",
+    "gift": "forfeited",
     "credited": "restored",
     "swapped_out": "swapped_in",
     "swapped_in": "swapped_out",
@@ -201,6 +203,8 @@ async def _put_back(
     await repository.join_terms(
         session, [(one[0], one[1]) for one in rebuilt], at=change.effective_date
     )
+    changed = [one.line for one in situation.lines if str(one.line.order_line_id) in footprints]
+    await refit_gifts(session, changed, since=change.effective_date)
     await follow_renewed(session, [(one[0], one[1]) for one in rebuilt], now=now)
 
 

@@ -16,6 +16,7 @@ from app.notifications.service import send_sms
 from app.orders import repository
 from app.orders.changes.following import follow_renewed
 from app.orders.changes.footprints import line_footprint
+from app.orders.changes.gifting import promise_gifts, refit_gifts
 from app.orders.changes.kinds import KINDS
 from app.orders.changes.previews import Effect
 from app.orders.changes.purses import Move
@@ -25,6 +26,7 @@ from app.orders.depositing import let_go
 from app.orders.errors import RefundOnMarketplace
 from app.orders.events import OrderCancelled
 from app.orders.models import Order, OrderChange, OrderLine
+from app.orders.repository.gifts import lapse_gifts
 from app.orders.rules import Rebuilt
 from app.orders.states import ChangeStatus, OrderStatus
 
@@ -153,6 +155,7 @@ async def write_lines(
         await repository.insert_change(session, change)
     await session.flush()
     await repository.replace_terms(session, from_date=change.effective_date, rebuilt=rebuilt)
+    await refit_gifts(session, [one.state.line for one in lines], since=change.effective_date)
     await follow_renewed(session, [(one[0], one[1]) for one in rebuilt], now=now)
 
 
@@ -178,6 +181,7 @@ async def _add_line(
     session.add(line)
     await session.flush()
     await repository.insert_terms(session, line.customer_id, line.order_line_id, wanted.terms)
+    await promise_gifts(session, line, wanted.terms)
     bought = Move("bought", line.product_id, wanted.price.bottles, wanted.price.price_fen)
     moves = [bought]
     if line.gift_bottles:
@@ -253,6 +257,7 @@ async def end_order(
         session, order, OrderStatus.CANCELLED, at=now, actor=actor, reason=reason
     )
     await let_go(session, order, actor=actor, now=now)
+    await lapse_gifts(session, customer_id=order.customer_id, order_id=order.order_id, now=now)
     await publish(
         session, OrderCancelled(customer_id=order.customer_id, order_id=order.order_id, at=now)
     )

@@ -16,6 +16,7 @@ from app.orders.models.deposits import (
 )
 from app.orders.models.orders import (
     EntitlementEntry,
+    LineGift,
     Order,
     OrderAgreement,
     OrderHistory,
@@ -36,6 +37,7 @@ __all__ = [
     "DepositMove",
     "EntitlementEntry",
     "InstallationMove",
+    "LineGift",
     "LinePhase",
     "Order",
     "OrderAgreement",

@@ -227,6 +227,9 @@ class OrderLine(CustomerOwned):
         CheckConstraint(
             "bottles_bought > 0 AND gift_bottles >= 0 AND unscheduled_bottles >= 0", name="bottles"
         ),
+        CheckConstraint(
+            "dated_gifts >= 0 AND (dated_gifts > 0) = (gift_every IS NOT NULL)", name="dated_gifts"
+        ),
         CheckConstraint("paid_fen >= 0", name="paid"),
         CheckConstraint(
             "discount_fen >= 0 AND (discount_id IS NULL OR priced_date IS NOT NULL)",
@@ -261,6 +264,11 @@ class OrderLine(CustomerOwned):
     """Delivery cycle (配送周期), the paid period, in days."""
     bottles_bought: Mapped[int]
     gift_bottles: Mapped[int] = mapped_column(default=0)
+    """Gifts that come after everything that was bought, on days of the line's own."""
+    dated_gifts: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Gifts that come beside the line's own bottles, on the days of its `LineGift`s."""
+    gift_every: Mapped[int | None] = mapped_column(SmallInteger)
+    """With every so manieth delivery a share of the dated gifts was promised."""
     unscheduled_bottles: Mapped[int] = mapped_column(default=0)
     """Bottles that wait for the end of an open-ended pause; in no term yet."""
     unscheduled_products: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
@@ -323,6 +331,42 @@ class OrderTerm(CustomerOwned):
     address_version_id: Mapped[UUID]
     change_id: Mapped[UUID | None]
     """The change that asked for exactly this day: it stays when the line is laid out anew."""
+
+
+class LineGift(CustomerOwned):
+    """Bottles at value 0 that come beside a line's own on a day (赠送), each a delivery of its own.
+
+    They come with the first delivery of the line from `due_date` on, and none comes without one.
+    """
+
+    __tablename__ = "line_gifts"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["customer_id", "order_line_id"],
+            ["order_lines.customer_id", "order_lines.order_line_id"],
+        ),
+        CheckConstraint("bottles BETWEEN 1 AND 99", name="bottles"),
+        CheckConstraint("num_nonnulls(brought_date, lapsed_at) < 2", name="ended"),
+        Index("ix_line_gifts_line", "customer_id", "order_line_id"),
+        Index(
+            "ix_line_gifts_waiting",
+            "due_date",
+            postgresql_where=text("brought_date IS NULL AND lapsed_at IS NULL"),
+        ),
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    gift_id: Mapped[UUID] = mapped_column(primary_key=True)
+    """The cause of its delivery and of its entitlement entry, which are made by the plan."""
+    order_line_id: Mapped[UUID]
+    bottles: Mapped[int] = mapped_column(SmallInteger)
+    promised_date: Mapped[date]
+    due_date: Mapped[date]
+    """The promised date, or another where changes of the line left that one without milk."""
+    brought_date: Mapped[date | None]
+    """The day whose plan it is in."""
+    lapsed_at: Mapped[datetime | None]
+    """When its order was cancelled before it came."""
 
 
 class EntitlementEntry(CustomerOwned):

@@ -12,17 +12,20 @@ from app.orders.changes.purses import Move
 from app.orders.models import EntitlementEntry, OrderLine
 from app.orders.repository.plain import KEYS, OF_KEYS, key_columns, run
 
-# A make-up is a gift with a cause: it is brought beside the line's own days.
+# A make-up or a dated gift is a gift with a cause: it is brought beside the line's own days. The
+# gifts of a line that a change has added are its own.
 _MOVES = f"""
 SELECT t.order_line_id, t.kind, t.product_id, t.bottles, t.value_fen
 FROM {KEYS} JOIN entitlement_entries t ON {OF_KEYS}
 WHERE t.kind <> 'gift' OR t.cause_id IS NULL
+   OR EXISTS (SELECT FROM order_changes c
+              WHERE c.customer_id = t.customer_id AND c.change_id = t.cause_id)
 ORDER BY t.order_line_id, t.entry_id
 """
 
 
 async def list_moves(session: AsyncSession, lines: Sequence[OrderLine]) -> dict[UUID, list[Move]]:
-    """What each line gained and gave up, make-ups aside, oldest first."""
+    """What each line gained and gave up, make-ups and dated gifts aside, oldest first."""
     moves: dict[UUID, list[Move]] = {line.order_line_id: [] for line in lines}
     own = {line.order_line_id: line.product_id for line in lines}
     keys = [(line.customer_id, line.order_line_id) for line in lines]

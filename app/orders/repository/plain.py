@@ -23,6 +23,6 @@ def key_columns(keys: Collection[tuple[UUID, UUID]]) -> tuple[list[UUID], list[U
 
 async def run(session: AsyncSession, query: str, *arguments: object) -> list[asyncpg.Record]:
     """As `fetch`, with what the session has pending written first."""
-    if session.new or session.dirty or session.deleted:
+    if not session.sync_session._is_clean():  # noqa: SLF001  # its public signs build three sets
         await session.flush()
     return await fetch(session, query, *arguments)

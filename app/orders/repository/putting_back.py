@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders.models import WithdrawnLine
-from app.orders.repository.withdrawals import beyond
+from app.orders.repository.withdrawals import HELD_LINES, Held, beyond, held_values
 
 _LOCK_TAKEN = """
 SELECT count(*) FROM (
@@ -17,7 +17,7 @@ SELECT count(*) FROM (
     FOR UPDATE
 ) x
 """
-_JUDGE = """
+_JUDGE = f"""
 UPDATE withdrawn_lines w SET state = 'put_back'
 FROM (
     SELECT x.customer_id, x.order_line_id,
@@ -36,6 +36,9 @@ WHERE w.withdrawal_id = :id
   AND e.until IS NOT DISTINCT FROM w.until_after
   AND o.customer_id = w.customer_id AND o.order_id = w.order_id
   AND o.status = 'delivering' AND o.version = w.order_version
+  AND NOT EXISTS (
+      SELECT FROM {HELD_LINES}
+      WHERE h.customer_id = w.customer_id AND h.line_id = w.order_line_id)
   AND (c.credited = 0 OR c.credited <= (
       SELECT coalesce(sum(CASE WHEN l.credit_account = 'balance' THEN l.amount_fen
                                ELSE -l.amount_fen END), 0)
@@ -92,13 +95,16 @@ SELECT customer_id, uuidv7(), change_id, 'applied', 'undone', :now, :actor FROM 
 """
 
 
-async def judge_taken(session: AsyncSession, withdrawal_id: UUID) -> None:
+async def judge_taken(session: AsyncSession, withdrawal_id: UUID, held: Held) -> None:
     """Lock the orders and mark the lines that stand as the withdrawal left them: to be put back.
 
-    A credit that has been spent, or an order that has ended, is left as it is.
+    A credit that has been spent, an order that has ended, and a line that another withdrawal holds
+    on one of the days are left as they are.
     """
-    for statement in (_LOCK_TAKEN, _JUDGE):
-        await session.execute(text(statement), {"id": withdrawal_id})
+    await session.execute(text(_LOCK_TAKEN), {"id": withdrawal_id})
+    values = held_values(held)
+    del values["held_days"]
+    await session.execute(text(_JUDGE), values | {"id": withdrawal_id})
 
 
 async def put_back(session: AsyncSession, withdrawal_id: UUID, *, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """SQL of withdrawals: their scopes, whom they hit, and their own rows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -41,6 +41,45 @@ due AS (
     {SCOPED}
     GROUP BY t.customer_id, t.order_line_id
 )
+"""
+
+TAKEN_DAYS = """
+    withdrawn_lines {0}
+    CROSS JOIN LATERAL unnest({0}.days) AS d(day)
+    JOIN LATERAL jsonb_to_recordset({0}.before) AS b(
+        first_date date, until date, product_id uuid, quantity smallint, interval_days smallint,
+        anchor_date date, weekday_quantities smallint[], address_id uuid)
+        ON d.day >= b.first_date AND d.day < b.until
+"""
+"""Each day taken from a line (alias `{0}`), and the term `b` that would have brought it."""
+
+Held = Mapping[tuple[UUID, UUID], Collection[date]]
+"""Days of lines (customer, line) that stay without milk, because another withdrawal holds them."""
+
+_OTHERS = """
+SELECT EXISTS (
+    SELECT FROM withdrawals m
+    JOIN withdrawals o ON o.id <> m.id AND o.undone_at IS NULL
+        AND o.first_date <= m.last_date AND o.last_date >= m.first_date
+        AND o.station_ids && m.station_ids
+    WHERE m.id = :id)
+"""
+_HELD = f"""
+SELECT w.customer_id, w.order_line_id, array_agg(DISTINCT d.day) AS days
+FROM {TAKEN_DAYS.format("w")}
+JOIN address_blocks a ON a.customer_id = w.customer_id AND a.address_id = b.address_id
+    AND a.valid @> d.day
+JOIN withdrawals o ON o.id <> w.withdrawal_id AND o.undone_at IS NULL
+    AND d.day BETWEEN o.first_date AND o.last_date AND w.station_id = ANY(o.station_ids)
+    AND (o.block_ids IS NULL OR a.block_id = ANY(o.block_ids))
+    AND (o.product_ids IS NULL OR b.product_id = ANY(o.product_ids))
+WHERE w.withdrawal_id = :id
+GROUP BY w.customer_id, w.order_line_id
+"""
+HELD_LINES = "unnest(CAST(:customers AS uuid[]), CAST(:lines AS uuid[])) AS h(customer_id, line_id)"
+HELD_DAYS = """
+    unnest(CAST(:customers AS uuid[]), CAST(:lines AS uuid[]), CAST(:held_days AS date[]))
+        AS h(customer_id, line_id, day)
 """
 
 _BY_STATION = f"""
@@ -148,6 +187,47 @@ async def sample_hit(session: AsyncSession, scope: Scope, *, limit: int) -> Sequ
 async def find_withdrawal(session: AsyncSession, withdrawal_id: UUID) -> Withdrawal | None:
     """One withdrawal, read anew."""
     return await session.get(Withdrawal, withdrawal_id, populate_existing=True)
+
+
+async def lock_withdrawal(session: AsyncSession, withdrawal_id: UUID) -> Withdrawal:
+    """One withdrawal that is there, read anew and held until commit."""
+    query = (
+        select(Withdrawal)
+        .where(Withdrawal.id == withdrawal_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(query)).one()
+
+
+_WHOLE_OVER = """
+SELECT id FROM withdrawals
+WHERE last_date >= :first AND first_date <= :last AND undone_at IS NULL
+  AND station_ids && CAST(:stations AS uuid[]) AND block_ids IS NULL AND product_ids IS NULL
+ORDER BY at DESC, id DESC LIMIT 1
+"""
+
+
+async def find_whole_over(session: AsyncSession, scope: Scope) -> UUID | None:
+    """The newest withdrawal in force of whole stations on days of a scope."""
+    values = {"stations": sorted(scope.stations), "first": scope.first, "last": scope.last}
+    found: UUID | None = await session.scalar(text(_WHOLE_OVER), values)
+    return found
+
+
+async def list_held(session: AsyncSession, withdrawal_id: UUID) -> Held:
+    """Days of its lines that another withdrawal in force holds as well."""
+    if not await session.scalar(text(_OTHERS), {"id": withdrawal_id}):
+        return {}
+    found = await session.execute(text(_HELD), {"id": withdrawal_id})
+    return {(customer_id, line_id): set(days) for customer_id, line_id, days in found}
+
+
+def held_values(held: Held) -> dict[str, object]:
+    """Values of statements with `HELD_LINES` or `HELD_DAYS`."""
+    rows = [(*key, day) for key, days in held.items() for day in sorted(days)]
+    customers, lines, days = zip(*rows, strict=True) if rows else ((), (), ())
+    return {"customers": list(customers), "lines": list(lines), "held_days": list(days)}
 
 
 async def list_untold(session: AsyncSession, *, before: datetime) -> list[tuple[UUID, bool]]:

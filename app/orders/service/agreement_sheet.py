@@ -64,8 +64,8 @@ def _parties(paper: AgreementPaper) -> list[tuple[str, str]]:
 def _line(one: AgreedLine) -> tuple[str, ...]:
     line = one.line
     bottles = f"{line.bottles_bought}"
-    if line.gift_bottles:
-        bottles += f"＋赠 {line.gift_bottles}"
+    if gifts := line.gift_bottles + line.dated_gifts:
+        bottles += f"＋赠 {gifts}"
     return (
         one.product.name,
         one.product.specification,

@@ -19,6 +19,7 @@ from app.network.service import (
 from app.orders import repository
 from app.orders.changes.destinations import ServedBy
 from app.orders.changes.following import follow_renewed, start_after
+from app.orders.changes.gifting import promise_gifts
 from app.orders.events import OrderConfirmed
 from app.orders.models import Order, OrderLine
 from app.orders.rules import Placement, lay_out
@@ -152,6 +153,7 @@ async def _lay_out_line(
     bottles = line.bottles_bought + line.gift_bottles
     terms = lay_out(placement, start=start, bottles=bottles, blocked=blocked)
     await repository.insert_terms(session, line.customer_id, line.order_line_id, terms)
+    await promise_gifts(session, line, terms)
 
 
 def _entitle(session: AsyncSession, line: OrderLine, *, now: datetime) -> None:

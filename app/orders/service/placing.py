@@ -24,6 +24,7 @@ from app.orders.errors import (
     StartTooEarly,
     StartTooLate,
 )
+from app.orders.gifts import first_promise
 from app.orders.markets import market_of
 from app.orders.models import Deposit, Order, OrderAgreement, OrderLine
 from app.orders.pricing import LinePrice, price_line
@@ -64,6 +65,9 @@ class QuotedLine:
     bottles: int
     price: LinePrice
     deliveries: list[tuple[date, int]]
+    """Its own bottles: bought, and gifts that come last."""
+    gifts: dict[date, int]
+    """On which days how many gifts come, last or beside the line's own."""
 
     @property
     def price_fen(self) -> int:
@@ -203,7 +207,7 @@ def _quote_line(
         line.pattern,
         product_id=line.product_id,
         start=start,
-        bottles=price.all_bottles,
+        bottles=price.own_bottles,
         blocked=blocked,
     )
     deliveries = [day for term in terms for day in term.deliveries()]
@@ -215,6 +219,9 @@ def _quote_line(
         bottles=bottles,
         price=price,
         deliveries=deliveries,
+        gifts=first_promise(
+            terms, last=price.last_gifts, dated=price.dated_gifts, every=price.gift_every
+        ),
     )
 
 

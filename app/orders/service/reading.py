@@ -1,6 +1,7 @@
 """Orders as they are shown: status, what is derived from terms, lines with their days."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -8,11 +9,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.orders import repository
+from app.orders.gifts import Gift, coming_days, days_of
 from app.orders.models import Deposit, Order, OrderAgreement, OrderChange, OrderHistory, OrderLine
 from app.orders.repository import Door
 from app.orders.repository.deposits import list_of_orders
+from app.orders.repository.gifts import list_gifts
 from app.orders.repository.installations import list_awaited
-from app.orders.rules import Placement, Term, bottles_from, end_date
+from app.orders.rules import ONE_DAY, Placement, Term, bottles_from, end_date, gifts_by_day
 from app.orders.states import LABELS, OrderStatus
 
 AWAITING_BOX = ("awaiting_box", "等待安装奶箱")
@@ -29,6 +32,10 @@ class LineView:
     bottles_left: int
     placement: Placement | None
     """Pattern and product as they are today; None when it has never had a day."""
+    gifts: Sequence[Gift]
+    """Those that come on days of their own."""
+    gifts_to_come: Mapping[date, int]
+    """On which days behind today how many gifts come, last or beside its own bottles."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,7 @@ async def _views(
     terms = await repository.list_terms(
         session, [(line.customer_id, line.order_line_id) for line in lines]
     )
+    gifts = await list_gifts(session, lines)
     turns = await repository.list_turns(
         session, [(line.customer_id, line.order_line_id) for line in lines]
     )
@@ -144,6 +152,10 @@ async def _views(
                 + line.unscheduled_bottles,
                 placement=_placement(
                     line, terms[line.order_line_id], turns[line.order_line_id], ways, today=today
+                ),
+                gifts=gifts[line.order_line_id],
+                gifts_to_come=_gifts_to_come(
+                    line, terms[line.order_line_id], gifts[line.order_line_id], today=today
                 ),
             )
             for line in lines
@@ -170,6 +182,18 @@ async def _views(
             )
         )
     return views
+
+
+def _gifts_to_come(
+    line: OrderLine, terms: Sequence[Term], gifts: Sequence[Gift], *, today: date
+) -> dict[date, int]:
+    waiting = line.unscheduled_bottles
+    found = Counter(gifts_by_day(terms, gifts=line.gift_bottles, waiting=waiting))
+    found.update(coming_days(gifts, days_of(terms), since=today + ONE_DAY, goes_on=waiting > 0))
+    for gift in gifts:
+        if gift.brought_date is not None:
+            found[gift.brought_date] += gift.bottles
+    return {day: count for day, count in sorted(found.items()) if day > today}
 
 
 def _placement(

@@ -156,7 +156,7 @@ async def _compute(
         price = price_line(
             offers[placement.product_id], bottles=bottles, days=state.line.cycle_days, on=today
         )
-        terms = lay_out(placement, start=start, bottles=price.all_bottles, blocked=closed)
+        terms = lay_out(placement, start=start, bottles=price.own_bottles, blocked=closed)
         found.append(RenewedLine(state, last, placement, price, tuple(terms)))
     if sum(line.price_fen for line in found) > MAX_FEN:
         raise AmountTooLarge(most=MAX_BOTTLES)

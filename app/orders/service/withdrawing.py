@@ -20,7 +20,7 @@ from app.orders.changes.spells import spells_of, unwanted_days
 from app.orders.changes.stays import read_stays
 from app.orders.models import EntitlementEntry, Order, OrderLine, WithdrawnLine
 from app.orders.repository import Door, putting_back, taking, withdrawals
-from app.orders.repository.withdrawals import Scope
+from app.orders.repository.withdrawals import Held, Scope
 from app.orders.rules import ONE_DAY, Rebuilt, Term, end_date, rebuild, stock_from
 from app.orders.states import OrderStatus, WithdrawalSettle
 
@@ -237,11 +237,12 @@ async def put_back(
     """Undo a withdrawal whose days are open again; answers how many lines stay as they are.
 
     A line that nothing has happened to gets its days as they were. One that has been changed since
-    is laid out anew with the days free again; it stays as it is when its credit is spent, its order
-    has ended, or it waits for somebody to resume it.
+    is laid out anew with the days free again that no other withdrawal holds; it stays as it is when
+    none is, its credit is spent, its order has ended, or it waits for somebody to resume it.
     """
     await withdrawals.prepare_bulk_work(session)
-    await putting_back.judge_taken(session, withdrawal_id)
+    held = await withdrawals.list_held(session, withdrawal_id)
+    await putting_back.judge_taken(session, withdrawal_id, held)
     await putting_back.put_back(session, withdrawal_id, now=now)
     await withdrawals.end_bulk_work(session)
     after: tuple[UUID, UUID] | None = None
@@ -262,7 +263,7 @@ async def put_back(
     after = None
     while rows := await putting_back.list_taken(session, withdrawal_id, after=after, limit=AT_ONCE):
         after = (rows[-1].customer_id, rows[-1].order_line_id)
-        await _put_back_changed(session, rows, first_date=first_date, now=now)
+        await _put_back_changed(session, rows, held=held, first_date=first_date, now=now)
         session.expunge_all()
     await _follow(session, withdrawal_id, state="put_back", now=now)
     await withdrawals.prepare_bulk_work(session)
@@ -272,7 +273,12 @@ async def put_back(
 
 
 async def _put_back_changed(
-    session: AsyncSession, rows: Sequence[WithdrawnLine], *, first_date: date, now: datetime
+    session: AsyncSession,
+    rows: Sequence[WithdrawnLine],
+    *,
+    held: Held,
+    first_date: date,
+    now: datetime,
 ) -> None:
     keys = [(row.customer_id, row.order_line_id) for row in rows]
     found = await session.execute(
@@ -297,7 +303,8 @@ async def _put_back_changed(
         line, status = lines[row.order_line_id]
         mine, first = terms[row.order_line_id], row.days[0]
         stands = status is OrderStatus.DELIVERING and not line.unscheduled_bottles
-        if row.credit_fen or not stands or not stock_from(mine, first):
+        freed = set(row.days) - set(held.get((row.customer_id, row.order_line_id), ()))
+        if row.credit_fen or not stands or not freed or not stock_from(mine, first):
             row.state = "kept"
             continue
         row.state = "put_back"
@@ -313,7 +320,7 @@ async def _put_back_changed(
                 *await _closed_of(session, row, its_doors, closed=closed, now=now),
                 *unwanted_days(spells, mine, first),
             },
-            freed=row.days,
+            freed=freed,
         )
         rebuilt[first].append((row.customer_id, row.order_line_id, result))
     await session.flush()

@@ -14,6 +14,7 @@ from app.core.db import SessionDep
 from app.core.pagination import BadCursor, PageDep, PageRequest, cursor_of
 from app.core.unit import Router
 from app.identity.access import ClockDep
+from app.identity.models import Role
 from app.kpi import months, service
 from app.kpi.api.hubs import HubDep
 from app.kpi.api.live import COME_AGAIN_MS, watched_scope
@@ -36,6 +37,7 @@ from app.kpi.scopes import Scope
 from app.kpi.service import KpiResult
 from app.kpi.sides import count_waiting
 from app.kpi.trends import kept_keys, read_trends
+from app.network.service import find_festival_gap
 from app.web.common.templating import is_htmx
 from app.web.manager import charts
 from app.web.manager.asking import HOME, Asked, AskedDep
@@ -44,6 +46,7 @@ from app.web.manager.showing import show
 
 router = Router(prefix=HOME, include_in_schema=False)
 
+CALENDAR_KEEPERS = (Role.MANAGER, Role.ADMIN)
 TREND_DAYS = 30
 BLOCKS_A_PAGE = 40
 SORTS = {
@@ -71,6 +74,9 @@ async def dashboard(
         definitions=[DEFINITIONS[key] for key in KpiKey],
         devices=await list_temperatures(session, scope=asked.scope, now=now),
         waiting=await count_waiting(session, scope=asked.scope, now=now),
+        festival_gap=find_festival_gap(asked.today)
+        if asked.caller.has(*CALENDAR_KEEPERS)
+        else None,
         has_deliverers=asked.scope.kind in {ScopeKind.BLOCK, ScopeKind.DELIVERER},
         **morning_values(board, may_dispatch=asked.may_dispatch, carried=carried_by(asked)),
     )
@@ -114,7 +120,10 @@ class Tile:
 async def tiles(
     request: Request, asked: AskedDep, session: SessionDep, clock: ClockDep
 ) -> Response:
-    """Part: the eight KPIs of the period, with their trends, findings and what was reported."""
+    """The eight KPIs of the period, with their trends, findings and what was reported.
+
+    A part of the dashboard for HTMX, a page of its own for who opens the address.
+    """
     results = await service.read_kpis(
         session, scope=asked.scope, period=asked.period, now=clock.now()
     )
@@ -134,7 +143,16 @@ async def tiles(
         )
         for result in results
     ]
-    return show(request, "kpis.html", asked=asked, tiles=found)
+    if is_htmx(request):
+        return show(request, "kpis.html", asked=asked, tiles=found)
+    return show(
+        request,
+        "kpis_page.html",
+        asked=asked,
+        tiles=found,
+        steps=await read_path(session, asked.scope),
+        definitions=[DEFINITIONS[key] for key in KpiKey],
+    )
 
 
 async def _trends(

@@ -58,6 +58,10 @@ class TaobaoShop:
         self.trades: dict[str, Trade] = {}
         self.refunds: list[TopRefund] = []
 
+    def number_from(self, first: int) -> None:
+        """Number trades and refunds from here on."""
+        self._numbers = itertools.count(first)
+
     def buy(
         self,
         positions: Sequence[Position],

@@ -38,7 +38,8 @@ FROM (
         JOIN address_blocks ab USING (customer_id, address_id)
         JOIN blocks b ON b.id = ab.block_id
         JOIN block_deliverers bd ON bd.block_id = b.id
-        CROSS JOIN LATERAL generate_series(greatest(lower(t.valid), :first), :today, interval '1 day') day
+        CROSS JOIN LATERAL generate_series(greatest(lower(t.valid), :first),
+                            least(upper(t.valid) - 1, :today), interval '1 day') day
     ) drawn
     WHERE drawn.quantity > 0
 ) d;

@@ -7,11 +7,11 @@ from sqlalchemy import func, select, update
 
 from app.aftersales.models import SatisfactionAnswer, Ticket
 from app.core.clock import wall_now
-from app.core.ids import public_pair
+from app.core.ids import new_id, public_pair
 from app.delivery.models import Delivery, DeliveryStatus
 from app.delivery.service import withdrawing
 from app.identity.models import SessionRow
-from app.orders.models import OrderChange
+from app.orders.models import LineGift, OrderChange, OrderLine
 from app.orders.repository.withdrawals import Scope
 from app.orders.states import WithdrawalSettle
 from tests.factories.orders import change
@@ -100,6 +100,39 @@ async def test_a_day_is_skipped_seen_and_taken_back(home: Home) -> None:
     await page.goto("/my/calendar")
     await expect(page.locator(".day.skipped")).to_have_count(0)
     await expect(page.locator(".day.planned")).to_have_count(16)
+
+
+async def test_a_gift_is_marked_on_its_day(home: Home) -> None:
+    day = TODAY + timedelta(days=5)
+    async with home.site.database.transaction() as session:
+        await session.execute(
+            update(OrderLine)
+            .where(OrderLine.order_line_id == home.milk.order_line_id)
+            .values(dated_gifts=2, gift_every=10)
+        )
+        session.add(
+            LineGift(
+                customer_id=home.milk.customer_id,
+                gift_id=new_id(),
+                order_line_id=home.milk.order_line_id,
+                bottles=2,
+                promised_date=day,
+                due_date=day,
+            )
+        )
+    page = await home.page("/my/calendar")
+    marked = page.get_by_role("link", name="3月20日 周五")
+    await expect(marked).to_contain_text("3 瓶，其中赠 2 瓶")
+    await expect(page.locator(".day.planned .day-word")).to_have_text(["赠"])
+    await open_day(page, "3月20日 周五")
+    gift = page.locator(".day-line").nth(1)
+    await expect(gift).to_contain_text("赠")
+    await expect(gift).to_contain_text("2 瓶，随当天的奶一起送")
+    # A gift follows the milk: nothing is to be changed about it alone.
+    await expect(page.get_by_role("button", name="这天不要")).to_have_count(1)
+    await expect(gift.get_by_role("button")).to_have_count(0)
+    await check_axe(page)
+    await shot(page, "household-gift-day")
 
 
 async def test_one_day_more_and_one_day_another_product(home: Home) -> None:

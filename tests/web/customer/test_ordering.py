@@ -247,6 +247,21 @@ async def test_the_channel_does_not_answer_and_nothing_is_taken(site: Site) -> N
     assert order.status is OrderStatus.PENDING_PAYMENT
 
 
+async def test_gifts_with_dates_are_quoted_with_them(site: Site) -> None:
+    async with site.database.transaction() as session:
+        promotion = Promotion(name="每送10天赠1瓶", rule="每订 30 瓶赠 3 瓶。", forbids=[])
+        promotion.buy_bottles, promotion.gift_bottles, promotion.gift_every = 30, 3, 10
+        promotion.id, promotion.created_by, promotion.created_at = new_id(), "test", MORNING
+        promotion.valid = ALWAYS
+        session.add(promotion)
+    page = await own_page(site, "/order")
+    quote = page.locator("#quote")
+    await choose_milk(page)
+    await expect(quote).to_contain_text("赠 3 瓶，随这些天的奶送：")
+    await expect(quote).to_contain_text("3月25日 周三、4月4日 周六、4月14日 周二")
+    await shot(page, "household-quote-gifts")
+
+
 async def test_full_price_discount_gifts_and_what_is_left_to_pay(site: Site) -> None:
     async with site.database.transaction() as session:
         season = PeriodDiscount(name="季卡九五折", min_days=91, off_permille=50)
