@@ -111,7 +111,6 @@ export const keys = {
   draft: (account: string): string => `draft:${account}`,
   wishes: (account: string): string => `wishes:${account}`,
   changes: (account: string): string => `changes:${account}`,
-  resting: (account: string): string => `resting:${account}`,
 };
 
 /** Ask for the book and keep it; unchanged, only its age is renewed. */

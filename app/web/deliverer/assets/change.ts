@@ -4,7 +4,7 @@ import { keys } from "./book";
 import { moment, needLogin, openChanges, placeOf, type LineEffect, type Recorded } from "./changes";
 import { day, find, html, icon, show, toast, yuan, type Markup } from "./html";
 import { newId } from "./ids";
-import { pullResting, readResting, restingDoors } from "./resting";
+import { pullResting, restingDoors } from "./resting";
 import { LoginNeeded, ask, problemOf, type Problem } from "./session";
 import { onChange, state, today } from "./state";
 import { dayAfter, type ShownStop } from "./stops";
@@ -314,7 +314,6 @@ async function addResting(stop: ChangeDoor): Promise<void> {
 /** Open the sheet for a door, with what was typed for it before. */
 export async function openChange(stop: ChangeDoor): Promise<void> {
   open = stop;
-  await readResting().catch(() => undefined);
   find("#change-title").textContent = `代记变更 · ${stop.building} ${stop.door}`;
   find("#change-who").textContent = stop.recipient;
   show(find("#change-lines"), html`${choices(stop)}`);

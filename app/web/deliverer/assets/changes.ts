@@ -103,7 +103,7 @@ function line(one: Recorded): Markup {
 function render(): void {
   const items = listed?.value.items ?? [];
   const waiting = items.filter((one) => one.change.status === "awaiting_confirmation").length;
-  const said = items.length ? `${waiting} 条待顾客确认` : "还没有代记过变更。在路线里点一户的「其他」就能代记；今天没有奶的住户在路线的最下面。";
+  const said = items.length ? `${waiting} 条待顾客确认` : "还没有代记过变更。在路线里点一户的「其他」就能代记。";
   const age = listed ? `没有网络，这是 ${ago(listed.at)}的情况。` : "没有网络，联网后显示。";
   find("#changes-summary").textContent = isOld ? age : listed ? said : "正在读取…";
   const sorted = [...items].sort((one, two) => Number(two.change.status === "awaiting_confirmation") - Number(one.change.status === "awaiting_confirmation"));

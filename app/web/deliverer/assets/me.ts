@@ -99,7 +99,7 @@ async function logOut(): Promise<void> {
   }
   forgetSession();
   await dropDone(account);
-  for (const key of [keys.book(account), keys.morning(account), keys.month(account), keys.draft(account), keys.wishes(account), keys.changes(account), keys.resting(account), "account"]) {
+  for (const key of [keys.book(account), keys.morning(account), keys.month(account), keys.draft(account), keys.wishes(account), keys.changes(account), "account"]) {
     await drop(key);
   }
   location.reload();

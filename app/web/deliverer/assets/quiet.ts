@@ -1,13 +1,13 @@
 // The list of doors without milk today, and the way from there to a change asked for at one of them.
 import { openChange } from "./change";
 import { needLogin } from "./changes";
-import { ago, day, find, html, show, type Markup } from "./html";
-import { pullResting, readResting, restingDoors, restingSince, type RestingDoor } from "./resting";
+import { day, find, html, show, type Markup } from "./html";
+import { pullResting, restingDoors, type RestingDoor } from "./resting";
 import { LoginNeeded } from "./session";
 import { state, today } from "./state";
 import { buildingText } from "./stops";
 
-let isOld = false;
+let said = "";
 
 const dialog = (): HTMLDialogElement => find<HTMLDialogElement>("#resting-dialog");
 const search = (): HTMLInputElement => find<HTMLInputElement>("#resting-search");
@@ -31,35 +31,24 @@ function quiet(): RestingDoor[] {
 }
 
 function render(): void {
-  const since = restingSince();
-  const all = quiet();
-  const found = all.filter(matches);
-  const none = all.length ? "没有找到，换个词试试。" : "今天您的每一户都有奶。";
-  const old = since === undefined ? "没有网络，联网后显示。" : `没有网络，这是 ${ago(since)}的情况。`;
-  const said = found.length ? `${found.length} 户，订单还在送，今天没有奶` : none;
-  find("#resting-summary").textContent = isOld ? old : since === undefined ? "正在读取…" : said;
+  const found = quiet().filter(matches);
+  find("#resting-summary").textContent = said || (found.length ? `${found.length} 户，订单还在送` : "没有找到");
   show(find("#resting"), html`${found.map(item)}`);
-  find("#resting").hidden = !found.length;
-}
-
-async function pull(): Promise<void> {
-  try {
-    await pullResting(true);
-    isOld = false;
-  } catch (error) {
-    if (error instanceof LoginNeeded) needLogin();
-    isOld = true;
-  }
-  render();
 }
 
 async function open(): Promise<void> {
-  isOld = false;
   search().value = "";
-  await readResting();
+  said = "正在读取…";
   render();
   dialog().showModal();
-  await pull();
+  try {
+    await pullResting(true);
+    said = "";
+  } catch (error) {
+    if (error instanceof LoginNeeded) needLogin();
+    said = "没有网络";
+  }
+  render();
 }
 
 /** Let the list work. */

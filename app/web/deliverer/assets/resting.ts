@@ -1,8 +1,7 @@
 // Doors of the own blocks whose milk does not come today: what is asked for there is written down too.
-import { keys, type Kept } from "./book";
+// That needs the network, so they are not kept on the phone.
 import { ask } from "./session";
 import { state } from "./state";
-import { keep, read } from "./store";
 
 interface RestingLine {
   line_id: string;
@@ -24,42 +23,21 @@ export interface RestingDoor {
   lines: RestingLine[];
 }
 
-interface Resting {
-  service_date: string;
-  items: RestingDoor[];
-}
-
 const FRESH_MS = 300_000;
 
-let kept: Kept<Resting> | undefined;
-let owner = "";
+let known: RestingDoor[] = [];
+let since = 0;
 
-/** The doors as they are known on this phone. */
+/** The doors as they were fetched last. */
 export function restingDoors(): RestingDoor[] {
-  return owner === state.account?.account_id ? (kept?.value.items ?? []) : [];
-}
-
-/** When they were fetched; undefined: never. */
-export function restingSince(): number | undefined {
-  return owner === state.account?.account_id ? kept?.at : undefined;
-}
-
-/** What is kept on the phone, for the time until the network answers. */
-export async function readResting(): Promise<void> {
-  const account = state.account?.account_id ?? "";
-  if (owner === account) return;
-  kept = await read<Kept<Resting>>(keys.resting(account));
-  owner = account;
+  return known;
 }
 
 /** Fetch them, unless that was done a moment ago. */
 export async function pullResting(always: boolean): Promise<void> {
-  const account = state.account?.account_id;
-  const since = restingSince();
-  if (!account || (!always && since !== undefined && Date.now() - since < FRESH_MS)) return;
-  const answer = await ask("/api/v1/me/resting-doors", account);
+  if (!always && Date.now() - since < FRESH_MS) return;
+  const answer = await ask("/api/v1/me/resting-doors", state.account?.account_id ?? "");
   if (!answer.ok) throw new Error(`resting-doors ${answer.status}`);
-  kept = { value: (await answer.json()) as Resting, at: Date.now() };
-  owner = account;
-  await keep(keys.resting(account), kept);
+  known = ((await answer.json()) as { items: RestingDoor[] }).items;
+  since = Date.now();
 }

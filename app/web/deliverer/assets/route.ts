@@ -94,7 +94,7 @@ function nothing(all: ShownStop[]): Markup {
     return html`<div class="empty">${icon("cloud-slash")}<h2>手机上的路线过期了</h2><p>它是 ${day(state.kept.book.service_date)} 的，请在有网络的地方打开一次。</p></div>`;
   }
   if (!all.length) return html`<div class="empty">${icon("cup-hot")}<h2>今天没有您的路线</h2><p>明天的路线在前一天截单之后出来。</p></div>`;
-  if (wanted) return html`<div class="empty">${icon("search")}<h2>没有找到</h2><p>换个词试试，或切换到「全部」；也可以看今天没有奶的住户。</p></div>`;
+  if (wanted) return html`<div class="empty">${icon("search")}<h2>没有找到</h2><p>换个词试试，或切换到「全部」。</p></div>`;
   return html`<div class="empty good">${icon("check2-circle")}<h2>今天的都登记完了</h2><p>辛苦了。请看「我的」里有没有待上传的记录。</p></div>`;
 }
 
