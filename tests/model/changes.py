@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from tests.model.dairy import Dairy, worth_of
+from tests.model.books import worth_of
+from tests.model.dairy import MILK_FEN, Dairy
 from tests.model.days import DAY, Rhythm, gaps, is_over, left_from
 from tests.model.gifts import follow
 from tests.model.things import Done, Home, Order
@@ -65,6 +66,7 @@ def change(dairy: Dairy, order: Order, wish: Wish) -> str | None:
     follow(order, wish.first)
     done.after = order.standing()
     order.changes.append(done)
+    dairy.follow(order)
     return None
 
 
@@ -129,10 +131,7 @@ def _one_day(dairy: Dairy, order: Order, wish: Wish, _: Done) -> str | None:
 
 def _turn(dairy: Dairy, order: Order, wish: Wish, _: Done) -> str | None:
     day = wish.first
-    rhythm, anchor = order.rhythm, order.begun or order.wished
-    for first, turned, since in order.turns:
-        if first <= day:
-            rhythm, anchor = turned, since
+    rhythm, anchor = order.rhythm_on(day)
     if wish.kind == "change_pattern":
         wanted, since = wish.rhythm, day
     else:
@@ -205,4 +204,29 @@ def undo(dairy: Dairy, order: Order, done: Done) -> str | None:
         order.gone = (order.gone[0] - done.bottles, order.gone[1] - done.credit)
         if done.credit:
             dairy.book("balance", "prepaid", done.credit)
+    dairy.follow(order)
     return None
+
+
+def renew(dairy: Dairy, order: Order) -> Order | str:
+    """The order that goes on where another ends, its ids still to be filled in; or the refusal's code."""
+    if order.status != "delivering":
+        return "order_finished" if order.over else "order_not_changeable"
+    if any(not one.over or one.status == "completed" for one in dairy.renewals(order)):
+        return "renewal_exists"
+    if order.waiting or not order.days:
+        return "end_unknown"
+    wished = max(order.days) + DAY
+    rhythm, anchor = order.rhythm_on(max(wished, dairy.today + DAY))
+    return Order(
+        id="",
+        home=order.home,
+        line_id=order.line_id,
+        rhythm=rhythm,
+        bottles=order.bottles,
+        price=order.bottles * MILK_FEN,
+        wished=wished,
+        placed_at=dairy.now,
+        before=order,
+        anchor=anchor,
+    )

@@ -12,6 +12,7 @@ from app.core.ids import public_pair
 from app.core.invariants import check_invariants
 from app.orders.repository import list_terms
 from tests.model.dairy import Dairy
+from tests.model.things import Dearer, Order
 
 FOR_PEOPLE = ("review without decision", "refund requested", "refund approved", "sms queued")
 """What may wait for ever in a history: nobody came to do it, and no SMS account is joined."""
@@ -61,6 +62,7 @@ SELECT g.order_line_id, g.promised_date, g.due_date, g.bottles, g.brought_date
 FROM line_gifts g WHERE g.lapsed_at IS NULL
 """
 SET_ASIDE = "SELECT order_line_id, service_date FROM plan_exceptions"
+DEARER = "SELECT change_id, status FROM order_changes WHERE pay_fen > 0"
 PAYMENTS = "SELECT out_trade_no, status FROM payments WHERE channel = 'wechat'"
 
 
@@ -225,11 +227,19 @@ async def _set_aside(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
 
 async def _payments(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
     stored = {row.out_trade_no: row.status for row in await _rows(session, PAYMENTS)}
-    return stored, {money.number: money.state for order in dairy.orders for money in order.payments}
+    paid: list[Order | Dearer] = [*dairy.orders, *dairy.dearer]
+    return stored, {money.number: money.state for one in paid for money in one.payments}
+
+
+async def _dearer(session: AsyncSession, dairy: Dairy) -> tuple[Any, Any]:
+    """Changes that cost money: not one has happened."""
+    stored = {row.change_id: row.status for row in await _rows(session, DEARER)}
+    return stored, {one.row_id: one.status for one in dairy.dearer}
 
 
 LOOKS: dict[str, Callable[..., Any]] = {
     "payments": _payments,
+    "dearer": _dearer,
     "orders": _orders,
     "calendars": _calendars,
     "waiting": _waiting,

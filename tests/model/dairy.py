@@ -3,11 +3,12 @@
 Each action answers the code of the refusal expected of the product, or None.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from tests.model import gifts
+from tests.model.books import GRACE, Books, take, worth_of
 from tests.model.days import (
     DAY,
     Calendar,
@@ -19,42 +20,28 @@ from tests.model.days import (
     left_from,
     midnight,
 )
-from tests.model.things import Brought, Done, Home, Money, Order, Refund, Ticket
+from tests.model.things import Brought, Done, Home, Money, Order, Ticket
 
 OURS = frozenset({"milk_damaged", "milk_short", "vehicle_late"})
+MILK_FEN = 350
 TIME_TO_PAY = timedelta(minutes=30)
-GRACE = timedelta(minutes=15)
 SETTLED = 3
 """Days after its last one on which an order is called complete."""
 
 
-def worth_of(bottles: int, fen: int) -> list[int]:
-    """Fen of each bottle of a lot, rounded down cumulatively."""
-    return [fen * (k + 1) // bottles - fen * k // bottles for k in range(bottles)]
-
-
-def take(worth: list[int], bottles: int) -> int:
-    """Take bottles from the back; answers their fen."""
-    taken = sum(worth[len(worth) - bottles :])
-    del worth[len(worth) - bottles :]
-    return taken
-
-
-class Dairy:
+class Dairy(Books):
     """All of it, and the business clock."""
 
     def __init__(self, now: datetime) -> None:
-        self.now = now
+        super().__init__(now)
         self.orders: list[Order] = []
         self.deliveries: list[Brought] = []
-        self.refunds: list[Refund] = []
         self.tickets: list[Ticket] = []
         self.shut: set[date] = set()
         """Days the operator withdrew."""
         self.planned_until = day_of(now)
         """The last day whose cut-off has been worked on."""
         self.set_aside: set[tuple[UUID, date]] = set()
-        self.accounts: Counter[str] = Counter()
 
     @property
     def today(self) -> date:
@@ -70,11 +57,6 @@ class Dairy:
 
     # Ordering and paying
 
-    def book(self, debit: str, credit: str, fen: int) -> None:
-        """Move money."""
-        self.accounts[debit] -= fen
-        self.accounts[credit] += fen
-
     def capture(self, order: Order, money: Money) -> None:
         """The channel's word about a payment has come."""
         if money.state == "captured" or not money.paid:
@@ -86,13 +68,16 @@ class Dairy:
             self.give_back(order, order.price, "surplus", source="suspense")
             return
         order.status, order.paid_on = "under_review", self.today
-        if order.home.verdict == "covered":
+        if order.home.verdict == "covered" or order.before is not None:
             self.confirm(order)
         elif order.home.verdict == "uncovered":
             self.reject(order)
 
     def hear(self) -> None:
         """Every word on its way arrives."""
+        for change in self.dearer:
+            for money in change.payments:
+                self.capture_dearer(change, money)
         for order in self.orders:
             for money in order.payments:
                 self.capture(order, money)
@@ -100,12 +85,44 @@ class Dairy:
     def confirm(self, order: Order) -> None:
         """It is brought from the day wished for, or the first one still possible."""
         order.status = "delivering"
-        order.begun = self.first_open(order.wished)
+        order.begun = self.first_open(self.start_after(order))
+        order.home.served = order.home.served or self.first_open()
         order.worth = worth_of(order.bottles, order.price)
         order.days = lay(
             order.course, start=order.begun, bottles=order.bottles, shut=self.shut, now=self.now
         )
         gifts.promise(order)
+        if order.before is not None:
+            self.follow(order.before)
+
+    def renewals(self, order: Order) -> list[Order]:
+        """The orders that renew another, those that came to nothing too."""
+        return [one for one in self.orders if one.before is order]
+
+    def start_after(self, order: Order) -> date:
+        """The day it is wished for: a renewal's is the one after the last day before it."""
+        days = order.before.days if order.before is not None else {}
+        return max(days) + DAY if days else order.wished
+
+    def follow(self, order: Order) -> None:
+        """Renewals that have not begun begin where the order before them ends, or wait as it does."""
+        for after in self.renewals(order):
+            if after.status != "delivering" or any(last is None for _, last, _ in after.spells):
+                continue
+            earliest = self.first_open()
+            if after.days and min(after.days) < earliest:
+                continue
+            stood, bottles = after.standing(), sum(after.days.values()) + after.waiting
+            start = max(earliest, self.start_after(after))
+            since = min(start, *after.days) if after.days else start
+            if order.waiting:
+                after.days, after.asked, after.waiting = {}, {}, bottles
+            else:
+                after.waiting = 0
+                self.lay_again(after, {}, start, bottles, {*self.shut, *after.unwanted()})
+            if after.standing() != stood:
+                gifts.follow(after, since)
+                self.follow(after)
 
     def reject(self, order: Order) -> None:
         """Nobody goes there: the money goes back."""
@@ -119,27 +136,10 @@ class Dairy:
         order.paid_on = self.today
         self.confirm(order)
 
-    def give_back(self, order: Order, fen: int, cause: str, *, source: str = "prepaid") -> None:
-        """Money leaves for where it came from."""
-        if not fen:
-            return
-        self.book(source, "refund_payable", fen)
-        way = order.door or "channel"
-        self.refunds.append(
-            Refund(order, fen, cause, way, "requested" if order.door else "processing")
-        )
-
     def served_from(self, order: Order) -> date:
         """From when on somebody goes to an order's door."""
-        homes = [one for one in self.orders if one.home is order.home and one.begun is not None]
         always = order.home.name == "covered"
-        return date.min if always else min(one.begun for one in homes if one.begun)
-
-    def refund_arrives(self, refund: Refund) -> None:
-        """It is where it should be."""
-        refund.status = "succeeded"
-        way = "cash:office" if refund.way.startswith("cash") else refund.way
-        self.book("refund_payable", way, refund.amount)
+        return date.min if always else order.home.served or date.max
 
     # Changes
 
@@ -231,6 +231,7 @@ class Dairy:
             rest += kept
         self.hear_of(order)
         self.give_back(order, rest, "order_cancelled")
+        self.follow(order)
 
     def in_time(self, order: Order) -> bool:
         """Whether everything goes back: a week from paying, for a household new to the product."""
@@ -244,11 +245,13 @@ class Dairy:
     def withdraw(self, day: date) -> None:
         """The operator takes an open day out: lines roll on, make-ups go with the next day."""
         self.shut.add(day)
-        for order in self.orders:
-            if order.status == "delivering" and day in order.days:
-                before = order.standing()
-                self.relay(order, day, left_from(order.days, day), {day})
-                order.changes.append(Done("", "day_withdrawn", day, before, order.standing()))
+        taken = [one for one in self.orders if one.status == "delivering" and day in one.days]
+        for order in taken:
+            before = order.standing()
+            self.relay(order, day, left_from(order.days, day), {day})
+            order.changes.append(Done("", "day_withdrawn", day, before, order.standing()))
+        for order in taken:
+            self.follow(order)
         for made in [one for one in self.deliveries if one.day == day and one.status == "planned"]:
             made.status = "cancelled"
             self.add_make_up(made.order, self.first_open(day), made.due)
@@ -346,6 +349,8 @@ class Dairy:
                 continue
             start = self.first_open() + DAY
             self.relay(order, start, left_from(order.days, start) + owed[line_id], set())
+        for order in orders.values():
+            self.follow(order)
         for order in {one.order.line_id: one.order for one in changed if one.restored}.values():
             self._correct(order)
 
@@ -360,6 +365,7 @@ class Dairy:
         """The worker's rounds after a while: plan, ask the channel, expire, complete, watch."""
         self.now = now
         self.freeze_and_plan()
+        self.end_dearer()
         for order in self.orders:
             late = order.placed_at + TIME_TO_PAY <= now
             for money in order.payments:

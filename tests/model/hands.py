@@ -23,7 +23,7 @@ from tests.factories.world import MORNING, Household, bearer, once
 from tests.fixtures.jobs import drain
 from tests.model.days import Rhythm
 from tests.model.stand import Run, refunds_end
-from tests.model.things import Brought, Done, Home, Order, Ticket
+from tests.model.things import Brought, Dearer, Done, Home, Order, Ticket
 from tests.orders.test_door_orders import SLIP, door_order
 
 Json = dict[str, Any]
@@ -107,11 +107,30 @@ class Hands:
         found: Json = answer.json()
         return found
 
+    async def ask_for_dearer(self, order: Order) -> Json | None:
+        """Ask for a dearer product, for money; none where it cannot be or costs nothing."""
+        yogurt = public_single("prd", self.run.stand.world.yogurt_id)
+        wanted = {"kind": "swap", "product_id": yogurt, "settle": "money"}
+        path, who = f"/orders/{order.id}/changes", self.who(order.home)
+        shown = await self.run.client.post(f"{path}/preview", json=wanted, headers=who)
+        if code_of(shown) or not shown.json()["pay_fen"]:
+            return None
+        done = await self.post(path, {"token": shown.json()["token"]}, who)
+        assert (done.status_code, done.json()["status"]) == (201, "awaiting_payment"), done.text
+        found: Json = done.json()
+        return found
+
     async def pay(self, order: Order, *, notices: int) -> tuple[str | None, str]:
         """Start a payment and pay it at the channel; its word may come late or often."""
-        answer = await self.post(
-            f"/orders/{order.id}/payments", {"method": "native"}, self.who(order.home)
-        )
+        return await self._pay(f"/orders/{order.id}/payments", order, notices=notices)
+
+    async def pay_dearer(self, change: Dearer) -> tuple[str | None, str]:
+        """The same for a change that costs money; the word comes later."""
+        path = f"/orders/{change.order.id}/changes/{change.id}/payments"
+        return await self._pay(path, change.order, notices=1)
+
+    async def _pay(self, path: str, order: Order, *, notices: int) -> tuple[str | None, str]:
+        answer = await self.post(path, {"method": "native"}, self.who(order.home))
         if code := code_of(answer):
             return code, ""
         number = channel_number("P", read_pair("pay", answer.json()["id"])[1])
@@ -126,7 +145,8 @@ class Hands:
         await self.work()
 
     async def refunds_arrive(self) -> None:
-        """Refunds at the channel end."""
+        """Refunds at the channel end, also those of words still on their way."""
+        await self.hear()
         await refunds_end(self.run.payments)
         await self.work()
 
@@ -154,6 +174,20 @@ class Hands:
             again = code_of(await self.post(path, token, who))
             assert again in {"preview_outdated", "order_finished"}, again
         return None, done.json()["id"]
+
+    async def renew(self, order: Order) -> tuple[str | None, Json]:
+        """Renew an order; answers the new one."""
+        wanted = {"kind": "renew", "agreement_version": "2026-01"}
+        path, who = f"/orders/{order.id}/changes", self.who(order.home)
+        shown = await self.run.client.post(f"{path}/preview", json=wanted, headers=who)
+        if code := code_of(shown):
+            return code, {}
+        done = await self.post(path, {"token": shown.json()["token"]}, who)
+        assert done.status_code == 201, done.text
+        made = await self.run.client.get(f"/orders/{done.json()['renewal_order_id']}", headers=who)
+        assert made.status_code == 200, made.text
+        found: Json = made.json()
+        return None, found
 
     async def add_address(self, home: Home) -> UUID:
         """One more address of a household, in the same block."""

@@ -8,13 +8,12 @@ from hypothesis.stateful import precondition, rule
 from sqlalchemy import text
 
 from app.core.ids import public_pair, read_pair
-from tests.model.changes import DO, Wish, change, move, undo
+from tests.model.changes import DO, Wish, change, move, renew, undo
+from tests.model.dairy import MILK_FEN
 from tests.model.days import DAY, Rhythm
 from tests.model.machine import Machine, one_of
-from tests.model.things import Home, Money, Order
+from tests.model.things import Dearer, Home, Money, Order
 from tests.orders.test_door_orders import SLIP
-
-MILK_FEN = 350
 
 rhythms = st.sampled_from(
     [
@@ -184,9 +183,63 @@ class Households(Machine):
         if code is None:
             order.changes[-1].id = change_id
 
-    @precondition(lambda self: self.running())
+    @precondition(lambda self: self.renewable() and self.has_time())
+    @rule(order=one_of(lambda machine: machine.renewable()), pays=st.sampled_from([True, False]))
+    def renew(self, order: Order, pays: bool) -> None:
+        """He renews, and pays at once or later."""
+        code, made = self.stand.do(self.hands.renew(order))
+        renewal = renew(self.dairy, order)
+        if isinstance(renewal, str):
+            assert code == renewal, code
+            return
+        assert (code, made["price_fen"]) == (None, renewal.price), made
+        renewal.id = made["id"]
+        renewal.line_id = read_pair("lin", made["lines"][0]["id"])[1]
+        self.dairy.orders.append(renewal)
+        if pays:
+            self.pay_for(renewal, notices=1)
+
+    @precondition(lambda self: any(one.door is None for one in self.running()))
     @rule(
-        order=one_of(lambda machine: machine.running()),
+        order=one_of(lambda machine: [one for one in machine.running() if one.door is None]),
+        then=st.sampled_from(["waits", "cancels", "pays late", "pays twice"]),
+    )
+    def ask_for_dearer(self, order: Order, then: str) -> None:
+        """He wants a dearer product, and cancels before he pays for it, if he does."""
+        made = self.stand.do(self.hands.ask_for_dearer(order))
+        if made is None:
+            return
+        until = self.dairy.now + timedelta(minutes=30)
+        self.dairy.dearer.append(Dearer(made["id"], order, made["pay_fen"], until))
+        if then != "waits":
+            self.cancel_order(order, twice=False)
+        if then.startswith("pays"):
+            times = 2 if then == "pays twice" else 1
+            self.pay_for_dearer(self.dairy.dearer[-1], times=times, late=times == 1)
+
+    @precondition(lambda self: self.vain())
+    @rule(
+        change=one_of(lambda machine: machine.vain()), times=st.integers(1, 2), late=st.booleans()
+    )
+    def pay_in_vain(self, change: Dearer, times: int, late: bool) -> None:
+        """He pays for it all the same, perhaps twice; the word comes at once or later."""
+        self.pay_for_dearer(change, times=times, late=late)
+
+    def pay_for_dearer(self, change: Dearer, *, times: int, late: bool) -> None:
+        """Pay for what cannot happen any more."""
+        for _ in range(times):
+            code, number = self.stand.do(self.hands.pay_dearer(change))
+            if change.status != "awaiting_payment" or change.until <= self.dairy.now:
+                assert code == "change_not_payable", code
+                return
+            assert code is None, code
+            change.payments.append(Money(number, paid=True))
+        if not late:
+            self.words_arrive()
+
+    @precondition(lambda self: self.movable())
+    @rule(
+        order=one_of(lambda machine: machine.movable()),
         ahead=st.one_of(st.none(), st.integers(0, 4)),
         twice=st.booleans(),
     )
@@ -222,5 +275,9 @@ class Households(Machine):
     @rule(order=one_of(lambda machine: machine.dairy.orders), twice=st.booleans())
     def cancel(self, order: Order, twice: bool) -> None:
         """He has had enough."""
+        self.cancel_order(order, twice=twice)
+
+    def cancel_order(self, order: Order, *, twice: bool) -> None:
+        """Cancel, with what the model expects."""
         code, _ = self.stand.do(self.hands.change(order, {"kind": "cancel"}, twice=twice))
         assert code == self.dairy.cancel(order), code

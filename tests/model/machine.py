@@ -12,7 +12,7 @@ from tests.model.comparing import compare
 from tests.model.dairy import Dairy
 from tests.model.hands import Hands
 from tests.model.stand import Run, Stand
-from tests.model.things import Home, Money, Order, Refund
+from tests.model.things import Dearer, Home, Money, Order, Refund
 
 EVERY = 5
 """Steps between two comparisons; one more stands at the end of every history."""
@@ -81,16 +81,37 @@ class Machine(RuleBasedStateMachine):
         """Orders a household may try to change; mostly those that are brought."""
         return [one for one in self.dairy.orders if one.status == "delivering"] or self.dairy.orders
 
+    def renewable(self) -> list[Order]:
+        """Orders their household may try to renew; those of one that has moved are left out."""
+        own = [one for one in self.running() if one.door is None and not one.doors]
+        return [one for one in own if not self.dairy.renewals(one)] or own
+
+    def movable(self) -> list[Order]:
+        """Orders a household may try to move; those renewed, which go along, are left out."""
+        return [
+            one for one in self.running() if one.before is None and not self.dairy.renewals(one)
+        ]
+
+    def vain(self) -> list[Dearer]:
+        """Changes that cost money and cannot happen any more, mostly still payable."""
+        found = [
+            one
+            for one in self.dairy.dearer
+            if one.order.over or one.status != "awaiting_payment" or one.until <= self.dairy.now
+        ]
+        return [one for one in found if one.status == "awaiting_payment"] or found
+
     def undoable(self) -> list[Order]:
         """Orders with a change of their household."""
         return [order for order in self.dairy.orders if any(done.id for done in order.changes)]
 
     def waiting(self) -> list[Money]:
         """Payments whose word is on its way."""
+        paid: list[Order | Dearer] = [*self.dairy.orders, *self.dairy.dearer]
         return [
             money
-            for order in self.dairy.orders
-            for money in order.payments
+            for one in paid
+            for money in one.payments
             if money.paid and money.state == "pending"
         ]
 

@@ -11,7 +11,7 @@ from app.core.clock import local_instant
 from app.core.ids import public_pair
 from tests.model.days import DAY, is_over
 from tests.model.machine import Machine, one_of
-from tests.model.things import Home, Order, Refund, Ticket
+from tests.model.things import Dearer, Home, Order, Refund, Ticket
 
 SEVEN = time(7, 0)
 MOST_SHUT = 4
@@ -109,7 +109,7 @@ class Staff(Machine):
             return
         assert code is None, code
 
-    async def _refund_of(self, order: Order) -> str:
+    async def _refund_of(self, order: Order | Dearer) -> str:
         async with self.stand.database.transaction() as session:
             row = (
                 await session.execute(

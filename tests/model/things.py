@@ -26,6 +26,8 @@ class Home(Named):
     verdict: str
     other: "Home | None" = None
     """Another door of its household, covered too."""
+    served: date | None = None
+    """From when on somebody goes there; none: nobody does, or always has."""
 
     def __repr__(self) -> str:
         return f"<home {self.name}>"
@@ -120,6 +122,23 @@ class Order(Named):
     """Where moves bring it, from which day on."""
     paid_on: date | None = None
     gifts: list[Given] = field(default_factory=list)
+    before: "Order | None" = None
+    """The order that it renews."""
+    anchor: date | None = None
+    """A day its pattern delivers on, where that is known before it begins."""
+
+    @property
+    def since(self) -> date:
+        """A day its first pattern delivers on."""
+        return self.anchor or self.begun or self.wished
+
+    def rhythm_on(self, day: date) -> tuple[Rhythm, date]:
+        """The pattern of a day, and a day it delivers on."""
+        found = (self.rhythm, self.since)
+        for first, turned, since in self.turns:
+            if first <= day:
+                found = (turned, since)
+        return found
 
     @property
     def over(self) -> bool:
@@ -133,11 +152,8 @@ class Order(Named):
 
     def course(self, day: date) -> int:
         """Bottles on a day when nothing stands against it."""
-        rhythm, anchor = self.rhythm, self.begun or self.wished
-        for first, turned, since in self.turns:
-            if first <= day:
-                rhythm, anchor = turned, since
-        return rhythm.on(day, anchor)
+        rhythm, since = self.rhythm_on(day)
+        return rhythm.on(day, since)
 
     def unwanted(self) -> set[date]:
         """Days taken out by skips and pauses with an end, and not asked for after."""
@@ -169,6 +185,27 @@ class Order(Named):
 
 
 @dataclass(eq=False)
+class Dearer(Named):
+    """A change that costs money and was not paid while it could happen: whatever comes goes back."""
+
+    id: str
+    order: Order
+    price: int
+    until: datetime
+    status: str = "awaiting_payment"
+    payments: list[Money] = field(default_factory=list)
+    door: None = None
+
+    @property
+    def row_id(self) -> UUID:
+        """The change's own id."""
+        return read_pair("chg", self.id)[1]
+
+    def __repr__(self) -> str:
+        return f"<{self.status} {self.price} for {self.order}>"
+
+
+@dataclass(eq=False)
 class Brought:
     """One delivery: what was due, what was brought."""
 
@@ -187,7 +224,7 @@ class Brought:
 class Refund(Named):
     """Money on its way back."""
 
-    order: Order
+    order: Order | Dearer
     amount: int
     cause: str
     way: str

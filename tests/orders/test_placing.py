@@ -14,6 +14,8 @@ from app.core.db import Database
 from app.core.idempotency import LEASE, IdempotencyKey
 from app.core.ids import public_single
 from app.core.jobs import JobContext
+from app.delivery.models import Delivery, PlanException
+from app.delivery.service import plan_day
 from app.identity.models import Role
 from app.notifications.models import SmsMessage
 from app.orders.jobs import sweep
@@ -87,6 +89,27 @@ async def test_a_paid_order_on_a_served_street_goes_into_delivery(
         )
         assert list(templates) == ["order_paid", "order_confirmed"]
         await assert_invariants(session, MORNING)
+
+
+async def test_a_new_household_may_have_milk_before_the_day_it_wished_for(
+    client: httpx.AsyncClient, world: World, paid_order: Deliver, database: Database
+) -> None:
+    async with database.transaction() as session:
+        newcomer = await world.add_household(session, block=None)
+    order = await paid_order(newcomer, start_date=(TODAY + timedelta(days=4)).isoformat())
+    await orders.change(
+        client, order["id"], newcomer, kind="one_day_quantity", date=TOMORROW, quantity=2
+    )
+    async with database.transaction() as session:
+        await plan_day(
+            session,
+            stations=[world.station_id],
+            service_date=TOMORROW,
+            now=MORNING + timedelta(hours=7),
+        )
+        due = await session.execute(select(Delivery.service_date, Delivery.quantity))
+        assert due.all() == [(TOMORROW, 2)]
+        assert (await session.scalars(select(PlanException))).all() == []
 
 
 async def test_outside_of_the_area_the_order_is_rejected_and_the_money_goes_back(

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app.core.db import Database
 from app.core.ids import read_pair
+from app.delivery.models import RouteSheet
 from app.identity.models import Role
 from app.notifications.models import SmsMessage
 from app.orders.changes.paying import sweep_changes
@@ -20,6 +21,7 @@ from tests.fixtures.invariants import assert_invariants
 from tests.orders.conftest import Deliver
 from tests.orders.test_kinds_of_change import DAY, Json, bottles, iso, on
 
+EVERY_OTHER_DAY = {"kind": "every_days", "interval_days": 2, "quantity": 1}
 SKIP = {"kind": "skip", "date": iso(2)}
 
 
@@ -240,6 +242,67 @@ async def test_a_rule_lets_a_kind_count_at_once(
     assert pause["change"]["status"] == "awaiting_confirmation"
     listed = await client.get("/confirmation-rules", headers=manager)
     assert [one["kind"] for one in listed.json()["items"]] == ["skip"]
+    await hold_true(database)
+
+
+async def resting(client: httpx.AsyncClient, world: World, deliverer: int = 0) -> list[Json]:
+    found = await client.get("/me/resting-doors", headers=world.deliverer_staff[deliverer].headers)
+    assert found.status_code == 200, found.text
+    items: list[Json] = found.json()["items"]
+    return items
+
+
+async def test_a_household_without_milk_today_is_found_and_takes_its_credit(
+    client: httpx.AsyncClient, world: World, paid_order: Deliver, database: Database
+) -> None:
+    order = await paid_order(bottles=3, pattern=EVERY_OTHER_DAY)
+    over = await paid_order(bottles=2)
+    await orders.change(client, over["id"], world.household, kind="pause", from_date=on(1))
+    (door,) = await resting(client, world)
+    assert (door["recipient"], door["door"]) != (None, None)
+    assert "****" in door["phone"]
+    found = {line["line_id"]: line["next_date"] for line in door["lines"]}
+    assert found == {order["lines"][0]["id"]: iso(1), over["lines"][0]["id"]: None}
+    assert await resting(client, world, 1) == [], "another round"
+
+    wish = {"kind": "skip", "date": iso(3), "settle": "money"}
+    endless = {"kind": "pause", "from_date": iso(3), "settle": "money"}
+    refused = await record(client, world, order, endless)
+    assert (refused.status_code, refused.json()["code"]) == (400, "pause_needs_end")
+    before = await bottles(database, order)
+    made = await recorded(client, world, order, wish)
+    assert (made["change"]["status"], await bottles(database, order)) == (
+        "awaiting_confirmation",
+        before,
+    )
+    question = await asked(client, world, order, made["id"])
+    assert question["credit_fen"] == 350
+    done = await answer(client, world, order, made["id"], seen=question["seen"])
+    assert (done.status_code, done.json()["credit_fen"]) == (201, 350)
+    assert await bottles(database, order) == {1: 1, 5: 1}, "nothing rolls to the end"
+    await recorded(client, world, over, {"kind": "resume", "from_date": iso(2)})
+    await hold_true(database)
+
+
+async def test_a_stand_in_writes_down_for_the_whole_round_he_goes(
+    client: httpx.AsyncClient, world: World, paid_order: Deliver, database: Database
+) -> None:
+    order = await paid_order(bottles=3)
+    assert (await record(client, world, order, SKIP, deliverer=1)).status_code == 404
+    async with database.transaction() as session:
+        session.add(
+            RouteSheet(
+                service_date=TODAY,
+                block_id=world.blocks[0],
+                station_id=world.station_id,
+                deliverer_id=world.deliverers[1],
+                stops=0,
+                bottles=0,
+                planned_at=MORNING,
+            )
+        )
+    assert len(await resting(client, world, 1)) == 1
+    assert (await record(client, world, order, SKIP, deliverer=1)).status_code == 201
     await hold_true(database)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import local_date
 from app.core.errors import NotFound
 from app.delivery.models import Stop
+from app.delivery.service.resting import list_round_blocks
 from app.network.service import find_serving
 from app.orders.repository import list_doors
 from app.orders.repository.orders import find_order_of_line
@@ -17,7 +18,9 @@ from app.orders.repository.orders import find_order_of_line
 async def find_order_on_round(
     session: AsyncSession, *, line: tuple[UUID, UUID], deliverer_id: UUID, now: datetime
 ) -> UUID:
-    """The order of a line that a deliverer brings today or tomorrow, as a stand-in too.
+    """The order of a line at a door of a deliverer's round of today or tomorrow, as a stand-in too.
+
+    Whether the line brings anything on these days does not matter.
 
     Raises NotFound for anybody else's.
     """
@@ -32,7 +35,8 @@ async def find_order_on_round(
         serving = await find_serving(
             session, customer_id=customer_id, address_id=reached.address_id, on=on
         )
-        if serving is not None and serving.deliverer_id == deliverer_id:
+        own = await list_round_blocks(session, deliverer_id=deliverer_id, on=on)
+        if serving is not None and serving.block_id in own:
             return order_id
     if await _has_stop(
         session, customer_id, reached.address_id, deliverer_id=deliverer_id, today=today

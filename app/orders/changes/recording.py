@@ -4,8 +4,6 @@ What was written down is computed anew when it is confirmed; if that differs fro
 saw, nothing happens and it is shown again. A dated rule may let a kind count at once.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -65,10 +63,7 @@ class Recorded:
     @property
     def has_changed(self) -> bool:
         """Whether it is not what the deliverer wrote down any more."""
-        if self.effect is None:
-            return False
-        written = json.dumps(self.change.preview, sort_keys=True).encode()
-        return hashlib.sha256(written).hexdigest() != self.effect.digest()
+        return self.effect is not None and self.effect.as_json() != self.change.preview
 
 
 def _actor(deliverer_id: UUID) -> str:

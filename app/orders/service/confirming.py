@@ -11,6 +11,7 @@ from app.core.events import publish
 from app.customers.service import get_address
 from app.network.service import (
     assign_address,
+    find_serving,
     first_open_date,
     hold_open_day,
     list_closed_dates,
@@ -49,7 +50,7 @@ async def confirm_order(
         address_id=order.address_id,
         block_id=served_by.block_id,
         stop_no=served_by.stop_no,
-        valid_from=min(starts),
+        valid_from=await _served_from(session, order, served_by, min(starts), now=now),
     )
     closed = await list_closed_dates(
         session, station_id=served_by.station_id, from_date=min(starts), now=now
@@ -106,6 +107,23 @@ async def _held_starts(
     for start in sorted(set(starts)):
         await hold_open_day(session, station_id=station_id, service_date=start, now=now)
     return starts
+
+
+async def _served_from(
+    session: AsyncSession, order: Order, served_by: ServedBy, start: date, *, now: datetime
+) -> date:
+    """From when on the block serves the address: changes may bring milk before the first day.
+
+    The first day still open, unless somebody serves it already or another block will.
+    """
+    opens = await first_open_date(session, station_id=served_by.station_id, now=now, lead_days=0)
+    if opens >= start:
+        return start
+    address = {"customer_id": order.customer_id, "address_id": order.address_id}
+    standing = await find_serving(session, **address, on=opens)
+    coming = await find_serving(session, **address, on=start)
+    other = coming is not None and coming.block_id != served_by.block_id
+    return start if standing is not None or other else opens
 
 
 async def _follow_waiting(

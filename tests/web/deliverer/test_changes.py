@@ -11,9 +11,9 @@ from app.core.crypto import Cell
 from app.customers.models import AddressVersion
 from app.notifications.models import SmsMessage
 from app.orders.models import OrderChange, OrderTerm
-from tests.factories.delivery import TOMORROW
+from tests.factories.delivery import TOMORROW, add_line
 from tests.factories.links import tokens_of
-from tests.factories.world import once
+from tests.factories.world import Household, once
 from tests.fixtures.site import SCREENSHOTS, Site, check_axe
 from tests.web.deliverer.round import Phone, open_phone, plan_round
 from tests.web.deliverer.test_look import choose, picture
@@ -277,3 +277,57 @@ async def test_the_sheets_are_readable_in_the_dark(site: Site) -> None:
         await check_axe(page)
         await picture(page, f"changes-{theme}")
         await shown.get_by_role("button", name="关闭").click()
+
+
+async def test_a_household_without_milk_today_asks_for_credit(site: Site) -> None:
+    lines = await plan_round(site, stops=2)
+    async with site.database.transaction() as session:
+        household = await site.world.add_household(session, house_no="9号楼", stop_no=90)
+        quiet = await add_line(
+            session, household, site.world.milk_id, first=TOMORROW + timedelta(days=1)
+        )
+        first = lines[0]
+        household = Household(
+            first.customer_id, first.address_id, first.address_version_id, phone="", token=""
+        )
+        second = await add_line(session, household, site.world.yogurt_id, first=THURSDAY)
+    phone = await open_phone(site, lines)
+    page = phone.page
+    await page.get_by_role("button", name="今天没有奶的住户").click()
+    shown = page.get_by_role("dialog", name="今天没有奶的住户")
+    await expect(shown.get_by_role("status")).to_contain_text("1 户，订单还在送")
+    await expect(shown.get_by_role("listitem")).to_contain_text("下次 3月17日周二")
+    await check_axe(page)
+    await page.screenshot(path=SCREENSHOTS / "deliverer-resting-360.png")
+    await shown.get_by_label("查找住户").fill("1号楼")
+    await expect(shown.get_by_role("status")).to_contain_text("没有找到")
+    await shown.get_by_label("查找住户").fill("9号楼")
+    await shown.get_by_role("button", name="代记变更").click()
+
+    sheet = sheet_of(page)
+    await expect(sheet.get_by_role("heading").first).to_contain_text("9号楼")
+    await sheet.get_by_label("停奶").check()
+    credit = sheet.get_by_label("折算到余额")
+    await expect(credit).to_be_hidden()
+    await sheet.get_by_label("从哪天停").fill(THURSDAY.isoformat())
+    await sheet.get_by_label("停到哪天").fill((THURSDAY + timedelta(days=1)).isoformat())
+    await credit.check()
+    await sheet.get_by_role("button", name="预览").click()
+    await expect(sheet).to_contain_text("存入顾客余额 ¥7.00")
+    await check_axe(page)
+    await page.screenshot(path=SCREENSHOTS / "deliverer-change-credit-360.png")
+    await sheet.get_by_role("button", name="记录").click()
+    await expect(sheet).to_be_hidden()
+    (made,) = await changes(site)
+    assert (made.order_id, made.request["settle"]) == (quiet.order_id, "money")
+    shown = await open_list(phone)
+    await expect(shown.get_by_role("listitem")).to_contain_text("9号楼")
+    await shown.get_by_role("button", name="关闭").click()
+
+    await page.get_by_role("link", name="路线").click()
+    sheet = await open_sheet(phone)
+    await expect(sheet.get_by_text("今天没有，下次 3月19日周四")).to_be_visible()
+    await sheet.locator(f"[value='{second.public_id}']").check()
+    await sheet.get_by_label("哪一天不送").fill(THURSDAY.isoformat())
+    await sheet.get_by_role("button", name="预览").click()
+    await expect(sheet).to_contain_text("3月19日周四1 → 0 瓶")

@@ -4,6 +4,7 @@ import { keys } from "./book";
 import { moment, needLogin, openChanges, placeOf, type LineEffect, type Recorded } from "./changes";
 import { day, find, html, icon, show, toast, yuan, type Markup } from "./html";
 import { newId } from "./ids";
+import { pullResting, restingDoors } from "./resting";
 import { LoginNeeded, ask, problemOf, type Problem } from "./session";
 import { onChange, state, today } from "./state";
 import { dayAfter, type ShownStop } from "./stops";
@@ -11,6 +12,9 @@ import { keep, read } from "./store";
 
 type Kind = "skip" | "pause" | "resume" | "change_quantity";
 type Typed = Record<string, string>;
+
+/** A door, and what is brought there on the day that is looked at. */
+export type ChangeDoor = Pick<ShownStop, "id" | "building" | "door" | "recipient" | "lines">;
 
 interface Wish {
   line_id: string;
@@ -29,18 +33,18 @@ interface Preview {
 const ADDRESS = "/api/v1/recorded-changes";
 const DRAFT_MS = 400;
 const DAYS_SHOWN = 10;
-/** Before the line of a choice that means its whole order; the latter where only one line of it is brought today. */
+/** Before the line of a choice that means its whole order; the latter where only one line of it is known. */
 const SEVERAL = "all:";
 const REST = "rest:";
 const FROM: Record<Kind, string> = { skip: "哪一天不送", pause: "从哪天停", resume: "从哪天恢复", change_quantity: "从哪天起（选填）" };
 const HINT: Record<Kind, string> = {
-  skip: "这一天的奶顺延到最后。",
-  pause: "停奶期间的奶顺延；不填「停到哪天」就一直停到顾客说恢复。",
+  skip: "这一天不送；未送的奶往后顺延，或折算到顾客余额。",
+  pause: "不填「停到哪天」就一直停到顾客说恢复，奶顺延；填了才能折算到余额。",
   resume: "从这天起照常送，之后的停奶和跳过都取消。",
   change_quantity: "以后每次送这么多瓶；不填日期就尽早开始。",
 };
 
-let open: ShownStop | undefined;
+let open: ChangeDoor | undefined;
 let draftTimer = 0;
 /** What the preview that is shown is of, and the number under which it is recorded: once, however often it is sent. */
 let previewed: { wish: Wish; key: string } | undefined;
@@ -61,9 +65,37 @@ function kindOf(said: Typed): Kind {
   return said["kind"] as Kind;
 }
 
-/** One choice a line; and one for all of an order: where it brings several, or has some that rest and could resume. */
-function choices(stop: ShownStop): Markup[] {
-  const lines = stop.lines.filter((line, place) => stop.lines.findIndex((one) => one.line === line.line) === place);
+interface Choosable {
+  line: string;
+  order_no: string;
+  product: string;
+  more: string;
+}
+
+/** What the day brings to a door, and what is ordered there and comes another day. */
+function linesAt(stop: ChangeDoor): Choosable[] {
+  const brought = stop.lines.map(({ line, order_no, product, specification, quantity }) => ({
+    line,
+    order_no,
+    product: placeOf(line)?.product ?? product,
+    more: `${specification} × ${quantity}`,
+  }));
+  const resting = restingDoors()
+    .filter((one) => one.stop === stop.id)
+    .flatMap((one) => one.lines)
+    .map(({ line_id: line, order_no, product, specification, next_date: next }) => ({
+      line,
+      order_no,
+      product,
+      more: `${specification} · 今天没有，${next ? `下次 ${day(next)}` : "停奶中"}`,
+    }));
+  const all = [...brought, ...resting];
+  return all.filter((line, place) => all.findIndex((one) => one.line === line.line) === place);
+}
+
+/** One choice a line; and one for all of an order: where it has several, or perhaps some that could resume. */
+function choices(stop: ChangeDoor): Markup[] {
+  const lines = linesAt(stop);
   const orders = [...new Set(lines.map((line) => line.order_no))];
   const choice = (value: string, text: string, more: string): Markup =>
     html`<label class="choice left"><input type="radio" name="line" value="${value}" required><span>${text}<small>${more}</small></span></label>`;
@@ -71,7 +103,7 @@ function choices(stop: ShownStop): Markup[] {
     const own = lines.filter((line) => line.order_no === order);
     const named = orders.length > 1 ? ` · 订单 ${order}` : "";
     return [
-      ...own.map((line) => choice(line.line, placeOf(line.line)?.product ?? line.product, `${line.specification} × ${line.quantity}${named}`)),
+      ...own.map((line) => choice(line.line, line.product, `${line.more}${named}`)),
       choice((own.length > 1 ? SEVERAL : REST) + own[0]?.line, "这张订单的全部产品", `今天没送的也算${named}`),
     ];
   });
@@ -91,6 +123,9 @@ function follow(): void {
   const until = find<HTMLInputElement>("#change-until");
   until.disabled = kind !== "pause";
   until.min = find<HTMLInputElement>("#change-from").value;
+  const settles = kind === "skip" || (kind === "pause" && Boolean(until.value));
+  const settle = find<HTMLFieldSetElement>("#change-settle");
+  settle.hidden = settle.disabled = !settles;
   for (const field of form().querySelectorAll<HTMLInputElement>("[name=line]")) {
     const { value } = field;
     // One number cannot be several products'.
@@ -130,6 +165,7 @@ function wish(said: Typed): Wish {
   if (kind === "skip") change["date"] = from;
   else if (from) change["from_date"] = from;
   if (kind === "pause" && said["until"]) change["until_date"] = said["until"];
+  if (said["settle"] === "money") change["settle"] = "money";
   if (kind === "change_quantity") change["quantity"] = Number(said["quantity"]);
   return { line_id: line, whole_order: line !== chosen, change };
 }
@@ -190,7 +226,7 @@ async function preview(): Promise<void> {
   showPreview(found, body.change);
 }
 
-async function record(stop: ShownStop, what: { wish: Wish; key: string }): Promise<void> {
+async function record(stop: ChangeDoor, what: { wish: Wish; key: string }): Promise<void> {
   const answer = await post(ADDRESS, what.wish, { "Idempotency-Key": what.key });
   offline(false);
   if (!answer.ok) {
@@ -238,6 +274,7 @@ async function keepDraft(stop: string, said: Typed | undefined): Promise<void> {
   const account = state.account?.account_id;
   if (!account) return;
   const known = new Set(state.kept?.book.rounds.flatMap((round) => round.items.map((one) => one.stop)));
+  for (const one of restingDoors()) known.add(one.stop);
   const all = Object.entries((await read<Record<string, Typed>>(keys.wishes(account))) ?? {});
   const others = Object.fromEntries(all.filter(([id]) => id !== stop && known.has(id)));
   await keep(keys.wishes(account), said ? { ...others, [stop]: said } : others);
@@ -254,8 +291,28 @@ function fill(said: Typed): void {
   unshow();
 }
 
-/** Open the sheet for a stop, with what was typed for it before. */
-export async function openChange(stop: ShownStop): Promise<void> {
+/** Show what there is to choose, with what was chosen of it. */
+function showLines(stop: ChangeDoor): void {
+  const chosen = typed()["line"];
+  show(find("#change-lines"), html`${choices(stop)}`);
+  for (const field of form().querySelectorAll<HTMLInputElement>("[name=line]")) field.checked = field.value === chosen;
+  follow();
+}
+
+/** What is ordered at the door and does not come today is known once the network answers. */
+async function addResting(stop: ChangeDoor): Promise<void> {
+  const before = JSON.stringify(linesAt(stop));
+  try {
+    await pullResting(false);
+  } catch (error) {
+    if (error instanceof LoginNeeded) needLogin();
+    return;
+  }
+  if (open === stop && dialog().open && JSON.stringify(linesAt(stop)) !== before) showLines(stop);
+}
+
+/** Open the sheet for a door, with what was typed for it before. */
+export async function openChange(stop: ChangeDoor): Promise<void> {
   open = stop;
   find("#change-title").textContent = `代记变更 · ${stop.building} ${stop.door}`;
   find("#change-who").textContent = stop.recipient;
@@ -266,6 +323,7 @@ export async function openChange(stop: ShownStop): Promise<void> {
   find("#change-restored").hidden = !said;
   offline(state.offline);
   dialog().showModal();
+  void addResting(stop);
 }
 
 /** Let the sheet work. */

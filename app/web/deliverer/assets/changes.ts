@@ -2,6 +2,7 @@
 import { keys, type Kept } from "./book";
 import { ago, clock, day, find, html, show, toast, type Markup } from "./html";
 import { newId } from "./ids";
+import { restingDoors } from "./resting";
 import { LoginNeeded, ask, problemOf } from "./session";
 import { changed, state } from "./state";
 import { buildingText, dateOf } from "./stops";
@@ -60,7 +61,7 @@ let busy = false;
 
 const dialog = (): HTMLDialogElement => find<HTMLDialogElement>("#changes-dialog");
 
-/** A line's product and door, as far as the phone's book knows them. */
+/** A line's product and door, as far as the phone knows them. */
 export function placeOf(lineId: string | null): { product: string; door: string } | undefined {
   const book = state.kept?.book;
   for (const round of book?.rounds ?? []) {
@@ -71,6 +72,10 @@ export function placeOf(lineId: string | null): { product: string; door: string 
         return { product, door: `${buildingText(stop)} ${stop.door ?? ""}`.trim() };
       }
     }
+  }
+  for (const stop of restingDoors()) {
+    const found = stop.lines.find((one) => one.line_id === lineId);
+    if (found) return { product: found.product, door: `${buildingText(stop)} ${stop.door ?? ""}`.trim() };
   }
   return undefined;
 }

@@ -6,6 +6,7 @@ import { find, startToast } from "./html";
 import { startLogin } from "./login";
 import { startMe } from "./me";
 import { startOrder } from "./order";
+import { startQuiet } from "./quiet";
 import { startRecords } from "./records";
 import { startRoute } from "./route";
 import { load } from "./state";
@@ -72,6 +73,7 @@ async function start(): Promise<void> {
   startChanges();
   startHandover();
   startOrder();
+  startQuiet();
   startRecords();
   startMe();
   showView();
