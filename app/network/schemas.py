@@ -101,6 +101,8 @@ class PlanDayOut(Answer):
     cutoff_at: datetime
     takes_changes: bool
     frozen_at: datetime | None
+    planned_at: datetime | None
+    """Since when it is known what comes to which door."""
     reason: str | None
 
 

@@ -53,7 +53,7 @@ async def test_a_slot_is_given_its_job_once(database: Database) -> None:
         await scalar(
             database, "SELECT convert_from(payload, 'UTF8') FROM pgqueuer ORDER BY id LIMIT 1"
         )
-        == '{"slot": "2026-03-15T04:00:00+00:00"}'
+        == '{"slot":"2026-03-15T04:00:00+00:00"}'
     )
 
 

@@ -204,6 +204,7 @@ async def list_plan_days(
                 cutoff_at=day.cutoff_at,
                 takes_changes=day.state is PlanDayState.OPEN and day.cutoff_at > now,
                 frozen_at=day.frozen_at,
+                planned_at=day.planned_at,
                 reason=day.reason,
             )
             for day in found

@@ -35,9 +35,10 @@ Staff = Annotated[Principal, Depends(Allow(*STAFF, Role.SCHOOL))]
 
 @router.get("/work")
 async def first_page(request: Request, caller: Staff) -> Response:
-    """The pages of a member of staff's roles; straight on where there is one."""
+    """The pages of a member of staff's roles; straight on where there is one, or the roles' own."""
     entries = entries_of(caller)
-    if len(entries) == 1:
+    homes = [entry for entry in entries if caller.has(*entry.home_of)]
+    if len(entries) == 1 or (len(homes) == 1 and caller.roles <= homes[0].home_of):
         return RedirectResponse(entries[0].path, status_code=303)
     return render(request, "account/home.html", entries=entries)
 

@@ -16,6 +16,8 @@ class Entry:
     icon: str
     roles: frozenset[Role]
     summary: str = ""
+    home_of: frozenset[Role] = frozenset()
+    """Roles whose work begins here: it stands first, and is where a login leads."""
 
     def leads_to(self, path: str) -> bool:
         """Whether a page belongs to this entry."""

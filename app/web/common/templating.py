@@ -50,8 +50,9 @@ def face_of(path: str) -> Face:
 
 
 def entries_of(principal: Principal) -> list[Entry]:
-    """What a caller's roles open."""
-    return [entry for entry in _entries if principal.has(*entry.roles)]
+    """What a caller's roles open, where their work begins first."""
+    own = (entry for entry in _entries if principal.has(*entry.roles))
+    return sorted(own, key=lambda entry: not principal.has(*entry.home_of))
 
 
 @functools.cache

@@ -25,6 +25,7 @@ PAGES = Pages(
             icon="headset",
             roles=frozenset(READERS),
             summary="投诉与请求、时限、回访、电话下单",
+            home_of=frozenset({Role.SERVICE_AGENT}),
         ),
         Entry(
             "地址审核",

@@ -251,9 +251,23 @@ class Player:
         )
         for back in range((before - first).days):
             on = first + back * DAY
+            await self._until_late_plan(on)
             shown = await self._on_time(on)
             if shown["denominator"] and not shown["numerator"]:
                 await self.play_morning(on)
+
+    async def _until_late_plan(self, on: date) -> None:
+        """Wait while the worker, which did not run either, makes the plan of a day that has passed."""
+        stations = await self.api.list_all("/stations", who="manager")
+
+        async def is_planned() -> bool:
+            for station in stations:
+                for day in await self._days(station["id"], on):
+                    if day["state"] != "withdrawn" and day["planned_at"] is None:
+                        return False
+            return True
+
+        await self.clock.until(is_planned, seconds=PLANNED_WITHIN_SECONDS)
 
     async def _on_time(self, on: date) -> dict[str, Any]:
         kpis = await self.api.get("/kpi", who="manager", from_=on, to=on)
