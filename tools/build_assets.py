@@ -287,16 +287,27 @@ def _sprite(tree: Tree, fresh: Path, sprite_name: str) -> str:
 
 
 def app_icon(size: int) -> bytes:
-    """A PNG: a white drop on brand blue, inside the circle that phones may cut out."""
+    """A PNG of sixteen shades: a white drop on brand blue, inside the circle that phones may cut out."""
     blue, white = (11, 77, 124), (255, 255, 255)
+    shades = bytes(
+        round(b + (w - b) * step / 15)
+        for step in range(16)
+        for b, w in zip(blue, white, strict=True)
+    )
     rows = bytearray()
     for y in range(size):
+        inside = [
+            round(15 * _drop((x + 0.5) / size, (y + 0.5) / size, 1 / size)) for x in range(size)
+        ]
         rows.append(0)
-        for x in range(size):
-            inside = _drop((x + 0.5) / size, (y + 0.5) / size, 1 / size)
-            rows += bytes(round(b + (w - b) * inside) for b, w in zip(blue, white, strict=True))
-    head = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(rows), 9)), (b"IEND", b""))
+        rows += bytes(left << 4 | right for left, right in zip(*[iter(inside)] * 2, strict=True))
+    head = struct.pack(">IIBBBBB", size, size, 4, 3, 0, 0, 0)
+    chunks = (
+        (b"IHDR", head),
+        (b"PLTE", shades),
+        (b"IDAT", zlib.compress(bytes(rows), 9)),
+        (b"IEND", b""),
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
