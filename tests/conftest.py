@@ -11,6 +11,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.fixtures.doses import SOAK
+from tests.fixtures.order import begin_with_the_longest
 from tests.fixtures.server import TEST_SERVER, start_server
 
 pytest_plugins = [
@@ -51,6 +52,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the server once, in the process that hands out work."""
     if not hasattr(config, "workerinput") and TEST_SERVER not in os.environ:
         config.stash[_STOP] = start_server(Path("var/test"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each of several workers begin with what takes longest."""
+    worker: dict[str, int] = getattr(config, "workerinput", {})
+    if "workercount" in worker:
+        begin_with_the_longest(items, worker["workercount"])
 
 
 @pytest.hookimpl(wrapper=True)

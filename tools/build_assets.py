@@ -288,26 +288,15 @@ def _sprite(tree: Tree, fresh: Path, sprite_name: str) -> str:
 
 def app_icon(size: int) -> bytes:
     """A PNG of sixteen shades: a white drop on brand blue, inside the circle that phones may cut out."""
-    blue, white = (11, 77, 124), (255, 255, 255)
-    shades = bytes(
-        round(b + (w - b) * step / 15)
-        for step in range(16)
-        for b, w in zip(blue, white, strict=True)
-    )
+    palette = bytes(round(b + (255 - b) * step / 15) for step in range(16) for b in (11, 77, 124))
     rows = bytearray()
     for y in range(size):
-        inside = [
-            round(15 * _drop((x + 0.5) / size, (y + 0.5) / size, 1 / size)) for x in range(size)
-        ]
-        rows.append(0)
-        rows += bytes(left << 4 | right for left, right in zip(*[iter(inside)] * 2, strict=True))
+        line = (_drop((x + 0.5) / size, (y + 0.5) / size, 1 / size) for x in range(size))
+        shades = [round(15 * inside) for inside in line]
+        rows += bytes([0, *(shades[x] << 4 | shades[x + 1] for x in range(0, size, 2))])
     head = struct.pack(">IIBBBBB", size, size, 4, 3, 0, 0, 0)
-    chunks = (
-        (b"IHDR", head),
-        (b"PLTE", shades),
-        (b"IDAT", zlib.compress(bytes(rows), 9)),
-        (b"IEND", b""),
-    )
+    data = zlib.compress(bytes(rows), 9)
+    chunks = ((b"IHDR", head), (b"PLTE", palette), (b"IDAT", data), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
