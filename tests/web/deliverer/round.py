@@ -53,12 +53,14 @@ class Phone:
         kept: list[dict[str, Any]] = await self.page.evaluate(READ_OUTBOX)
         return [one for one in kept if not states or one["state"] in states]
 
-    async def kept(self, key: str) -> None:
-        """Wait until the phone keeps a value under a key that begins so."""
+    async def kept(self, key: str, *, saying: str = "") -> None:
+        """Wait until the phone keeps a value that says so under a key that begins so."""
 
         async def is_kept() -> bool:
             keys: list[str] = await self.page.evaluate(READ_KEYS)
-            return any(one.startswith(key) for one in keys)
+            values: list[object] = await self.page.evaluate(READ_VALUES)
+            pairs = zip(keys, values, strict=False)
+            return any(one.startswith(key) and saying in repr(value) for one, value in pairs)
 
         await eventually(is_kept)
 
@@ -94,6 +96,7 @@ _READ = """() => new Promise((done, failed) => {
 })"""
 READ_OUTBOX = _READ.replace("STORE", "outbox").replace("ASKED", "index('seq').getAll()")
 READ_KEYS = _READ.replace("STORE", "kept").replace("ASKED", "getAllKeys()")
+READ_VALUES = _READ.replace("STORE", "kept").replace("ASKED", "getAll()")
 
 
 async def hold(page: Page, button: Locator) -> None:

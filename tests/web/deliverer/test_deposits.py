@@ -25,7 +25,7 @@ async def test_the_deposit_is_shown_apart_and_collected_with_the_price(site: Sit
     await expect(page.locator("#order-price")).to_have_text("¥105.00")
     await expect(page.locator("#order-deposit")).to_have_text("¥30.50")
     await expect(total).to_have_text("¥135.50")
-    await phone.kept("draft:")
+    await phone.kept("draft:", saying="30.5")
     await page.reload()
     await expect(total).to_have_text("¥135.50")
     await check_axe(page)
