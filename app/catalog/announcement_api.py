@@ -7,7 +7,7 @@ from fastapi import Depends, Response
 
 from app.catalog import announcing
 from app.catalog.models import Announcement
-from app.catalog.price_api import after_dated, dated_page
+from app.catalog.price_api import dated_page
 from app.catalog.schemas import AnnouncementChange, AnnouncementIn, AnnouncementOut
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
@@ -39,7 +39,7 @@ async def list_announcements(
 ) -> Page[AnnouncementOut]:
     """News that stands today, the latest first."""
     found = await announcing.list_announcements(
-        session, on=clock.today(), limit=page.limit + 1, before=after_dated(page)
+        session, on=clock.today(), limit=page.limit + 1, before=page.after_date()
     )
     return dated_page(found, page, _out)
 
@@ -50,7 +50,7 @@ async def list_all_announcements(
 ) -> Page[AnnouncementOut]:
     """All news, past and coming too."""
     found = await announcing.list_announcements(
-        session, on=None, limit=page.limit + 1, before=after_dated(page)
+        session, on=None, limit=page.limit + 1, before=page.after_date()
     )
     return dated_page(found, page, _out)
 

@@ -4,7 +4,7 @@ from fastapi import Response
 
 from app.catalog import dated, deposits
 from app.catalog.models import DepositRate
-from app.catalog.price_api import Pricer, Reader, after_dated, dated_page, days_of
+from app.catalog.price_api import Pricer, Reader, dated_page, days_of
 from app.catalog.schemas import CalendarDate, DepositRateIn, DepositRateOut, PriceEnd
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
@@ -35,7 +35,7 @@ async def list_rates(
 ) -> Page[DepositRateOut]:
     """Deposit rates, those of a day or all, the latest first."""
     found = await dated.list_rows(
-        session, DepositRate, on=on, limit=page.limit + 1, after=after_dated(page)
+        session, DepositRate, on=on, limit=page.limit + 1, after=page.after_date()
     )
     return dated_page(found, page, _out)
 

@@ -4,7 +4,7 @@ from fastapi import Response
 
 from app.catalog import dated, discounting
 from app.catalog.models import PeriodDiscount
-from app.catalog.price_api import Pricer, Reader, after_dated, dated_page, days_of
+from app.catalog.price_api import Pricer, Reader, dated_page, days_of
 from app.catalog.schemas import CalendarDate, DiscountIn, DiscountOut, PriceEnd
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
@@ -38,7 +38,7 @@ async def list_discounts(
 ) -> Page[DiscountOut]:
     """Period discounts, those of a day or all, the latest first."""
     found = await dated.list_rows(
-        session, PeriodDiscount, on=on, limit=page.limit + 1, after=after_dated(page)
+        session, PeriodDiscount, on=on, limit=page.limit + 1, after=page.after_date()
     )
     return dated_page(found, page, _out)
 

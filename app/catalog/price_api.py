@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Annotated, TypeVar
-from uuid import UUID
 
 from fastapi import Depends, Response
 from pydantic import BaseModel
@@ -22,7 +21,7 @@ from app.catalog.schemas import CityCode, PriceEnd, PriceIn, PriceOut, Prices
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_single, read_single
-from app.core.pagination import BadCursor, Page, PageRequest, cursor_of
+from app.core.pagination import Page, PageRequest, cursor_of
 from app.core.unit import Router
 from app.identity.access import Allow, ClockDep, Principal
 from app.identity.models import Role
@@ -48,19 +47,6 @@ Pricer = Annotated[Principal, Depends(Allow(Role.FINANCE, Role.MANAGER, Role.ADM
 def days_of(period: Range[date]) -> tuple[date | None, date | None]:
     """First and last day of a period."""
     return period.lower, None if period.upper is None else period.upper - timedelta(days=1)
-
-
-def after_dated(page: PageRequest) -> tuple[date, UUID] | None:
-    """`(first day, id)` of a cursor made of both; raises BadCursor for anything else."""
-    match page.after:
-        case None:
-            return None
-        case [str() as first, str() as row_id]:
-            try:
-                return date.fromisoformat(first), UUID(row_id)
-            except ValueError as error:
-                raise BadCursor from error
-    raise BadCursor
 
 
 Row = TypeVar("Row", Announcement, DepositRate, PeriodDiscount, Promotion)

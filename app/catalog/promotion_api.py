@@ -4,7 +4,7 @@ from fastapi import Response
 
 from app.catalog import dated, promoting
 from app.catalog.models import Promotion
-from app.catalog.price_api import Pricer, Reader, after_dated, dated_page, days_of
+from app.catalog.price_api import Pricer, Reader, dated_page, days_of
 from app.catalog.promotions import Ruled
 from app.catalog.schemas import CalendarDate, PriceEnd, PromotionIn, PromotionOut
 from app.core.db import SessionDep
@@ -43,7 +43,7 @@ async def list_promotions(
 ) -> Page[PromotionOut]:
     """Promotions that hold today, with their rule, the latest first."""
     found = await dated.list_rows(
-        session, Promotion, on=clock.today(), limit=page.limit + 1, after=after_dated(page)
+        session, Promotion, on=clock.today(), limit=page.limit + 1, after=page.after_date()
     )
     return dated_page(found, page, _out)
 
@@ -54,7 +54,7 @@ async def list_all_promotions(
 ) -> Page[PromotionOut]:
     """Promotions of a day, or all, past and coming too."""
     found = await dated.list_rows(
-        session, Promotion, on=on, limit=page.limit + 1, after=after_dated(page)
+        session, Promotion, on=on, limit=page.limit + 1, after=page.after_date()
     )
     return dated_page(found, page, _out)
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
@@ -58,6 +58,18 @@ class PageRequest:
             return instant, UUID(str(row_id))
         except ValueError as error:
             raise BadCursor from error
+
+    def after_date(self) -> tuple[date, UUID] | None:
+        """`(date, id)` of a cursor made by `cursor_of(date.isoformat(), id)`; raises BadCursor."""
+        match self.after:
+            case None:
+                return None
+            case [str() as first, str() as row_id]:
+                try:
+                    return date.fromisoformat(first), UUID(row_id)
+                except ValueError as error:
+                    raise BadCursor from error
+        raise BadCursor
 
 
 PageDep = Annotated[PageRequest, Depends()]

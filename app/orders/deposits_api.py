@@ -1,7 +1,6 @@
 """JSON endpoints of deposits and milk boxes: lists by state, what came back, what hangs."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from app.billing.schemas import EvidenceIn
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import public_pair, public_single, read_pair
-from app.core.pagination import BadCursor, Page, PageDep, PageRequest, cursor_of
+from app.core.pagination import Page, PageDep, cursor_of
 from app.core.unit import Router
 from app.customers.models import AddressVersion
 from app.customers.rules import building_text
@@ -221,18 +220,6 @@ def _box(box: BoxInstallation, place: AddressVersion | None = None) -> Installat
     )
 
 
-def _after_due(page: PageRequest) -> tuple[date, UUID] | None:
-    match page.after:
-        case None:
-            return None
-        case [str() as due, str() as row_id]:
-            try:
-                return date.fromisoformat(due), UUID(row_id)
-            except ValueError as error:
-                raise BadCursor from error
-    raise BadCursor
-
-
 @router.get("/box-installations")
 async def show_installations(
     caller: BoxReader,
@@ -247,7 +234,7 @@ async def show_installations(
         state=state,
         doors=(await handled_by(session, caller, clock)).doors,
         limit=page.limit + 1,
-        after=_after_due(page),
+        after=page.after_date(),
     )
     shown = found[: page.limit]
     cursor = None

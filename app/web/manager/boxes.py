@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -16,7 +15,7 @@ from app.catalog.models import DepositKind
 from app.catalog.service import list_products
 from app.core.db import SessionDep
 from app.core.ids import public_pair, read_pair, read_single
-from app.core.pagination import BadCursor, PageDep, PageRequest, cursor_of
+from app.core.pagination import PageDep, cursor_of
 from app.core.schemas import LongText, OptionalText
 from app.core.unit import Router
 from app.customers.models import AddressVersion
@@ -132,18 +131,6 @@ def _values(caller: Principal, place: Place, path: str, state: str) -> dict[str,
     }
 
 
-def _after_due(page: PageRequest) -> tuple[date, UUID] | None:
-    match page.after:
-        case None:
-            return None
-        case [str() as due, str() as row_id]:
-            try:
-                return date.fromisoformat(due), UUID(row_id)
-            except ValueError as error:
-                raise BadCursor from error
-    raise BadCursor
-
-
 @router.get("/manager/boxes")
 async def boxes_page(
     request: Request,
@@ -162,7 +149,7 @@ async def boxes_page(
         state=chosen,
         doors=place.doors,
         limit=ROWS_A_PAGE + 1,
-        after=_after_due(page),
+        after=page.after_date(),
     )
     shown = found[:ROWS_A_PAGE]
     cursor = None
