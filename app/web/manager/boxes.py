@@ -26,6 +26,7 @@ from app.kpi.api.callers import SEES_ALL
 from app.network.models import Station
 from app.network.service import list_stations
 from app.orders import depositing
+from app.orders.depositing import Handling
 from app.orders.deposits_api import (
     BoxFitter,
     BoxReader,
@@ -190,6 +191,44 @@ async def _act(
     return see_other(address, flash=told)
 
 
+def _on_box(
+    act: Callable[..., Awaitable[object]],
+    session: AsyncSession,
+    box: str,
+    handling: Handling,
+    note: str,
+) -> Callable[[], Awaitable[object]]:
+    """An act on the box that an address names."""
+    customer_id, row_id = read_pair("box", box)
+    return partial(
+        act,
+        session,
+        customer_id=customer_id,
+        installation_id=row_id,
+        handling=handling,
+        note=note or None,
+    )
+
+
+def _on_deposit(
+    act: Callable[..., Awaitable[object]],
+    session: AsyncSession,
+    deposit: str,
+    handling: Handling,
+    note: str,
+) -> Callable[[], Awaitable[object]]:
+    """An act on the deposit that an address names."""
+    customer_id, row_id = read_pair("dep", deposit)
+    return partial(
+        act,
+        session,
+        customer_id=customer_id,
+        deposit_id=row_id,
+        handling=handling,
+        note=note or None,
+    )
+
+
 @router.post("/manager/boxes/{box}/done")
 async def finish(
     request: Request,
@@ -201,15 +240,8 @@ async def finish(
     back: Back = BOXES,
 ) -> Response:
     """The box hangs: what waited for it begins on the first day still open."""
-    customer_id, row_id = read_pair("box", box)
-    act = partial(
-        installing.finish_installation,
-        session,
-        customer_id=customer_id,
-        installation_id=row_id,
-        handling=await handled_by(session, caller, clock),
-        note=note or None,
-    )
+    handling = await handled_by(session, caller, clock)
+    act = _on_box(installing.finish_installation, session, box, handling, note)
     return await _act(
         request, caller, session, act, back=back, told="已记为安装，等待的订单从最早可送的一天开始"
     )
@@ -226,15 +258,8 @@ async def reopen(
     back: Back = BOXES,
 ) -> Response:
     """Take back that it hangs, before anything that began by it is frozen."""
-    customer_id, row_id = read_pair("box", box)
-    act = partial(
-        installing.reopen_installation,
-        session,
-        customer_id=customer_id,
-        installation_id=row_id,
-        handling=await handled_by(session, caller, clock),
-        note=note or None,
-    )
+    handling = await handled_by(session, caller, clock)
+    act = _on_box(installing.reopen_installation, session, box, handling, note)
     return await _act(request, caller, session, act, back=back, told="已撤销安装，任务回到待安装")
 
 
@@ -290,15 +315,8 @@ async def give_back(
     back: Back = DEPOSITS,
 ) -> Response:
     """The box or the bottles are back: the deposit goes the way it came."""
-    customer_id, row_id = read_pair("dep", deposit)
-    act = partial(
-        depositing.give_back,
-        session,
-        customer_id=customer_id,
-        deposit_id=row_id,
-        handling=await handled_by(session, caller, clock),
-        note=note or None,
-    )
+    handling = await handled_by(session, caller, clock)
+    act = _on_deposit(depositing.give_back, session, deposit, handling, note)
     return await _act(request, caller, session, act, back=back, told="已记为归还，押金按原渠道退回")
 
 
@@ -313,15 +331,8 @@ async def keep(
     back: Back = DEPOSITS,
 ) -> Response:
     """What does not come back is kept, with its reason."""
-    customer_id, row_id = read_pair("dep", deposit)
-    act = partial(
-        depositing.keep,
-        session,
-        customer_id=customer_id,
-        deposit_id=row_id,
-        handling=await handled_by(session, caller, clock),
-        note=note,
-    )
+    handling = await handled_by(session, caller, clock)
+    act = _on_deposit(depositing.keep, session, deposit, handling, note)
     return await _act(
         request, caller, session, act, back=back, told="已记为不退；需要时可在“不退”中撤销"
     )
@@ -338,13 +349,6 @@ async def release(
     back: Back = DEPOSITS,
 ) -> Response:
     """Take a keeping back: the deposit is due back again."""
-    customer_id, row_id = read_pair("dep", deposit)
-    act = partial(
-        depositing.release_kept,
-        session,
-        customer_id=customer_id,
-        deposit_id=row_id,
-        handling=await handled_by(session, caller, clock),
-        note=note or None,
-    )
+    handling = await handled_by(session, caller, clock)
+    act = _on_deposit(depositing.release_kept, session, deposit, handling, note)
     return await _act(request, caller, session, act, back=back, told="已撤销不退，押金回到待归还")
