@@ -216,9 +216,13 @@ class OrderHistoryOut(Answer):
 
 
 class PaymentIn(Request):
-    """How the payer will meet the channel."""
+    """Which channel, and how the payer will meet it: each has ways of its own.
 
-    method: Literal["native", "h5", "jsapi"] = "native"
+    WeChat Pay has native, h5 and jsapi; Alipay native (QR code), h5, page (desktop) and app.
+    """
+
+    channel: Literal["wechat", "alipay"] = "wechat"
+    method: Literal["native", "h5", "jsapi", "page", "app"] = "native"
     openid: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{6,128}$")] | None = None
     """The payer at WeChat, for jsapi."""
 

@@ -100,7 +100,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The channel said no. Such answers carry no verified signature: nothing final follows."""
+    """The channel said no. Not every such answer is signed: nothing final follows."""
 
     code: str
 
@@ -138,8 +138,8 @@ class PaymentGateway(Protocol):
     async def submit_refund(self, refund: RefundRequest) -> RefundFacts | Refused:
         """Ask for a refund; the same refund may be submitted again."""
 
-    async def query_refund(self, number: str) -> RefundFacts | Missing | Refused:
-        """What became of a refund."""
+    async def query_refund(self, refund: RefundRequest) -> RefundFacts | Missing | Refused:
+        """What became of a refund, told by its own number and its payment's."""
 
     async def read_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """Verify and open a message.
