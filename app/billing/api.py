@@ -71,10 +71,7 @@ LimitSetters = Annotated[Principal, Depends(Allow(Role.MANAGER))]
 )
 async def accept_wechat_notification(request: Request, clock: ClockDep) -> Response:
     """A message of WeChat Pay, verified by its own signature; 204 when it has had its effect."""
-    body = await _short_body(request)
-    if body is None:
-        return _refusal(413, "too large")
-    refused = await _accept(request, PaymentChannel.WECHAT, body, clock)
+    refused = await _accept(request, PaymentChannel.WECHAT, clock)
     return Response(status_code=204) if refused is None else _refusal(*refused)
 
 
@@ -95,21 +92,19 @@ async def accept_wechat_notification(request: Request, clock: ClockDep) -> Respo
 )
 async def accept_alipay_notification(request: Request, clock: ClockDep) -> Response:
     """A message of Alipay, verified by its own signature; `success` when it has had its effect."""
-    body = await _short_body(request)
-    refused = (
-        (413, "too large")
-        if body is None
-        else await _accept(request, PaymentChannel.ALIPAY, body, clock)
-    )
+    refused = await _accept(request, PaymentChannel.ALIPAY, clock)
     if refused is None:
         return PlainTextResponse("success")
     return PlainTextResponse(refused[1], status_code=refused[0])
 
 
 async def _accept(
-    request: Request, channel: PaymentChannel, body: bytes, clock: ClockDep
+    request: Request, channel: PaymentChannel, clock: ClockDep
 ) -> tuple[int, str] | None:
     """Status and code of a refusal; None when the message has had its effect."""
+    body = await _short_body(request)
+    if body is None:
+        return 413, "too large"
     try:
         await service.accept_notification(
             request.app.state.database,

@@ -228,7 +228,11 @@ class PaymentIn(Request):
 
 
 class PaymentStarted(Answer):
-    """A payment attempt; `handle` is what the payer's client needs."""
+    """A payment attempt; `handle` is what the payer's client needs.
+
+    WeChat Pay: `code_url`, `h5_url` or the parameters of JSAPI; Alipay: `qr_code`, `pay_url`
+    (h5, page) or `order_string` (app).
+    """
 
     id: str
     status: str

@@ -35,6 +35,7 @@ from tests.factories.billing import (
     booked,
     read_payment,
     read_refund,
+    security_events,
 )
 from tests.factories.world import MORNING, World
 from tests.fixtures.application import SetClock
@@ -175,6 +176,20 @@ async def test_a_short_balance_passes_and_a_finished_trade_needs_a_person(
     assert (await read_refund(database, late)).failure == "refused: ACQ.TRADE_HAS_FINISHED"
     assert len(heard.refunded) == 1
     await hold(database, clock)
+
+
+async def test_a_refund_nobody_here_asked_for_is_noted(
+    database: Database, world: World, payments: Payments, heard: Heard
+) -> None:
+    payment = await pay_alipay(database, payments, world.household)
+    trades = payments.simulator.alipay.trades
+    by_hand = trades.get(out_trade_no=payment.out_trade_no)
+    trades.refund(by_hand, out_request_no="PORTAL-1", refund_fen=500, reason="")
+    await payments.deliver_notifications()
+    refused = (404, "notification_of_stranger")
+    assert answers(payments, payment.out_trade_no) == [SUCCESS, refused]
+    assert await security_events(database) == ["notification_of_stranger"]
+    assert heard.refunded == []
 
 
 async def test_an_approved_refund_is_submitted_by_itself(

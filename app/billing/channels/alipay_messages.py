@@ -117,6 +117,8 @@ class NoticeIn(_Message):
     trade_no: _Name
     trade_status: _Status
     total_amount: _Fen
+    out_biz_no: str | None = None
+    """The number of the refund that is told of."""
     gmt_refund: str | None = None
     gmt_payment: str | None = None
 
@@ -139,6 +141,7 @@ class NoticeIn(_Message):
                 amount_fen=self.total_amount,
                 currency=CURRENCY,
             ),
+            refund_number=(self.out_biz_no or None) if self.gmt_refund else None,
         )
 
 

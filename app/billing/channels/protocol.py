@@ -107,12 +107,16 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """A genuine message of the channel: one of `transaction` and `refund`, or neither."""
+    """A genuine message of the channel: one of `transaction` and `refund`, or neither.
+
+    `refund_number` names the refund for which a message about a transaction came.
+    """
 
     event_id: str
     kind: str
     transaction: Transaction | None = None
     refund: RefundFacts | None = None
+    refund_number: str | None = None
 
 
 class PaymentGateway(Protocol):

@@ -108,6 +108,11 @@ async def _apply(
     kind = "payment" if told.transaction is not None else "refund"
     if known is None or known.kind != kind:
         raise NotificationOfStranger(about.number)
+    if told.refund_number is not None:
+        # money that went back and that nobody here asked for
+        asked = await rows.find_number(session, channel.value, told.refund_number)
+        if asked is None or asked.kind != "refund":
+            raise NotificationOfStranger(told.refund_number)
     if told.transaction is not None:
         payment = await rows.lock_payment(session, known.customer_id, known.row_id)
         # only money is believed at once: that nothing will come, the poller asks for itself
