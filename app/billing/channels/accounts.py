@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from app.billing.channels.bill_source import BillSource
 from app.billing.channels.protocol import PaymentGateway
 from app.billing.channels.wechat import WeChatGateway
 from app.billing.errors import ChannelNotConfigured
@@ -35,6 +36,15 @@ def gateway() -> PaymentGateway:
             raise ChannelNotConfigured
         _made[:] = [(current, build_gateway(current, settings))]
     return _made[0][1]
+
+
+def bill_source() -> BillSource | None:
+    """The account at WeChat Pay as a maker of bills; None where there is no account."""
+    try:
+        account = gateway()
+    except ChannelNotConfigured:
+        return None
+    return account if isinstance(account, BillSource) else None
 
 
 def use_gateway(chosen: PaymentGateway | None) -> None:
