@@ -1,7 +1,8 @@
 """One statement that lays a bill beside our books; run again, it changes nothing.
 
 A line is found through our number at the channel. What we have and the channel has not is looked
-for on the bill's day, and is missing only if no bill of the merchant has its number.
+for on the bill's day, and is missing only if no bill of the merchant has its number. Where only the
+date differs nobody has to act: money booked late is there, and what fell around midnight is said.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-NEXT_DAY: Final = "跨零点入账，相差一天"
+DAY_BEFORE: Final = "跨零点，渠道记在次日"
+BOOKED_LATE: Final = "款项已入账，我方入账日晚于渠道"
 AGREED: Final = "双方已相符，自动关闭"
 
 _MATCH: Final = text("""
@@ -65,12 +67,12 @@ WITH scope AS MATERIALIZED (
     SELECT t.bill_id, t.entry, t.number, t.kind, t.theirs_fen, t.ours_fen,
            CASE WHEN t.ours_fen IS NOT NULL THEN t.ours_date END AS ours_date,
            t.customer_id, t.row_id,
-           t.kind = 'date_differs' AND abs(t.ours_date - t.bill_date) = 1 AS is_next_day
+           CASE WHEN t.kind = 'date_differs' THEN t.ours_date - t.bill_date END AS days_late
     FROM theirs t
     WHERE t.kind IS NOT NULL
     UNION ALL
     SELECT o.bill_id, o.entry, o.number, 'only_ours', NULL, o.fen, o.bill_date, o.customer_id,
-           o.row_id, false
+           o.row_id, NULL
     FROM ours o
     WHERE NOT EXISTS (
         SELECT FROM channel_bill_lines l
@@ -82,8 +84,11 @@ WITH scope AS MATERIALIZED (
     INSERT INTO channel_bill_differences AS d (difference_id, bill_id, entry, number, kind,
         theirs_fen, ours_fen, ours_date, customer_id, row_id, state, reason, moved_at, opened_at)
     SELECT uuidv7(), f.bill_id, f.entry, f.number, f.kind, f.theirs_fen, f.ours_fen, f.ours_date,
-           f.customer_id, f.row_id, CASE WHEN f.is_next_day THEN 'explained' ELSE 'open' END,
-           CASE WHEN f.is_next_day THEN :next_day END, :now, :now
+           f.customer_id, f.row_id,
+           CASE WHEN f.days_late > 0 THEN 'resolved' WHEN f.days_late = -1 THEN 'explained'
+                ELSE 'open' END,
+           CASE WHEN f.days_late > 0 THEN :booked_late WHEN f.days_late = -1 THEN :day_before END,
+           :now, :now
     FROM differing f
     ON CONFLICT (bill_id, entry, number) DO UPDATE
     SET kind = excluded.kind, theirs_fen = excluded.theirs_fen, ours_fen = excluded.ours_fen,
@@ -141,6 +146,7 @@ class Matched:
 
 async def match_bill(session: AsyncSession, bill_id: UUID, *, now: datetime, zone: str) -> Matched:
     """Lay a bill beside our books; it must be locked by this transaction."""
-    told = {"bill": bill_id, "now": now, "zone": zone, "next_day": NEXT_DAY, "agreed": AGREED}
-    row = (await session.execute(_MATCH, told)).one()
+    reasons = {"day_before": DAY_BEFORE, "booked_late": BOOKED_LATE, "agreed": AGREED}
+    told = {"bill": bill_id, "now": now, "zone": zone}
+    row = (await session.execute(_MATCH, told | reasons)).one()
     return Matched(row.matched, row.told, row.ended)
