@@ -1,7 +1,7 @@
 """Days at the platform: its clock beside the test's, and bills written by hand."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,12 +10,14 @@ from sqlalchemy import select
 
 from app.billing.bill_models import Bill, BillDifference
 from app.billing.jobs import ask_for_bills
+from app.billing.models import Payment
 from app.core.db import Database
 from app.core.ids import public_single
 from app.core.jobs import JobContext
+from app.identity.models import Role
 from simulators.channels.clock import SimClock
 from simulators.channels.wechat.bills import TRADE_COLUMNS, TRADE_SUMMARY, encode
-from tests.factories.world import MORNING
+from tests.factories.world import MORNING, World, once
 from tests.fixtures.application import SetClock
 from tests.fixtures.jobs import drain
 from tests.fixtures.payments import Payments
@@ -107,7 +109,7 @@ def bill_of(rows: Sequence[Mapping[str, str]], *, counted: int | None = None) ->
 
 
 class Altered(httpx.AsyncBaseTransport):
-    """The platform, whose bill file is another one; the hash fits it or not."""
+    """The platform, whose bill file is another one than it promised."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, *, content: bytes) -> None:
         self.inner = inner
@@ -122,11 +124,6 @@ class Altered(httpx.AsyncBaseTransport):
         return httpx.Response(200, content=self.content, request=request)
 
 
-def sha1(text: bytes) -> str:
-    """The platform's hash."""
-    return hashlib.sha1(text, usedforsecurity=False).hexdigest()
-
-
 def alter(payments: Payments, content: bytes) -> Altered:
     """Let the platform send this instead of its bill."""
     altered = Altered(payments.http._transport, content=content)
@@ -134,4 +131,65 @@ def alter(payments: Payments, content: bytes) -> Altered:
     return altered
 
 
-Items = dict[str, Any]
+class Desk:
+    """Finance with a bill of the fifteenth that differs in every way."""
+
+    def __init__(self, client: httpx.AsyncClient, world: World) -> None:
+        self.client = client
+        self.headers = world.staff[Role.FINANCE].headers
+        self.path = ""
+
+    async def bring(self, day: str, file: bytes) -> dict[str, Any]:
+        """Bring the bill of a day as a file."""
+        wanted = {"bill_date": day}
+        made = await self.client.post("/bills", json=wanted, headers=self.headers | once())
+        assert made.status_code == 201, made.text
+        self.path = f"/bills/{made.json()['id']}"
+        taken = await self.client.post(
+            f"{self.path}/file", content=file, headers=self.headers | once()
+        )
+        assert taken.status_code == 200, taken.text
+        facts: dict[str, Any] = taken.json()
+        return facts
+
+    async def items(self, **wanted: str) -> dict[str, dict[str, Any]]:
+        """Its differences by number."""
+        answer = await self.client.get(
+            f"{self.path}/differences", params=wanted, headers=self.headers
+        )
+        return {item["number"]: item for item in answer.json()["items"]}
+
+    async def act(
+        self, item: dict[str, Any], act: str, *, key: dict[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Move a difference; answers the status and the state, or the refusal."""
+        answer = await self.client.post(
+            f"/bills/{item['bill_id']}/differences/{item['id']}/{act}",
+            json={"reason": "门店收款码的散客付款"},
+            headers=self.headers | (key or once()),
+        )
+        return answer.status_code, answer.json().get("state") or answer.json()["code"]
+
+
+@dataclass
+class Day:
+    """What was paid on the fifteenth: as the bill says, another sum, not there, not told to us."""
+
+    agreed: Payment
+    off: Payment
+    missing: Payment
+    late: Payment
+
+    def file(self, merchant: str) -> bytes:
+        """The bill."""
+        return bill_of(
+            [
+                row(merchant, 商户订单号=self.agreed.out_trade_no),
+                row(merchant, 商户订单号=self.off.out_trade_no, 订单金额="30.01"),
+                row(merchant, 商户订单号=self.late.out_trade_no, 订单金额="40.00"),
+                row(merchant, 商户订单号="STRANGER1", 订单金额="0.05"),
+                row(merchant, 商户订单号="BAD1", 订单金额="1.234"),
+                refund_row(merchant, "RSTRANGER", "1.00"),
+                refund_row(merchant, "RFAILED", "9.00", 退款状态="FAIL"),
+            ]
+        )

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.billing.jobs import ask_for_bills, match_bills, sweep, watch_bills
+from app.billing.jobs import ask_for_bills, sweep, watch_bills
 from app.billing.models import Payment
-from app.billing.service import query_payment, request_refund
+from app.billing.service import request_refund
 from app.billing.states import BillStatus
 from app.core.clock import local_date
 from app.core.db import Database
@@ -26,11 +26,10 @@ from tests.billing.bills import (
     differences,
     morning_after,
     public_id,
-    refund_row,
     row,
     set_both,
 )
-from tests.factories.billing import Heard, alerts, pay_one, start_one
+from tests.factories.billing import alerts, pay_one
 from tests.factories.world import MORNING, TODAY, World, once
 from tests.fixtures.application import SetClock
 from tests.fixtures.invariants import assert_invariants
@@ -110,124 +109,6 @@ async def test_a_day_of_payments_and_refunds_agrees_and_is_asked_for_once(
     assert await differences(database) == {}
     async with database.transaction() as session:
         assert await session.scalar(text("SELECT count(*) FROM channel_bill_lines")) == 3
-    await hold(database, clock)
-
-
-async def test_every_kind_of_difference_becomes_an_item_and_closes_by_itself(
-    client: httpx.AsyncClient,
-    database: Database,
-    world: World,
-    payments: Payments,
-    clock: SetClock,
-    job_context: JobContext,
-    heard: Heard,
-) -> None:
-    one = await pay_one(database, payments, world.household)
-    missing = await pay_one(database, payments, world.household, amount_fen=2_000)
-    off = await pay_one(database, payments, world.household, amount_fen=3_000)
-    late = await start_one(database, world.household, amount_fen=4_000)
-    payments.pay(late.out_trade_no)  # its notification is lost
-    merchant = payments.gateway.merchant
-    await drain(job_context)
-    file = bill_of(
-        [
-            row(merchant, 商户订单号=one.out_trade_no),
-            row(merchant, 商户订单号=off.out_trade_no, 订单金额="30.01"),
-            row(merchant, 商户订单号=late.out_trade_no, 订单金额="40.00"),
-            row(merchant, 商户订单号="STRANGER1", 订单金额="0.05"),
-            row(merchant, 商户订单号="BAD1", 订单金额="1.234"),
-            refund_row(merchant, "RSTRANGER", "1.00"),
-            refund_row(merchant, "RFAILED", "9.00", 退款状态="FAIL"),
-        ]
-    )
-    finance = world.staff[Role.FINANCE].headers
-    clock.set(NEXT_MORNING)
-    made = await client.post("/bills", json={"bill_date": "2026-03-15"}, headers=finance | once())
-    assert made.status_code == 201, made.text
-    path = f"/bills/{made.json()['id']}"
-    taken = await client.post(f"{path}/file", content=file, headers=finance | once())
-    assert taken.status_code == 200, taken.text
-    facts = taken.json()
-    assert [facts[name] for name in ("line_count", "bad_count", "matched_count")] == [6, 1, 1]
-    assert (facts["open_count"], facts["origin"], facts["is_wanted"]) == (5, "file", False)
-    assert facts["open_fen"] == 1 + 4_000 + 5 + 100 + 2_000
-    assert facts["difference_fen"] == 1 + 4_000 + 5 - 100 - 2_000
-    found = await differences(database)
-    assert found == {
-        off.out_trade_no: ("amount_differs", "open"),
-        late.out_trade_no: ("only_theirs", "open"),
-        "STRANGER1": ("only_theirs", "open"),
-        "RSTRANGER": ("only_theirs", "open"),
-        missing.out_trade_no: ("only_ours", "open"),
-    }
-    faults = (await client.get(f"{path}/faults", headers=finance)).json()["items"]
-    assert faults == [{"line_no": 6, "reason": "amount"}]
-
-    async def listed(**wanted: str) -> list[str]:
-        answer = await client.get(f"{path}/differences", params=wanted, headers=finance)
-        return [item["number"] for item in answer.json()["items"]]
-
-    assert await listed(kind="only_ours") == [missing.out_trade_no]
-    assert len(await listed(kind="only_theirs", state="open")) == 3
-    assert len(await listed(limit="2")) == 2
-
-    items = (await client.get(f"{path}/differences", headers=finance)).json()["items"]
-    stranger = next(item for item in items if item["number"] == "STRANGER1")
-    act = f"{path}/differences/{stranger['id']}"
-    said = {"json": {"reason": "门店收款码的散客付款"}}
-    headers = finance | once()
-    for _ in range(2):
-        done = await client.post(f"{act}/explain", **said, headers=headers)
-        assert (done.status_code, done.json()["state"]) == (200, "explained")
-    refused = await client.post(f"{act}/explain", **said, headers=finance | once())
-    assert (refused.status_code, refused.json()["code"]) == (409, "move_not_allowed")
-
-    # The money we missed is captured late, and the next day's bill brings the line we missed.
-    await query_payment(
-        database, customer_id=late.customer_id, payment_id=late.payment_id, now=NEXT_MORNING
-    )
-    set_both(clock, payments, NEXT_MORNING + DAY)
-    made = await client.post("/bills", json={"bill_date": "2026-03-16"}, headers=finance | once())
-    next_day = bill_of(
-        [
-            row(
-                merchant,
-                交易时间="2026-03-16 00:00:01",
-                商户订单号=missing.out_trade_no,
-                订单金额="20.00",
-            )
-        ]
-    )
-    brought = await client.post(
-        f"/bills/{made.json()['id']}/file", content=next_day, headers=finance | once()
-    )
-    assert brought.status_code == 200
-    assert "billing.match_bills" in await drain(job_context)
-    found = await differences(database)
-    assert found[late.out_trade_no] == ("date_differs", "resolved")
-    assert found["STRANGER1"] == ("only_theirs", "explained")
-    items = (await client.get(f"{path}/differences", headers=finance)).json()["items"]
-    closed = {item["number"]: item["is_gone"] for item in items}
-    assert [number for number, is_gone in closed.items() if is_gone] == [missing.out_trade_no]
-    shift = (await client.get(f"/bills/{made.json()['id']}/differences", headers=finance)).json()[
-        "items"
-    ]
-    assert [(item["kind"], item["state"]) for item in shift] == [("date_differs", "explained")]
-
-    gone = next(item for item in items if item["number"] == missing.out_trade_no)
-    refused = await client.post(
-        f"{path}/differences/{gone['id']}/reopen", **said, headers=finance | once()
-    )
-    assert (refused.status_code, refused.json()["code"]) == (409, "difference_gone")
-    for state in ("resolve", "reopen"):
-        done = await client.post(f"{act}/{state}", **said, headers=finance | once())
-        assert done.status_code == 200, done.text
-    before = await differences(database)
-    await match_bills(job_context, {})
-    assert await differences(database) == before
-    history = (await client.get(act, headers=finance)).json()["moves"]
-    assert [move["state"] for move in history] == ["open", "explained", "resolved", "open"]
-    assert [move["moved_by"] is None for move in history] == [True, False, False, False]
     await hold(database, clock)
 
 

@@ -63,6 +63,12 @@ WITH scope AS MATERIALIZED (
      AND r.status IN ('processing', 'abnormal', 'succeeded')
     JOIN payments p ON p.customer_id = r.customer_id AND p.payment_id = r.payment_id
      AND p.merchant_account = s.merchant_account AND p.channel = s.channel
+), unseen AS MATERIALIZED (
+    SELECT o.* FROM ours o
+    WHERE NOT EXISTS (
+        SELECT FROM theirs t
+        WHERE t.bill_id = o.bill_id AND t.entry = o.entry AND t.number = o.number
+    )
 ), differing AS MATERIALIZED (
     SELECT t.bill_id, t.entry, t.number, t.kind, t.theirs_fen, t.ours_fen,
            CASE WHEN t.ours_fen IS NOT NULL THEN t.ours_date END AS ours_date,
@@ -73,13 +79,16 @@ WITH scope AS MATERIALIZED (
     UNION ALL
     SELECT o.bill_id, o.entry, o.number, 'only_ours', NULL, o.fen, o.bill_date, o.customer_id,
            o.row_id, NULL
-    FROM ours o
-    WHERE NOT EXISTS (
-        SELECT FROM channel_bill_lines l
+    FROM unseen o
+    LEFT JOIN LATERAL (
+        SELECT true AS is_there
+        FROM channel_bill_lines l
         JOIN channel_bills b ON b.bill_id = l.bill_id
         WHERE l.number = o.number AND l.entry = o.entry AND l.moves_money
           AND b.channel = o.channel AND b.merchant_account = o.merchant_account
-    )
+        LIMIT 1
+    ) elsewhere ON true
+    WHERE elsewhere.is_there IS NULL
 ), told AS (
     INSERT INTO channel_bill_differences AS d (difference_id, bill_id, entry, number, kind,
         theirs_fen, ours_fen, ours_date, customer_id, row_id, state, reason, moved_at, opened_at)

@@ -75,12 +75,12 @@ async def make_days(
     )
 
 
-async def find_newest_date(
+async def find_oldest_date(
     session: AsyncSession, *, channel: PaymentChannel, merchant: str
 ) -> date | None:
-    """The newest day of a merchant that has a bill, come or not."""
+    """The oldest day of a merchant that has a bill, come or not."""
     return await session.scalar(
-        select(func.max(Bill.bill_date)).where(
+        select(func.min(Bill.bill_date)).where(
             Bill.channel == channel, Bill.merchant_account == merchant
         )
     )

@@ -38,6 +38,8 @@ DOWNLOAD_JOB: Final = "billing.download_bill"
 MATCH_JOB: Final = "billing.match_bills"
 MISSING: Final = "bill_missing"
 """Alert: a day's bill has not come by noon of the next."""
+UNREAD: Final = "bill_rows_unread"
+"""Alert: a bill has rows that were set aside."""
 MOST_MADE_UP: Final = timedelta(days=31)
 """So many days are made up after the installation was off."""
 REMATCHED: Final = timedelta(days=35)
@@ -56,13 +58,12 @@ async def ask_for_bills(session: AsyncSession, *, now: datetime) -> int:
     if source is None:
         return 0
     yesterday = local_date(now) - timedelta(days=1)
-    newest = await rows.find_newest_date(session, channel=CHANNEL, merchant=source.merchant)
-    first = yesterday if newest is None else newest + timedelta(days=1)
+    oldest = await rows.find_oldest_date(session, channel=CHANNEL, merchant=source.merchant)
     await rows.make_days(
         session,
         channel=CHANNEL,
         merchant=source.merchant,
-        first=max(first, yesterday - MOST_MADE_UP),
+        first=max(oldest or yesterday, yesterday - MOST_MADE_UP),
         last=yesterday,
         now=now,
     )
@@ -255,6 +256,9 @@ async def _take(
     )
     await _match(session, bill, now=now)
     await resolve_alert(session, MISSING, _subject(bill))
+    await resolve_alert(session, UNREAD, _subject(bill))
+    if read.faults:
+        await raise_alert(session, UNREAD, _subject(bill), rows=len(read.faults))
     # It may hold what the days before it lacked.
     await enqueue(session, MATCH_JOB, {}, dedupe_key=MATCH_JOB)
 
