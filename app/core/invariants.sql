@@ -393,3 +393,18 @@ WHERE m.service_date BETWEEN CAST(CAST(:now AS timestamptz) AS date) - 2
                          AND CAST(CAST(:now AS timestamptz) AS date) + 2
   AND (m.due, m.made, m.on_time, m.failed, m.withdrawn)
       IS DISTINCT FROM (n.due, n.made, n.on_time, n.failed, n.withdrawn)
+
+-- name: I11 every line of a bill agrees with our books, or stands in the work list
+SELECT b.bill_id, b.bill_date, b.line_count, l.lines, b.matched_count, l.moving, d.differing
+FROM channel_bills b
+CROSS JOIN LATERAL (
+    SELECT count(*) AS lines, count(*) FILTER (WHERE n.moves_money) AS moving
+    FROM channel_bill_lines n WHERE n.bill_id = b.bill_id
+) l
+CROSS JOIN LATERAL (
+    SELECT count(*) AS differing
+    FROM channel_bill_differences f
+    WHERE f.bill_id = b.bill_id AND f.ended_at IS NULL AND f.theirs_fen IS NOT NULL
+) d
+WHERE b.bill_date >= CAST(CAST(:now AS timestamptz) AS date) - 35
+  AND (b.line_count <> l.lines OR b.matched_count + d.differing <> l.moving)
