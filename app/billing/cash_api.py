@@ -22,7 +22,6 @@ from app.billing.cash_rights import (
 from app.billing.cash_schemas import (
     BankDepositIn,
     BankDepositOut,
-    CancelIn,
     CashDayLine,
     CashDayOut,
     CustomerStandingOut,
@@ -31,6 +30,7 @@ from app.billing.cash_schemas import (
     DifferenceLimits,
     HandInIn,
     HandInOut,
+    ReasonIn,
     StandingBy,
     StationStandingOut,
 )
@@ -150,7 +150,7 @@ async def cancel_hand_in(
     caller: Cashiers,
     call: IdempotentDep,
     hand_in: str,
-    body: CancelIn,
+    body: ReasonIn,
     session: SessionDep,
     clock: ClockDep,
 ) -> Response:
@@ -207,7 +207,7 @@ async def cancel_bank_deposit(
     caller: Cashiers,
     call: IdempotentDep,
     deposit: str,
-    body: CancelIn,
+    body: ReasonIn,
     session: SessionDep,
     clock: ClockDep,
 ) -> Response:
@@ -281,7 +281,7 @@ async def reopen_cash_day(
     call: IdempotentDep,
     station: str,
     day: Day,
-    body: CancelIn,
+    body: ReasonIn,
     session: SessionDep,
     clock: ClockDep,
 ) -> Response:

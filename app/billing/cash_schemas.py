@@ -48,7 +48,7 @@ class HandInIn(Request):
     is_signed: bool = False
 
 
-class CancelIn(Request):
+class ReasonIn(Request):
     """Why something is taken back or reopened."""
 
     reason: ShortText

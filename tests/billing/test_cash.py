@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.billing.cash_models import CashDay, HandIn
 from app.core.db import Database
+from app.core.idempotency import IdempotencyKey
 from app.core.ids import HOUSE, public_single
 from app.core.pagination import cursor_of
 from app.identity.models import Role
@@ -117,6 +118,17 @@ async def test_a_double_click_counts_once(desk: Counter) -> None:
     assert before[0] == 1
     again = await desk.refuse(await desk.hand_in(12_000), "deliverer_holds_less", before)
     assert again["held_fen"] == 0
+    async with desk.database.transaction() as session:
+        await session.execute(delete(IdempotencyKey))
+    late = await desk.client.post("/cash/hand-ins", json=body, headers=headers)
+    assert late.json() == answers[0].json()
+    assert await desk.count() == before
+    async with desk.database.transaction() as session:
+        await session.execute(delete(IdempotencyKey))
+    other = await desk.client.post(
+        "/cash/hand-ins", json=body | {"due_fen": 1, "counted_fen": 1}, headers=headers
+    )
+    await desk.refuse(other, "idempotency_key_reused", before)
     keyless = await desk.client.post("/cash/hand-ins", json=body, headers=desk.manager.headers)
     await desk.refuse(keyless, "idempotency_key_missing", before)
 

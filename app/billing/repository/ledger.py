@@ -213,6 +213,9 @@ async def list_cash_held(
     session: AsyncSession, *, collectors: Collection[UUID] | None
 ) -> list[CashHeld]:
     """Cash per deliverer, most first; `collectors` None means all."""
+    if collectors is not None and not collectors:
+        return []
+    own = "" if collectors is None else " AND {} = ANY(:accounts)"
     rows = await session.execute(
         text(
             "SELECT account, sum(taken)::bigint AS taken, sum(given)::bigint AS given FROM ("
@@ -220,12 +223,16 @@ async def list_cash_held(
             "        CASE WHEN cause LIKE '%\\_cancelled' THEN 0 ELSE amount_fen END AS taken,"
             "        CASE WHEN cause LIKE '%\\_cancelled' THEN -amount_fen ELSE 0 END AS given"
             "   FROM ledger_transfers WHERE debit_account LIKE 'cash:%'"
-            " UNION ALL"
+            + own.format("debit_account")
+            + " UNION ALL"
             " SELECT credit_account, 0, amount_fen"
-            "   FROM ledger_transfers WHERE credit_account LIKE 'cash:%') sides"
+            "   FROM ledger_transfers WHERE credit_account LIKE 'cash:%'"
+            + own.format("credit_account")
+            + ") sides"
             " WHERE account <> 'cash:office' AND account NOT LIKE 'cash:station:%'"
             " GROUP BY account"
-        )
+        ),
+        {} if collectors is None else {"accounts": [f"cash:{one}" for one in collectors]},
     )
     held = [
         CashHeld(
@@ -233,10 +240,7 @@ async def list_cash_held(
         )
         for row in rows
     ]
-    return sorted(
-        (cash for cash in held if collectors is None or cash.collector_id in collectors),
-        key=lambda cash: (-cash.held_fen, cash.collector_id),
-    )
+    return sorted(held, key=lambda cash: (-cash.held_fen, cash.collector_id))
 
 
 async def list_station_collectors(

@@ -57,44 +57,52 @@ class CustomerStanding:
     oldest_at: datetime
 
 
-_HANDS: Final = """
-SELECT s.account,
-       sum(s.fen) FILTER (WHERE s.kind = 'in') AS collected_fen,
-       -sum(s.fen) FILTER (WHERE s.kind LIKE 'cash\\_handed\\_in%') AS handed_in_fen,
-       -sum(s.fen) FILTER (WHERE s.kind LIKE 'cash\\_shortage%') AS short_fen,
-       -sum(s.fen) FILTER (WHERE s.kind = 'out') AS paid_out_fen,
-       sum(s.fen) AS held_fen
-FROM (
-    SELECT t.debit_account AS account, t.amount_fen AS fen,
-           CASE WHEN t.cause LIKE '%\\_cancelled' THEN t.cause ELSE 'in' END AS kind
-    FROM ledger_transfers t WHERE t.debit_account LIKE 'cash:%'
-    UNION ALL
-    SELECT t.credit_account, -t.amount_fen,
-           CASE WHEN t.cause IN ('cash_handed_in', 'cash_shortage') THEN t.cause ELSE 'out' END
-    FROM ledger_transfers t WHERE t.credit_account LIKE 'cash:%'
-) s
-GROUP BY s.account
+_HELD: Final = f"""
+SELECT h.id, h.name, h.station_id, c.*
+FROM ({HOMES}) h
+CROSS JOIN LATERAL (
+    SELECT sum(m.fen) FILTER (WHERE m.kind = 'in') AS collected_fen,
+           -sum(m.fen) FILTER (WHERE m.kind LIKE 'cash\\_handed\\_in%') AS handed_in_fen,
+           -sum(m.fen) FILTER (WHERE m.kind LIKE 'cash\\_shortage%') AS short_fen,
+           -sum(m.fen) FILTER (WHERE m.kind = 'out') AS paid_out_fen,
+           sum(m.fen)::bigint AS held_fen
+    FROM (
+        SELECT t.amount_fen AS fen,
+               CASE WHEN t.cause LIKE '%\\_cancelled' THEN t.cause ELSE 'in' END AS kind
+        FROM ledger_transfers t
+        WHERE t.debit_account = 'cash:' || h.id AND t.debit_account LIKE 'cash:%'
+        UNION ALL
+        SELECT -t.amount_fen,
+               CASE WHEN t.cause IN ('cash_handed_in', 'cash_shortage') THEN t.cause
+                    ELSE 'out' END
+        FROM ledger_transfers t
+        WHERE t.credit_account = 'cash:' || h.id AND t.credit_account LIKE 'cash:%'
+    ) m
+) c
+WHERE c.held_fen IS NOT NULL
 """
+"""Deliverers who ever held cash, by the indexes of their accounts."""
 
 _BY_DELIVERER: Final = f"""
 SELECT h.id AS deliverer_id, h.name, h.station_id,
-       coalesce(c.collected_fen, 0)::bigint AS collected_fen,
-       coalesce(c.handed_in_fen, 0)::bigint AS handed_in_fen,
-       coalesce(c.paid_out_fen, 0)::bigint AS paid_out_fen,
-       coalesce(c.short_fen, 0)::bigint AS short_fen, c.held_fen::bigint AS held_fen,
+       coalesce(h.collected_fen, 0)::bigint AS collected_fen,
+       coalesce(h.handed_in_fen, 0)::bigint AS handed_in_fen,
+       coalesce(h.paid_out_fen, 0)::bigint AS paid_out_fen,
+       coalesce(h.short_fen, 0)::bigint AS short_fen, h.held_fen,
        (SELECT max(n.counted_at) FROM cash_hand_ins n
         WHERE n.deliverer_id = h.id AND n.state = 'booked') AS last_hand_in_at
-FROM ({_HANDS}) c JOIN ({HOMES}) h ON c.account = 'cash:' || h.id
+FROM ({_HELD}) h
 WHERE (CAST(:station_id AS uuid) IS NULL OR h.station_id = :station_id)
-  AND (CAST(:held AS bigint) IS NULL OR c.held_fen < :held
-       OR c.held_fen = :held AND h.id > CAST(:last AS uuid))
-ORDER BY c.held_fen DESC, h.id LIMIT :limit
+  AND (CAST(:held AS bigint) IS NULL OR h.held_fen < :held
+       OR h.held_fen = :held AND h.id > CAST(:last AS uuid))
+ORDER BY h.held_fen DESC, h.id LIMIT :limit
 """
 
 _BY_STATION: Final = f"""
 WITH outside AS MATERIALIZED (
-    SELECT h.station_id, sum(c.held_fen) AS fen
-    FROM ({_HANDS}) c JOIN ({HOMES}) h ON c.account = 'cash:' || h.id
+    SELECT h.station_id, sum(h.held_fen) AS fen
+    FROM ({_HELD}) h
+    WHERE CAST(:station_id AS uuid) IS NULL OR h.station_id = :station_id
     GROUP BY h.station_id
 )
 SELECT s.id AS station_id, s.name, m.handed_in_fen, m.deposited_fen, m.difference_fen, m.held_fen,
@@ -125,9 +133,9 @@ ORDER BY m.held_fen DESC, s.id LIMIT :limit
 
 _BY_CUSTOMER: Final = f"""
 WITH hands AS MATERIALIZED (
-    SELECT h.id, h.name, h.station_id, c.held_fen
-    FROM ({_HANDS}) c JOIN ({HOMES}) h ON c.account = 'cash:' || h.id
-    WHERE c.held_fen > 0 AND (CAST(:station_id AS uuid) IS NULL OR h.station_id = :station_id)
+    SELECT h.id, h.name, h.station_id, h.held_fen
+    FROM ({_HELD}) h
+    WHERE h.held_fen > 0 AND (CAST(:station_id AS uuid) IS NULL OR h.station_id = :station_id)
 ), taken AS (
     SELECT h.id, h.name, h.station_id, h.held_fen, r.customer_id, r.amount_fen, r.collected_at,
            sum(r.amount_fen) OVER (PARTITION BY h.id

@@ -19,6 +19,7 @@ from app.billing.repository import ledger as ledger_rows
 from app.billing.service.cash.booking import book_bank_deposit, safe_of, unbook_bank_deposit
 from app.billing.service.cash.days import lock_open_day
 from app.core.clock import local_date
+from app.core.idempotency import IdempotencyKeyReused
 from app.workforce.rules import require_station
 
 
@@ -35,7 +36,8 @@ async def record_bank_deposit(
 ) -> BankDeposit:
     """Book a bank slip (S1 5.2.7 奶款核销) on today's date; harmless when repeated under its id.
 
-    Raises DepositDateAhead, CashDayClosed, SlipNumberTaken, StationHoldsLess.
+    Raises DepositDateAhead, CashDayClosed, SlipNumberTaken, StationHoldsLess, IdempotencyKeyReused
+    (the id stands on another deposit).
     """
     today = local_date(now)
     if deposited_date > today:
@@ -44,6 +46,8 @@ async def record_bank_deposit(
     held = await ledger_rows.lock_cash_held(session, safe_of(station_id))
     known = await session.get(BankDeposit, deposit_id)
     if known is not None:
+        if (known.station_id, known.slip_no, known.amount_fen) != (station_id, slip_no, amount_fen):
+            raise IdempotencyKeyReused
         return known
     if await rows.is_slip_taken(session, station_id=station_id, slip_no=slip_no):
         raise SlipNumberTaken(slip_no=slip_no)

@@ -25,6 +25,7 @@ from app.billing.service.cash.days import lock_open_day
 from app.billing.service.cash.limits import is_above_difference_limit
 from app.billing.service.reading import STATION_LOOK_BACK
 from app.core.clock import local_date, local_instant
+from app.core.idempotency import IdempotencyKeyReused
 from app.core.states import MoveNotAllowed
 from app.workforce.errors import DelivererUnknown
 from app.workforce.rules import require_station
@@ -48,9 +49,9 @@ async def count_hand_in(
     """Write down what was counted of the `due_fen` the books say he hands in, under the next number.
 
     Booked at once, unless the difference is above the limit: then a second person approves it.
-    `own_deliverer_id` is the cashier's own, who may not count for himself. Harmless when repeated
-    under its id. Raises DelivererUnknown (also of another station), AnotherPersonNeeded,
-    NothingHandedIn, DifferenceReasonMissing, CashDayClosed, HandInWaits, DelivererHoldsLess.
+    A cashier may not count his own (`own_deliverer_id`). Harmless when repeated under its id.
+    Raises DelivererUnknown (also of another station), AnotherPersonNeeded, NothingHandedIn,
+    DifferenceReasonMissing, CashDayClosed, HandInWaits, DelivererHoldsLess, IdempotencyKeyReused.
     """
     today = local_date(now)
     await _require_of_station(session, deliverer_id, station_id=station_id, today=today)
@@ -62,6 +63,7 @@ async def count_hand_in(
     held_fen = await ledger_rows.lock_cash_held(session, hand_of(deliverer_id))
     known = await rows.find_hand_in(session, hand_in_id)
     if known is not None:
+        _require_same(known, deliverer_id, due_fen, counted_fen)
         return await rows.view_hand_in(session, known)
     if await rows.has_waiting(session, deliverer_id):
         raise HandInWaits
@@ -78,7 +80,7 @@ async def count_hand_in(
         held_fen=held_fen,
         due_fen=due_fen,
         counted_fen=counted_fen,
-        reason=None if counted_fen == due_fen else reason,
+        reason=reason,
         state=HandInState.WAITING,
         counted_by=by,
         counted_at=now,
@@ -219,6 +221,12 @@ async def _require_of_station(
     )
     if deliverer_id not in served:
         raise DelivererUnknown
+
+
+def _require_same(known: HandIn, deliverer_id: UUID, due_fen: int, counted_fen: int) -> None:
+    was = (known.deliverer_id, known.due_fen, known.counted_fen)
+    if was != (deliverer_id, due_fen, counted_fen):
+        raise IdempotencyKeyReused
 
 
 def _require_amounts(due_fen: int, counted_fen: int, reason: str | None) -> None:
