@@ -184,7 +184,7 @@ class CashDay(DeviceOwned):
 
 
 class CashDayMove(DeviceOwned):
-    """Who closed or reopened a station's day, when, why, and the figures it was closed with."""
+    """Who closed or reopened a station's day, when, why, and its figures; append-only."""
 
     __tablename__ = "cash_day_moves"
     __table_args__ = (

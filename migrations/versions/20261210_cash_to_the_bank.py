@@ -210,6 +210,7 @@ def _create_days() -> None:
     op.create_index(
         "ix_cash_day_moves_day", "cash_day_moves", ["station_id", "business_date", "move_id"]
     )
+    op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON cash_day_moves FROM CURRENT_USER")
 
 
 def _checks(table: str, **rules: str) -> list[sa.CheckConstraint]:

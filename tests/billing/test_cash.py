@@ -1,7 +1,7 @@
 """A morning's cash: from doors into a hand, counted at the station, paid in at the bank, closed."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, time, timedelta
 
 import httpx
 import pytest
@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.billing.cash_models import CashDay, HandIn
+from app.core.clock import local_instant
 from app.core.db import Database
 from app.core.idempotency import IdempotencyKey
 from app.core.ids import HOUSE, public_single
@@ -310,6 +311,14 @@ async def test_lists_come_in_pages(desk: Counter) -> None:
     bad = {"by": "customer", "cursor": cursor_of("x")}
     answer = await desk.client.get("/cash/standing", headers=desk.finance.headers, params=bad)
     assert answer.json()["code"] == "bad_cursor"
+
+
+async def test_numbers_begin_anew_with_the_year_in_shanghai(desk: Counter, clock: SetClock) -> None:
+    clock.set(local_instant(date(2026, 12, 31), time(23, 59, 59)))
+    assert (await desk.hand_in(1_000)).json()["receipt_no"] == "ST01-2026-000001"
+    clock.set(local_instant(date(2027, 1, 1), time()))
+    first = (await desk.hand_in(2_000)).json()
+    assert (first["receipt_no"], first["booked_date"]) == ("ST01-2027-000001", "2027-01-01")
 
 
 async def test_no_number_is_left_out(desk: Counter) -> None:
