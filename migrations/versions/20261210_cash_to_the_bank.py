@@ -1,7 +1,7 @@
 """cash: hand-ins of deliverers, bank deposits, a station's days, the limit of differences
 
 Revision: 0022
-Revises: 0019
+Revises: 0020
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0022"
-down_revision = "0019"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
