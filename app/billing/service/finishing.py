@@ -114,7 +114,7 @@ async def take_channel_word(
                 move_refund(refund, RefundStatus.ABNORMAL)
                 refund.failure = "abnormal"
                 await alert_by_hand(session, refund, reason="abnormal")
-            refund.next_try_at = at + rules.poll_refund_after(refund.tries)
+            refund.next_try_at = at + rules.poll_refund_after(refund.tries, waits_for_a_person=True)
         case RefundState.PROCESSING:
             if refund.status == RefundStatus.SUBMITTED:
                 move_refund(refund, RefundStatus.PROCESSING)

@@ -16,7 +16,7 @@ from app.billing.states import METHODS, PaymentChannel, PaymentMethod, PaymentSt
 from app.core.bulk import insert_unless_there
 from app.core.clock import wall_now
 from app.core.crypto import Cell
-from app.core.jobs import enqueue, enqueue_many
+from app.core.enqueueing import enqueue, enqueue_many
 from app.core.runtime import keys
 
 ASK_JOB = "billing.ask_channel"

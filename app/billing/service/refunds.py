@@ -28,8 +28,8 @@ from app.billing.service.ledger import (
 )
 from app.billing.states import ONLINE_CHANNELS, PaymentChannel, PaymentStatus, RefundStatus
 from app.core.clock import local_date
+from app.core.enqueueing import enqueue, enqueue_many
 from app.core.ids import new_id
-from app.core.jobs import enqueue, enqueue_many
 
 SUBMIT_JOB = "billing.submit_refund"
 SURPLUS = "surplus"

@@ -17,8 +17,8 @@ from app.billing.service import (
     request_refund,
     return_surplus,
 )
+from app.core.enqueueing import enqueue, enqueue_many
 from app.core.errors import AppError
-from app.core.jobs import enqueue, enqueue_many
 from app.core.money import yuan_text
 from app.customers.service import contact_phone
 from app.notifications.service import send_sms

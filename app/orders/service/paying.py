@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.billing.events import PaymentCaptured
 from app.billing.models import Payment, PaymentChannel
 from app.billing.service import open_payment, return_surplus
-from app.core.jobs import enqueue
+from app.core.enqueueing import enqueue
 from app.orders import repository
 from app.orders.depositing import take
 from app.orders.errors import AgreementNotAccepted, OrderNotPayable, OrderUnknown
