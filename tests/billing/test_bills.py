@@ -140,6 +140,22 @@ async def test_a_broken_hash_is_tried_again_and_missed_at_noon(
     assert await differences(database) == {}
 
 
+async def test_a_signed_download_goes_nowhere_else(
+    database: Database,
+    world: World,
+    payments: Payments,
+    clock: SetClock,
+    job_context: JobContext,
+) -> None:
+    await pay_one(database, payments, world.household)
+    elsewhere = alter(payments, b"")
+    payments.simulator.wechat_api._bills._base_url = "http://127.0.0.1:8001.example"
+    await morning_after(clock, payments, job_context)
+    [bill] = await bills(database)
+    assert "not the platform's" in str(bill.failure)
+    assert (bill.status, elsewhere.downloads) == (BillStatus.WAITING, 0)
+
+
 async def test_no_data_is_a_normal_day_and_days_off_are_made_up(
     database: Database,
     world: World,
