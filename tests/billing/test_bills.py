@@ -14,6 +14,7 @@ from app.billing.service import request_refund
 from app.billing.states import BillStatus
 from app.core.clock import local_date
 from app.core.db import Database
+from app.core.ids import new_id, public_single
 from app.core.jobs import JobContext
 from app.identity.models import Role
 from simulators.channels.faults import FaultKind
@@ -208,6 +209,8 @@ async def test_what_is_no_bill_changes_nothing(
     auditor = world.staff[Role.AUDITOR].headers
     answer = await client.post(f"{path}/file", content=b"", headers=auditor | once())
     assert answer.status_code == 403
-    unknown = await client.get(f"{path[:-1]}a/differences", headers=finance)
-    assert unknown.status_code == 404
+    unknown = await client.get(
+        f"/bills/{public_single('bil', new_id())}/differences", headers=finance
+    )
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "bill_unknown")
     assert public_id(bill) == old.json()["id"]

@@ -29,7 +29,7 @@ from app.billing.states import BILL_MOVES, BillEntry, BillOrigin, BillStatus, Pa
 from app.core.alerts import raise_alert, resolve_alert
 from app.core.clock import OPERATOR_ZONE, local_date, local_instant
 from app.core.db import Database
-from app.core.jobs import enqueue, enqueue_many
+from app.core.enqueueing import enqueue, enqueue_many
 from app.core.outbound import Answered, OutcomeUnknown, Unknown, call_outside
 
 log = structlog.get_logger()

@@ -1,14 +1,14 @@
 """bills of the channel, and what they and our books disagree about
 
-Revision: 0020
-Revises: 0019
+Revision: 0021
+Revises: 0020
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
@@ -44,7 +44,7 @@ def upgrade() -> None:
             "(status = 'waiting') = (taken_at IS NULL)", name=op.f("ck_channel_bills_taken")
         ),
         sa.CheckConstraint(
-            "channel IN ('wechat', 'cash', 'pos', 'marketplace')",
+            "channel IN ('wechat', 'alipay', 'cash', 'pos', 'marketplace')",
             name=op.f("ck_channel_bills_channel"),
         ),
         sa.CheckConstraint("origin IN ('channel', 'file')", name=op.f("ck_channel_bills_origin")),
