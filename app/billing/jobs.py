@@ -35,6 +35,17 @@ async def query_payment(context: JobContext, payload: Payload) -> None:
     )
 
 
+async def apply_notification(context: JobContext, payload: Payload) -> None:
+    """Let a kept message of a channel have its effect."""
+    async with context.database.transaction() as session:
+        await service.apply_notification(
+            session,
+            channel=payload["channel"],
+            event_id=payload["event_id"],
+            now=context.clock.now(),
+        )
+
+
 async def submit_refund(context: JobContext, payload: Payload) -> None:
     """Submit a refund, or ask how it stands."""
     await service.submit_refund(
@@ -73,6 +84,7 @@ async def sweep(context: JobContext, _: Payload) -> None:
     """Wake whatever stands in a non-final state and is due, whether the queue knows it or not."""
     now = context.clock.now()
     async with context.database.transaction() as session:
+        await service.wake_waiting_notifications(session, now=now)
         await service.wake_due_payments(session, now=now)
         await service.wake_due_refunds(session, now=now)
         await service.wake_due_bills(session, now=now)
@@ -98,6 +110,7 @@ async def check_all_invariants(context: JobContext, _: Payload) -> None:
 JOBS: list[JobSpec] = [
     JobSpec("billing.ask_channel", ask_channel),
     JobSpec("billing.query_payment", query_payment),
+    JobSpec("billing.apply_notification", apply_notification),
     JobSpec("billing.submit_refund", submit_refund),
     JobSpec("billing.ask_for_bills", ask_for_bills),
     JobSpec("billing.download_bill", download_bill, concurrency=2),

@@ -97,14 +97,23 @@ class ChannelNumber(Registry):
 
 
 class ChannelEvent(Registry):
-    """A verified notification, once however often it comes."""
+    """A verified notification, once however often it comes; a job lets it have its effect."""
 
     __tablename__ = "channel_events"
+    __table_args__ = (
+        Index(
+            "ix_channel_events_waiting",
+            "received_at",
+            postgresql_where=text("handled_at IS NULL"),
+        ),
+    )
 
     channel: Mapped[str] = mapped_column(primary_key=True)
     event_id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     number: Mapped[str]
+    told: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What it says, compared with what was asked for: numbers, state, fen."""
     received_at: Mapped[datetime] = mapped_column(index=True)
     handled_at: Mapped[datetime | None]
 

@@ -29,6 +29,11 @@ from app.billing.service.bills import (
     watch_bills,
 )
 from app.billing.service.door import record_door_payment
+from app.billing.service.hearing import (
+    apply_notification,
+    is_word_waiting,
+    wake_waiting_notifications,
+)
 from app.billing.service.ledger import (
     DEPOSIT,
     DEPOSIT_KEPT,
@@ -76,6 +81,7 @@ __all__ = [
     "Posting",
     "Purse",
     "accept_notification",
+    "apply_notification",
     "approve_refund",
     "ask_again",
     "ask_channel",
@@ -86,6 +92,7 @@ __all__ = [
     "find_refundable_fen",
     "get_payment",
     "import_bill",
+    "is_word_waiting",
     "list_balances",
     "list_bills",
     "list_cash_held",
@@ -123,5 +130,6 @@ __all__ = [
     "wake_due_bills",
     "wake_due_payments",
     "wake_due_refunds",
+    "wake_waiting_notifications",
     "watch_bills",
 ]
