@@ -52,6 +52,11 @@ async def sweep(context: JobContext, _: Payload) -> None:
         await service.wake_due_refunds(session, now=now)
 
 
+async def close_past_dates(context: JobContext, _: Payload) -> None:
+    """Keep the ledger's totals of every past date that has none yet, and of the last few again."""
+    await service.close_past_dates(context.database, now=context.clock.now())
+
+
 async def check_all_invariants(context: JobContext, _: Payload) -> None:
     """Raise an alert per violated invariant, and resolve those that hold again."""
     now = context.clock.now()
@@ -74,9 +79,11 @@ JOBS: list[JobSpec] = [
     JobSpec("billing.query_payment", query_payment),
     JobSpec("billing.submit_refund", submit_refund),
     JobSpec("billing.sweep", sweep),
+    JobSpec("billing.close_past_dates", close_past_dates, concurrency=1),
     JobSpec("billing.check_invariants", check_all_invariants),
 ]
 SCHEDULES: list[Schedule] = [
     Schedule("billing.sweep", every=timedelta(minutes=1), catch_up=timedelta(minutes=5)),
+    Schedule("billing.close_past_dates", at=time(1, 10)),
     Schedule("billing.check_invariants", at=time(3, 30)),
 ]

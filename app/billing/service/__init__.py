@@ -9,6 +9,7 @@ from app.billing.service.approving import (
     set_refund_limit,
 )
 from app.billing.service.asking import ask_channel, query_payment
+from app.billing.service.closing import close_past_dates, read_trial_balance
 from app.billing.service.door import record_door_payment
 from app.billing.service.ledger import (
     DEPOSIT,
@@ -59,6 +60,7 @@ __all__ = [
     "approve_refund",
     "ask_channel",
     "close_open_payments",
+    "close_past_dates",
     "find_refundable_fen",
     "get_payment",
     "list_balances",
@@ -78,6 +80,7 @@ __all__ = [
     "post_many",
     "query_payment",
     "read_evidence",
+    "read_trial_balance",
     "record_door_payment",
     "record_marketplace_payment",
     "request_refund",
