@@ -14,7 +14,19 @@ import typer
 from app.core.clock import local_date, wall_now
 from app.core.db import Database
 from app.core.logging import set_up_logging
-from bench import changes, dashboard, kpi, live, orders, pages, plan, reminders, sync, withdrawal
+from bench import (
+    changes,
+    dashboard,
+    kpi,
+    live,
+    orders,
+    pages,
+    plan,
+    reminders,
+    revenue,
+    sync,
+    withdrawal,
+)
 from bench.database import Server, make_template, scratch_database, scratch_server
 from bench.figures import Figure, print_figures
 
@@ -40,6 +52,7 @@ BENCHMARKS = {
     "live": Measured(live.run, full=(10.0,)),
     "reminders": Measured(reminders.run, usual=(0.1,), full=(1.0,)),
     "withdrawal": Measured(withdrawal.run, usual=(0.1,), full=(1.0,)),
+    "revenue": Measured(revenue.run, usual=(0.05,), full=(1.0,)),
     "pages": Measured(pages.run, full=(1.0,)),
 }
 """In full two million lines, a hundred thousand households with a month, two hundred thousand with

@@ -316,9 +316,6 @@ class RevenueDay(Shared):
     station_id: Mapped[UUID] = mapped_column(ForeignKey("stations.id"), primary_key=True)
     service_date: Mapped[date] = mapped_column(primary_key=True)
     posted_at: Mapped[datetime]
-    customers: Mapped[int] = mapped_column(Integer)
-    revenue_fen: Mapped[int]
-    """Negative where more was taken back than earned."""
 
 
 class RevenueCheck(Local):
@@ -329,3 +326,4 @@ class RevenueCheck(Local):
     checked_at: Mapped[datetime] = mapped_column(primary_key=True)
     customers: Mapped[int] = mapped_column(Integer)
     revenue_fen: Mapped[int]
+    """Below 0 where more was taken back than earned."""

@@ -72,8 +72,6 @@ def upgrade() -> None:
         sa.Column("station_id", sa.Uuid(), nullable=False),
         sa.Column("service_date", sa.Date(), nullable=False),
         sa.Column("posted_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("customers", sa.Integer(), nullable=False),
-        sa.Column("revenue_fen", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["station_id"], ["stations.id"], name=op.f("fk_revenue_days_station_id")
         ),

@@ -17,6 +17,8 @@ from uuid import UUID
 from sqlalchemy import Result, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.delivery.repository.planning import end_bulk_work, prepare_bulk_work
+
 _REVENUE_LOCK: Final = 7_300_721
 
 # Bottles of a date are added to those counted before. A customer with doors in two stations is
@@ -144,25 +146,25 @@ WITH {{count}}, valued AS (
     FROM came c
     JOIN order_lines l ON l.customer_id = c.customer_id AND l.order_line_id = c.order_line_id
     JOIN orders o ON o.customer_id = l.customer_id AND o.order_id = l.order_id
-), over AS (
-    SELECT v.customer_id, v.order_line_id, array_agg(v.product_id ORDER BY v.product_id) AS products
-    FROM valued v WHERE v.is_over
-    GROUP BY v.customer_id, v.order_line_id
 ), earned AS (
     SELECT v.customer_id, v.order_line_id, v.product_id, v.k, v.through_date, v.before_fen,
+           v.is_known, v.worth_fen AS fen
+    FROM valued v WHERE v.is_over IS NOT TRUE
+    UNION ALL
+    SELECT v.customer_id, v.order_line_id, v.product_id, v.k, v.through_date, v.before_fen,
            v.is_known,
-           CASE WHEN z.products IS NULL THEN v.worth_fen
-                WHEN v.product_id <> z.products[1] THEN 0
+           CASE WHEN v.product_id <> v.products[1] THEN 0
                 ELSE (SELECT coalesce(sum(CASE WHEN n.kind IN ({_TAKEN}) THEN -n.value_fen
                                                ELSE n.value_fen END), 0)
                       FROM entitlement_entries n
                       WHERE n.customer_id = v.customer_id AND n.order_line_id = v.order_line_id)
                    - (SELECT coalesce(sum(x.earned_fen), 0) FROM line_earnings x
                       WHERE x.customer_id = v.customer_id AND x.order_line_id = v.order_line_id
-                        AND x.product_id <> ALL (z.products))
-           END::bigint AS fen
-    FROM valued v
-    LEFT JOIN over z ON z.customer_id = v.customer_id AND z.order_line_id = v.order_line_id
+                        AND x.product_id <> ALL (v.products))
+           END::bigint
+    FROM (SELECT o.*, array_agg(o.product_id) OVER (PARTITION BY o.customer_id, o.order_line_id)
+                 AS products
+          FROM valued o WHERE o.is_over) v
 ), raised AS (
     UPDATE line_earnings x
     SET bottles = e.k, earned_fen = e.fen, through_date = e.through_date
@@ -176,6 +178,7 @@ WITH {{count}}, valued AS (
         (customer_id, order_line_id, product_id, bottles, earned_fen, through_date)
     SELECT e.customer_id, e.order_line_id, e.product_id, e.k, e.fen, e.through_date
     FROM earned e WHERE NOT e.is_known
+    ORDER BY e.customer_id
 ), booked AS (
     INSERT INTO ledger_transfers
         (customer_id, booked_date, transfer_id, debit_account, credit_account, amount_fen, cause,
@@ -188,6 +191,7 @@ WITH {{count}}, valued AS (
     FROM (SELECT customer_id, sum(fen - before_fen)::bigint AS fen FROM earned
           GROUP BY customer_id) e
     WHERE e.fen <> 0
+    ORDER BY e.customer_id
     RETURNING CASE debit_account WHEN 'prepaid' THEN amount_fen ELSE -amount_fen END AS fen
 )
 SELECT count(*)::int AS customers, coalesce(sum(fen), 0)::bigint AS revenue_fen FROM booked
@@ -197,7 +201,8 @@ _DAY_OF_ALL: Final = text(_POST.format(count=_COUNT_DAY.format(scope="")))
 _CORRECTIONS: Final = text(_POST.format(count=_COUNT_ANEW))
 
 _DUE: Final = text("""
-SELECT r.service_date, r.station_id, array_agg(r.block_id) AS blocks
+SELECT r.service_date, r.station_id, array_agg(r.block_id) AS blocks,
+       sum(r.stops)::int AS stops
 FROM route_sheets r
 WHERE r.service_date <= :until
   AND NOT EXISTS (SELECT FROM revenue_days p
@@ -205,12 +210,9 @@ WHERE r.service_date <= :until
 GROUP BY r.service_date, r.station_id
 ORDER BY r.service_date, r.station_id
 """)
-_NOTE_DAY: Final = text("""
-INSERT INTO revenue_days (station_id, service_date, posted_at, customers, revenue_fen)
-VALUES (:station_id, :day, :now, :customers, :revenue_fen)
-ON CONFLICT (station_id, service_date) DO UPDATE
-SET posted_at = EXCLUDED.posted_at, customers = revenue_days.customers + EXCLUDED.customers,
-    revenue_fen = revenue_days.revenue_fen + EXCLUDED.revenue_fen
+_NOTE_DAYS: Final = text("""
+INSERT INTO revenue_days (station_id, service_date, posted_at)
+SELECT s, :day, :now FROM unnest(CAST(:stations AS uuid[])) s ON CONFLICT DO NOTHING
 """)
 _NOTE_CHECK: Final = text("""
 INSERT INTO revenue_checks (checked_at, customers, revenue_fen)
@@ -233,6 +235,7 @@ class DueDay:
     service_date: date
     station_id: UUID
     blocks: list[UUID]
+    stops: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +257,16 @@ async def lock_revenue(session: AsyncSession) -> None:
 async def list_due_days(session: AsyncSession, *, until: date) -> list[DueDay]:
     """Days not posted up to a date, the oldest first."""
     rows = await session.execute(_DUE, {"until": until})
-    return [DueDay(row.service_date, row.station_id, list(row.blocks)) for row in rows]
+    return [DueDay(*row) for row in rows]
+
+
+async def count_stops(session: AsyncSession, *, day: date) -> int:
+    """How many stops the rounds of a date have in all."""
+    found: int = await session.scalar(
+        text("SELECT coalesce(sum(stops), 0)::int FROM route_sheets WHERE service_date = :day"),
+        {"day": day},
+    )
+    return found
 
 
 async def post_day(
@@ -262,9 +274,13 @@ async def post_day(
 ) -> Booking:
     """Book what a date's bottles earned, in some blocks or in all; a second time nothing."""
     facts = _facts(entry) | {"day": day}
+    await prepare_bulk_work(session)
     if blocks is None:
-        return _booking(await session.execute(_DAY_OF_ALL, facts))
-    return _booking(await session.execute(_DAY_OF_BLOCKS, facts | {"blocks": list(blocks)}))
+        result = await session.execute(_DAY_OF_ALL, facts)
+    else:
+        result = await session.execute(_DAY_OF_BLOCKS, facts | {"blocks": list(blocks)})
+    await end_bulk_work(session)
+    return _booking(result)
 
 
 async def post_corrections(
@@ -278,18 +294,12 @@ async def post_corrections(
     return _booking(await session.execute(_CORRECTIONS, facts))
 
 
-async def note_day(session: AsyncSession, due: DueDay, booking: Booking, *, now: datetime) -> None:
-    """Remember that a station's date is posted."""
-    await session.execute(
-        _NOTE_DAY,
-        {
-            "station_id": due.station_id,
-            "day": due.service_date,
-            "now": now,
-            "customers": booking.customers,
-            "revenue_fen": booking.revenue_fen,
-        },
-    )
+async def note_days(
+    session: AsyncSession, *, day: date, stations: Collection[UUID], now: datetime
+) -> None:
+    """Remember that some stations' date is posted."""
+    facts = {"stations": list(stations), "day": day, "now": now}
+    await session.execute(_NOTE_DAYS, facts)
 
 
 async def note_check(session: AsyncSession, booking: Booking, *, now: datetime) -> None:

@@ -1,11 +1,13 @@
-"""Revenue: what was brought earns its value out of `prepaid`, a station's service date at a time.
+"""Revenue: what was brought earns its value out of `prepaid`, a service date at a time.
 
 A day is posted after the morning's late window, by what is known then. What becomes known later, a
 late phone, a delivery that failed after all, a change, the end of an order, is booked as a
 difference on the day on which it becomes known.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -25,6 +27,7 @@ POSTED_AT: Final = time(12)
 """From then on a morning's deliveries are posted: rounds are over, most phones were heard."""
 DELIVERED: Final = "milk_delivered"
 CORRECTED: Final = "revenue_corrected"
+STOPS_AT_ONCE: Final = 200_000
 OVERLAP: Final = timedelta(hours=1)
 """Looked at twice, for transactions that ended after a check and began before it."""
 
@@ -37,14 +40,14 @@ def revenue_reference(day: date) -> UUID:
 async def post_revenue(database: Database, *, now: datetime) -> Booking:
     """Book what became known of posted days, then every day that is due, the oldest first.
 
-    Each station's date is a transaction of its own; a run that was killed is finished by the next.
+    Each slice is a transaction of its own; a run that was killed is finished by the next.
     """
     booked = [await _correct(database, now=now)]
     async with database.transaction() as session:
         due = await rows.list_due_days(session, until=last_due_date(now))
-    for one in due:
+    for some in _slices(due):
         async with database.transaction() as session:
-            booked.append(await _post_due(session, one, now=now))
+            booked.append(await _post_slice(session, some, now=now))
     total = Booking(sum(one.customers for one in booked), sum(one.revenue_fen for one in booked))
     if total.customers:
         log.info("revenue_posted", days=len(due), customers=total.customers, fen=total.revenue_fen)
@@ -69,9 +72,28 @@ async def post_day(
     return await rows.post_day(session, day=day, blocks=blocks, entry=entry)
 
 
-async def _post_due(session: AsyncSession, due: DueDay, *, now: datetime) -> Booking:
-    booking = await post_day(session, day=due.service_date, blocks=due.blocks, now=now)
-    await rows.note_day(session, due, booking, now=now)
+def _slices(due: Sequence[DueDay]) -> Iterator[list[DueDay]]:
+    """A date at once, unless it is too large: then some of its stations."""
+    for _, stations in groupby(due, key=lambda one: one.service_date):
+        some: list[DueDay] = []
+        for one in stations:
+            if some and _stops(some) + one.stops > STOPS_AT_ONCE:
+                yield some
+                some = []
+            some.append(one)
+        yield some
+
+
+def _stops(some: Sequence[DueDay]) -> int:
+    return sum(one.stops for one in some)
+
+
+async def _post_slice(session: AsyncSession, some: list[DueDay], *, now: datetime) -> Booking:
+    day = some[0].service_date
+    is_small = await rows.count_stops(session, day=day) <= STOPS_AT_ONCE
+    blocks = [block for one in some for block in one.blocks]
+    booking = await post_day(session, day=day, blocks=None if is_small else blocks, now=now)
+    await rows.note_days(session, day=day, stations=[one.station_id for one in some], now=now)
     return booking
 
 
