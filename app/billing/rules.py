@@ -6,7 +6,7 @@ Amounts are integer fen; instants are UTC.
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +21,14 @@ DEFAULT_REFUND_LIMIT_FEN: Final = 50_000
 """A staff member's refund above this waits for a second person, until a limit is set."""
 
 ALERT_AFTER_TRIES: Final = 5
+MOST_PATIENCE: Final = timedelta(minutes=8)
+"""Whatever waits for nobody is final ten minutes after its channel answers again."""
+
+BILL_READY_HOUR: Final = 10
+"""On the next day, operator's time."""
+BILL_DAYS_KEPT: Final = 90
+"""The channel keeps the bills of three months."""
+_BILL_WAITS: Final = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 180))
 
 TOO_OLD: Final = "past_age_limit"
 TOO_MANY: Final = "too_many_partial_refunds"
@@ -98,14 +106,16 @@ def poll_payment_after(tries: int) -> timedelta:
     return _doubling(tries, most=timedelta(minutes=5))
 
 
-def poll_refund_after(tries: int) -> timedelta:
-    """Pause before a refund under way is asked about again: 1, 2, 4 … 60 minutes."""
-    return _doubling(tries, most=timedelta(hours=1))
+def poll_refund_after(tries: int, *, waits_for_a_person: bool = False) -> timedelta:
+    """Pause before a refund under way is asked about again: 1, 2, 4, then 8 minutes, so that it is
+    final within ten minutes of the channel's; up to an hour while a person has to work it off.
+    """
+    return _doubling(tries, most=timedelta(hours=1) if waits_for_a_person else MOST_PATIENCE)
 
 
 def retry_refund_after(tries: int, *, refused: bool) -> timedelta:
-    """Pause before a refund is submitted again: up to 5 minutes, 30 after a refusal."""
-    return _doubling(tries, most=timedelta(minutes=30 if refused else 5))
+    """Pause before a refund is submitted again: up to 5 minutes, 8 after a refusal."""
+    return _doubling(tries, most=MOST_PATIENCE if refused else timedelta(minutes=5))
 
 
 def _doubling(tries: int, *, most: timedelta) -> timedelta:
@@ -199,3 +209,13 @@ def read_slip(written: Mapping[str, str]) -> PosSlip:
         return PosSlip(**written)
     except TypeError as error:
         raise PosSlipInvalid("fields are missing or unknown") from error
+
+
+def retry_bill_after(tries: int) -> timedelta:
+    """How long after the n-th try a bill that has not come is asked for again."""
+    return _BILL_WAITS[min(max(tries, 1), len(_BILL_WAITS)) - 1]
+
+
+def is_bill_kept(day: date, *, today: date) -> bool:
+    """Whether the channel still has the bill of a day."""
+    return (today - day).days <= BILL_DAYS_KEPT

@@ -182,6 +182,7 @@ JOIN ledger_transfers t ON t.customer_id = f.customer_id AND t.source_id = f.ref
     AND t.cause = 'refund_succeeded'
 WHERE f.to_origin <> CASE p.channel
     WHEN 'wechat' THEN t.credit_account = 'channel:wechat:' || p.merchant_account
+    WHEN 'alipay' THEN t.credit_account = 'channel:alipay:' || p.merchant_account
     WHEN 'pos' THEN t.credit_account = 'pos:' || p.merchant_account
     WHEN 'marketplace' THEN t.credit_account = 'marketplace:' || p.merchant_account
     ELSE t.credit_account LIKE 'cash:%' END
@@ -322,7 +323,7 @@ FROM refunds f
 JOIN payments p ON p.customer_id = f.customer_id AND p.payment_id = f.payment_id
 WHERE f.status NOT IN ('succeeded', 'failed')
   AND coalesce(f.approved_at, f.created_at) < CAST(:now AS timestamptz)
-      - CASE WHEN f.status IN ('approved', 'submitted') AND p.channel = 'wechat'
+      - CASE WHEN f.status IN ('approved', 'submitted') AND p.channel IN ('wechat', 'alipay')
              THEN interval '1 day' ELSE interval '7 days' END
 UNION ALL
 SELECT NULL, NULL, 'channel event ' || c.event_id, c.received_at
@@ -392,6 +393,21 @@ WHERE m.service_date BETWEEN CAST(CAST(:now AS timestamptz) AS date) - 2
                          AND CAST(CAST(:now AS timestamptz) AS date) + 2
   AND (m.due, m.made, m.on_time, m.failed, m.withdrawn)
       IS DISTINCT FROM (n.due, n.made, n.on_time, n.failed, n.withdrawn)
+
+-- name: I11 every line of a bill agrees with our books, or stands in the work list
+SELECT b.bill_id, b.bill_date, b.line_count, l.lines, b.matched_count, l.moving, d.differing
+FROM channel_bills b
+CROSS JOIN LATERAL (
+    SELECT count(*) AS lines, count(*) FILTER (WHERE n.moves_money) AS moving
+    FROM channel_bill_lines n WHERE n.bill_id = b.bill_id
+) l
+CROSS JOIN LATERAL (
+    SELECT count(*) AS differing
+    FROM channel_bill_differences f
+    WHERE f.bill_id = b.bill_id AND f.ended_at IS NULL AND f.theirs_fen IS NOT NULL
+) d
+WHERE b.bill_date >= CAST(CAST(:now AS timestamptz) AS date) - 35
+  AND (b.line_count <> l.lines OR b.matched_count + d.differing <> l.moving)
 
 -- name: I12 revenue booked is what lines have earned
 SELECT coalesce(b.customer_id, e.customer_id) AS customer_id, b.fen AS booked_fen,

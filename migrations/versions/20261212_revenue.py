@@ -1,14 +1,14 @@
 """revenue: what delivered milk has earned, and daily totals of the ledger
 
-Revision: 0021
-Revises: 0019
+Revision: 0022
+Revises: 0021
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0021"
-down_revision = "0019"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
