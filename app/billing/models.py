@@ -211,6 +211,20 @@ class LedgerTransfer(CustomerOwned):
             "booked_date",
             postgresql_where=text("debit_account LIKE 'cash:%' OR credit_account LIKE 'cash:%'"),
         ),
+        Index(
+            "ix_ledger_transfers_cash_in",
+            "debit_account",
+            "cause",
+            postgresql_include=["amount_fen"],
+            postgresql_where=text("debit_account LIKE 'cash:%'"),
+        ),
+        Index(
+            "ix_ledger_transfers_cash_out",
+            "credit_account",
+            "cause",
+            postgresql_include=["amount_fen"],
+            postgresql_where=text("credit_account LIKE 'cash:%'"),
+        ),
         {"postgresql_partition_by": "RANGE (booked_date)"},
     )
 

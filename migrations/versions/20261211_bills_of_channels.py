@@ -44,7 +44,7 @@ def upgrade() -> None:
             "(status = 'waiting') = (taken_at IS NULL)", name=op.f("ck_channel_bills_taken")
         ),
         sa.CheckConstraint(
-            "channel IN ('wechat', 'cash', 'pos', 'marketplace')",
+            "channel IN ('wechat', 'alipay', 'cash', 'pos', 'marketplace')",
             name=op.f("ck_channel_bills_channel"),
         ),
         sa.CheckConstraint("origin IN ('channel', 'file')", name=op.f("ck_channel_bills_origin")),

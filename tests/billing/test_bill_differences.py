@@ -11,7 +11,7 @@ from app.billing.jobs import match_bills
 from app.billing.service import query_payment
 from app.core.clock import wall_now
 from app.core.db import Database
-from app.core.ids import public_pair
+from app.core.ids import new_id, public_pair, public_single
 from app.core.jobs import JobContext
 from app.identity.models import Role
 from tests.billing.bills import (
@@ -154,7 +154,7 @@ async def test_finance_explains_resolves_and_opens_again(
     assert (await desk.items())["STRANGER1"]["state"] == "explained"
     assert await desk.act(item, "resolve") == (200, "resolved")
     assert await desk.act(item, "reopen") == (200, "open")
-    other = {"bill_id": item["bill_id"][:-2] + "aa", "id": item["id"]}
+    other = {"bill_id": public_single("bil", new_id()), "id": item["id"]}
     assert await desk.act(other, "resolve") == (404, "difference_unknown")
     history = await client.get(f"{desk.path}/differences/{item['id']}", headers=desk.headers)
     moves = history.json()["moves"]

@@ -14,6 +14,7 @@ from app.billing.service import request_refund
 from app.billing.states import BillStatus
 from app.core.clock import local_date
 from app.core.db import Database
+from app.core.ids import new_id, public_single
 from app.core.jobs import JobContext
 from app.identity.models import Role
 from simulators.channels.faults import FaultKind
@@ -140,6 +141,22 @@ async def test_a_broken_hash_is_tried_again_and_missed_at_noon(
     assert await differences(database) == {}
 
 
+async def test_a_signed_download_goes_nowhere_else(
+    database: Database,
+    world: World,
+    payments: Payments,
+    clock: SetClock,
+    job_context: JobContext,
+) -> None:
+    await pay_one(database, payments, world.household)
+    elsewhere = alter(payments, b"")
+    payments.simulator.wechat_api._bills._base_url = "http://127.0.0.1:8001.example"
+    await morning_after(clock, payments, job_context)
+    [bill] = await bills(database)
+    assert "not the platform's" in str(bill.failure)
+    assert (bill.status, elsewhere.downloads) == (BillStatus.WAITING, 0)
+
+
 async def test_no_data_is_a_normal_day_and_days_off_are_made_up(
     database: Database,
     world: World,
@@ -192,6 +209,8 @@ async def test_what_is_no_bill_changes_nothing(
     auditor = world.staff[Role.AUDITOR].headers
     answer = await client.post(f"{path}/file", content=b"", headers=auditor | once())
     assert answer.status_code == 403
-    unknown = await client.get(f"{path[:-1]}a/differences", headers=finance)
-    assert unknown.status_code == 404
+    unknown = await client.get(
+        f"/bills/{public_single('bil', new_id())}/differences", headers=finance
+    )
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "bill_unknown")
     assert public_id(bill) == old.json()["id"]
