@@ -90,6 +90,11 @@ async def sweep(context: JobContext, _: Payload) -> None:
         await service.wake_due_bills(session, now=now)
 
 
+async def close_past_dates(context: JobContext, _: Payload) -> None:
+    """Keep the ledger's totals of every past date that has none yet, and of the last few again."""
+    await service.close_past_dates(context.database, now=context.clock.now())
+
+
 async def check_all_invariants(context: JobContext, _: Payload) -> None:
     """Raise an alert per violated invariant, and resolve those that hold again."""
     now = context.clock.now()
@@ -117,10 +122,12 @@ JOBS: list[JobSpec] = [
     JobSpec("billing.match_bills", match_bills, concurrency=1),
     JobSpec("billing.watch_bills", watch_bills),
     JobSpec("billing.sweep", sweep),
+    JobSpec("billing.close_past_dates", close_past_dates, concurrency=1),
     JobSpec("billing.check_invariants", check_all_invariants),
 ]
 SCHEDULES: list[Schedule] = [
     Schedule("billing.sweep", every=timedelta(minutes=1), catch_up=timedelta(minutes=5)),
+    Schedule("billing.close_past_dates", at=time(1, 10)),
     Schedule("billing.ask_for_bills", at=time(10, 5)),
     Schedule("billing.watch_bills", at=time(12)),
     Schedule("billing.match_bills", every=timedelta(hours=6)),

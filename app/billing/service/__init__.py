@@ -28,6 +28,7 @@ from app.billing.service.bills import (
     wake_due_bills,
     watch_bills,
 )
+from app.billing.service.closing import close_past_dates, read_trial_balance
 from app.billing.service.door import record_door_payment
 from app.billing.service.hearing import (
     apply_notification,
@@ -88,6 +89,7 @@ __all__ = [
     "ask_for_bills",
     "ask_for_day",
     "close_open_payments",
+    "close_past_dates",
     "download_bill",
     "find_refundable_fen",
     "get_payment",
@@ -115,6 +117,7 @@ __all__ = [
     "post_many",
     "query_payment",
     "read_evidence",
+    "read_trial_balance",
     "record_door_payment",
     "record_marketplace_payment",
     "request_refund",

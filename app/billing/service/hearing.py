@@ -26,6 +26,9 @@ APPLY_JOB: Final = "billing.apply_notification"
 WAITED: Final = timedelta(minutes=1)
 """A message that waits so long has lost its job."""
 
+OLDEST: Final = timedelta(days=2)
+"""A message that waited longer has its effect as of then."""
+
 _TOLD: Final = TypeAdapter(Notification)
 
 
@@ -59,7 +62,8 @@ async def apply_notification(
     await session.flush()
     try:
         async with session.begin_nested():
-            await _apply(session, event)
+            # older dates of the ledger are closed
+            await _apply(session, event, at=max(event.received_at, now - OLDEST))
     except FactsDiffer as error:
         log.warning("notification.differs", number=error.number, differing=error.differing)
         await raise_alert(session, FACTS_DIFFER, error.number, differing=error.differing)
@@ -82,9 +86,8 @@ async def is_word_waiting(session: AsyncSession, *, customer_id: UUID, reference
     return await rows.is_word_waiting(session, customer_id=customer_id, reference_id=reference_id)
 
 
-async def _apply(session: AsyncSession, event: ChannelEvent) -> None:
+async def _apply(session: AsyncSession, event: ChannelEvent, *, at: datetime) -> None:
     told = _TOLD.validate_python(event.told)
-    at = event.received_at
     if told.transaction is not None:
         # only money is believed at once: that nothing will come, the poller asks for itself
         if told.transaction.state is TradeState.PAID:
