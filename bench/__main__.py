@@ -14,7 +14,19 @@ import typer
 from app.core.clock import local_date, wall_now
 from app.core.db import Database
 from app.core.logging import set_up_logging
-from bench import changes, dashboard, kpi, live, orders, pages, plan, reminders, sync, withdrawal
+from bench import (
+    changes,
+    dashboard,
+    kpi,
+    live,
+    notifications,
+    orders,
+    pages,
+    plan,
+    reminders,
+    sync,
+    withdrawal,
+)
 from bench.database import Server, make_template, scratch_database, scratch_server
 from bench.figures import Figure, print_figures
 
@@ -35,6 +47,7 @@ BENCHMARKS = {
     "sync": Measured(sync.run, full=(5.0,)),
     "orders": Measured(orders.run, full=(5.0,)),
     "changes": Measured(changes.run, full=(5.0,)),
+    "notifications": Measured(notifications.run, full=(5.0,)),
     "kpi": Measured(kpi.run, full=(5.0,)),
     "dashboard": Measured(dashboard.run, usual=(0.1, 1.0), full=(1.0, 10.0)),
     "live": Measured(live.run, full=(10.0,)),

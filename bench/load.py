@@ -1,7 +1,7 @@
 """Clients that keep a server busy: plain sockets, so that the load costs less than what it loads."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -53,13 +53,22 @@ class Client(Connection):
 
     async def send(self, method: str, path: str, *, token: str, key: str, body: bytes) -> bytes:
         """The answer's body; raises Refused unless its status is 2xx."""
+        headers = {"authorization": f"Bearer {token}", "idempotency-key": key}
+        return await self.send_with(method, path, headers, body)
+
+    async def send_with(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> bytes:
+        """The same with any headers beside those of every request."""
+        own = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = (
-            f"{method} {path} HTTP/1.1\r\nhost: {self.host}\r\nauthorization: Bearer {token}\r\n"
-            f"idempotency-key: {key}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\n\r\n"
+            f"{method} {path} HTTP/1.1\r\nhost: {self.host}\r\n{own}"
+            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         reader, first = await self.ask(head, body)
         answer_head = first + await reader.readuntil(b"\r\n\r\n")
+        if answer_head[9:12] == b"204":
+            return b""
         answer = await reader.readexactly(length_of(answer_head))
         if answer_head[9:10] != b"2":
             raise Refused(f"{method} {path}: {answer_head[9:12].decode()} {answer[:500].decode()}")

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from fastapi import FastAPI
 
 from app.billing.channels.accounts import use_gateway
 from app.billing.channels.protocol import PaymentGateway
-from app.billing.models import Payment
+from app.billing.models import Payment, PaymentChannel
 from app.core.bulk import as_row
 from app.core.config import DatabaseSettings
 from app.core.db import Database
@@ -32,13 +32,13 @@ from app.core.runtime import leave_start_uncollected
 from app.kpi.morning import hub
 from app.main import create_app, make_runtime
 from app.orders import api as orders_api
-from bench import bare, bare_rows, same, ticks
+from bench import bare, bare_notices, bare_rows, same, ticks
 
 HOST = "127.0.0.1"
 PLAN = "BENCH_PLAN"
 """Names the file that says what bare endpoints do."""
-Side = Literal["product", "counted", "unkept", "bare", "same", "rows"]
-"""The product as it is; counting what its live viewers cost; reading each board anew; the limits."""
+Side = Literal["product", "notified", "counted", "unkept", "bare", "same", "rows", "notices"]
+"""The product as it is; with its merchant account; counting what its live viewers cost; reading each board anew; the limits."""
 
 
 class NoChannel:
@@ -64,12 +64,12 @@ async def _attempt_only(
 @contextmanager
 def without_channel() -> Iterator[None]:
     """Let a payment request end at its committed attempt: the channel is not asked for anything."""
-    use_gateway(cast("PaymentGateway", NoChannel()))
+    use_gateway(PaymentChannel.WECHAT, cast("PaymentGateway", NoChannel()))
     try:
         with mock.patch.object(orders_api, "ask_channel", _attempt_only):
             yield
     finally:
-        use_gateway(None)
+        use_gateway(PaymentChannel.WECHAT, None)
 
 
 async def _app(side: str) -> FastAPI:
@@ -80,6 +80,8 @@ async def _app(side: str) -> FastAPI:
         return same.create_app(dsn, Path(os.environ[PLAN]))
     if side == "rows":
         return bare_rows.create_app(dsn)
+    if side == "notices":
+        return bare_notices.create_app(dsn)
     app = create_app(await make_runtime(application="suixinding-web"))
     if side == "counted":
         ticks.count_ticks(app)
@@ -93,7 +95,7 @@ async def _serve(side: str, listening: socket.socket) -> None:
         await _app(side), log_config=None, access_log=False, server_header=False
     )
     leave_start_uncollected()
-    with without_channel():
+    with nullcontext() if side == "notified" else without_channel():
         await uvicorn.Server(config).serve([listening])
 
 

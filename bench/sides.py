@@ -32,6 +32,8 @@ from bench.serving import HOST, PLAN, ServerProcess, Side, server_process, witho
 
 ROUNDS = 5
 CLIENTS = 16
+WARM_UP = CLIENTS * 4
+"""Pieces of a first round, which opens connections and fills caches."""
 Work = Callable[[Client, int], Awaitable[None]]
 Plan = list[list[Transaction]]
 """The transactions of each request."""
@@ -89,9 +91,7 @@ async def compare_rates(
     our_rates, bare_rates = [], []
     first = 0
     for number in range(ROUNDS + 1):
-        size = (
-            count if number else CLIENTS * 4
-        )  # the first round opens connections and fills caches
+        size = count if number else WARM_UP
         seconds = [
             await drive(HOST, port, work, clients=CLIENTS, first=first, count=size)
             for port, work in ((sides.product.port, ours), (sides.bare.port, bare))

@@ -14,6 +14,8 @@ from tests.fixtures.doses import SOAK
 from tests.fixtures.order import begin_with_the_longest
 from tests.fixtures.server import TEST_SERVER, start_server
 
+pytest.register_assert_rewrite("tests.load")  # so that what differs is told
+
 pytest_plugins = [
     "tests.fixtures.application",
     "tests.fixtures.database",

@@ -5,7 +5,8 @@ from datetime import timedelta
 import structlog
 
 from app.aftersales import clocks
-from app.core.jobs import JobContext, JobSpec, Payload
+from app.core.enqueueing import Payload
+from app.core.jobs import JobContext, JobSpec
 from app.core.schedule import Schedule
 
 log = structlog.get_logger()

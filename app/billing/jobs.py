@@ -6,8 +6,9 @@ from uuid import UUID
 
 from app.billing import service
 from app.core.alerts import raise_alert, resolve_alert
+from app.core.enqueueing import Payload
 from app.core.invariants import check_invariants, list_invariants
-from app.core.jobs import JobContext, JobSpec, Payload
+from app.core.jobs import JobContext, JobSpec
 from app.core.schedule import Schedule
 
 VIOLATED: Final = "invariant_violated"

@@ -21,6 +21,8 @@ DEFAULT_REFUND_LIMIT_FEN: Final = 50_000
 """A staff member's refund above this waits for a second person, until a limit is set."""
 
 ALERT_AFTER_TRIES: Final = 5
+MOST_PATIENCE: Final = timedelta(minutes=8)
+"""Whatever waits for nobody is final ten minutes after its channel answers again."""
 
 TOO_OLD: Final = "past_age_limit"
 TOO_MANY: Final = "too_many_partial_refunds"
@@ -98,14 +100,16 @@ def poll_payment_after(tries: int) -> timedelta:
     return _doubling(tries, most=timedelta(minutes=5))
 
 
-def poll_refund_after(tries: int) -> timedelta:
-    """Pause before a refund under way is asked about again: 1, 2, 4 … 60 minutes."""
-    return _doubling(tries, most=timedelta(hours=1))
+def poll_refund_after(tries: int, *, waits_for_a_person: bool = False) -> timedelta:
+    """Pause before a refund under way is asked about again: 1, 2, 4, then 8 minutes, so that it is
+    final within ten minutes of the channel's; up to an hour while a person has to work it off.
+    """
+    return _doubling(tries, most=timedelta(hours=1) if waits_for_a_person else MOST_PATIENCE)
 
 
 def retry_refund_after(tries: int, *, refused: bool) -> timedelta:
-    """Pause before a refund is submitted again: up to 5 minutes, 30 after a refusal."""
-    return _doubling(tries, most=timedelta(minutes=30 if refused else 5))
+    """Pause before a refund is submitted again: up to 5 minutes, 8 after a refusal."""
+    return _doubling(tries, most=MOST_PATIENCE if refused else timedelta(minutes=5))
 
 
 def _doubling(tries: int, *, most: timedelta) -> timedelta:

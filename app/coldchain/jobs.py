@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from app.coldchain import service
-from app.core.jobs import JobContext, JobSpec, Payload
+from app.core.enqueueing import Payload
+from app.core.jobs import JobContext, JobSpec
 from app.core.schedule import Schedule
 
 WATCH_JOB = "coldchain.watch_silence"

@@ -3,8 +3,9 @@
 from datetime import time, timedelta
 
 from app.core.clock import wall_now
+from app.core.enqueueing import Payload
 from app.core.idempotency import prune_keys
-from app.core.jobs import JobContext, JobSpec, Payload, prune_log
+from app.core.jobs import JobContext, JobSpec, prune_log
 from app.core.partitions import ensure_partitions
 from app.core.schedule import Schedule, prune_slots
 

@@ -1,4 +1,4 @@
-"""Background jobs on PostgreSQL: enqueue in the session's transaction, run, hold, requeue.
+"""Background jobs on PostgreSQL: run, hold, requeue. `core.enqueueing` puts them into the queue.
 
 The queue is a wake-up; the domain table is the truth. A job may run more than once: its effect in
 the database is guarded by the domain's own state or by `first_time`. Payloads carry ids, never
@@ -11,12 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 import asyncpg
 import structlog
-from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.errors import RetryRequested
 from pgqueuer.executors import DatabaseRetryEntrypointExecutor, EntrypointExecutorParameters
 from pgqueuer.models import Job
@@ -24,7 +22,6 @@ from pgqueuer.ports.driver import Driver
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 from pgqueuer.types import JobId
-from pydantic_core import to_json
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,10 +32,10 @@ from app.core.alerts import raise_alert, resolve_alert
 from app.core.base import Local
 from app.core.clock import BusinessClock, wall_now
 from app.core.db import Database, fetch
+from app.core.enqueueing import Payload
 
 log = structlog.get_logger()
 
-Payload = dict[str, Any]
 MAX_DEATHS_ALONE = 3
 """A job whose worker has died is run alone, apart from those that died with it; when its worker
 dies so three times more, it is held."""
@@ -98,46 +95,6 @@ class _SessionDriver:
 
 def _queries(session: AsyncSession) -> Queries:
     return Queries(_SessionDriver(session))  # type: ignore[arg-type]  # two methods are enough here
-
-
-async def enqueue(
-    session: AsyncSession,
-    name: str,
-    payload: Payload,
-    *,
-    dedupe_key: str | None = None,
-    after: timedelta | None = None,
-) -> None:
-    """Add a job in the session's transaction; an equal `dedupe_key` still waiting adds nothing."""
-    await enqueue_many(session, name, [payload], dedupe_keys=[dedupe_key], after=after)
-
-
-async def enqueue_many(
-    session: AsyncSession,
-    name: str,
-    payloads: Sequence[Payload],
-    *,
-    dedupe_keys: Sequence[str | None] | None = None,
-    after: timedelta | None = None,
-) -> None:
-    """Add jobs of one kind in one statement."""
-    if not payloads:
-        return
-    sent = [to_json(payload) for payload in payloads]
-    keys = [None] * len(payloads) if dedupe_keys is None else list(dedupe_keys)
-    await fetch(session, _enqueue_query(), 0, name, sent, after or timedelta(0), keys, "null")
-
-
-@cache
-def _enqueue_query() -> str:
-    # pgqueuer's own statement, asked for once: its `enqueue` reads its settings anew each time.
-    # What all jobs have in common is sent once and not once a job.
-    query = QueryQueueBuilder().build_enqueue_query("skip")
-    for column in ("$1::int", "$2::text", "$4::interval", "$6::jsonb"):
-        query = query.replace(
-            f"{column}[]", f"array_fill({column}, ARRAY[cardinality($3::bytea[])])"
-        )
-    return query
 
 
 async def first_time(session: AsyncSession, key: str) -> bool:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, aliased, mapped_column
 from app.core.base import Local
 from app.core.clock import OPERATOR_ZONE, BusinessClock, local_date, local_instant
 from app.core.db import Database
-from app.core.jobs import enqueue_many
+from app.core.enqueueing import enqueue_many
 
 TICK_SECONDS = 1
 

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.core.clock import local_date
-from app.core.jobs import JobContext, JobSpec, Payload
+from app.core.enqueueing import Payload
+from app.core.jobs import JobContext, JobSpec
 from app.core.schedule import Schedule
 from app.delivery.repository import mornings
 from app.delivery.service import freeze_and_plan

@@ -2,7 +2,8 @@
 
 from datetime import time
 
-from app.core.jobs import JobContext, JobSpec, Payload
+from app.core.enqueueing import Payload
+from app.core.jobs import JobContext, JobSpec
 from app.core.schedule import Schedule
 from app.identity import service
 

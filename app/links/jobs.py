@@ -4,7 +4,8 @@ from datetime import time
 
 import structlog
 
-from app.core.jobs import JobContext, JobSpec, Payload
+from app.core.enqueueing import Payload
+from app.core.jobs import JobContext, JobSpec
 from app.core.schedule import Schedule
 from app.links import service
 

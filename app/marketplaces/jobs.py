@@ -4,7 +4,8 @@ from datetime import time, timedelta
 from uuid import UUID
 
 from app.core.clock import local_date, local_instant, wall_now
-from app.core.jobs import JobContext, JobSpec, Payload, enqueue_many
+from app.core.enqueueing import Payload, enqueue_many
+from app.core.jobs import JobContext, JobSpec
 from app.core.schedule import Schedule
 from app.marketplaces import service
 from app.marketplaces.repository import orders as rows

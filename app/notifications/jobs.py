@@ -6,8 +6,9 @@ from uuid import UUID
 import structlog
 
 from app.core.alerts import raise_alert, resolve_alert
+from app.core.enqueueing import Payload
 from app.core.errors import SetupError
-from app.core.jobs import JobContext, JobSpec, Payload
+from app.core.jobs import JobContext, JobSpec
 from app.core.schedule import Schedule
 from app.notifications import service
 from app.notifications.channels import gateways

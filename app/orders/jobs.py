@@ -3,8 +3,9 @@
 from datetime import date, time, timedelta
 from uuid import UUID
 
+from app.core.enqueueing import Payload, enqueue_many
 from app.core.ids import HOUSE
-from app.core.jobs import JobContext, JobSpec, Payload, enqueue_many
+from app.core.jobs import JobContext, JobSpec
 from app.core.schedule import Schedule
 from app.orders import repository, service
 from app.orders.changes.paying import SETTLE_JOB, settle_change, sweep_changes

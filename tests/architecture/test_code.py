@@ -67,7 +67,7 @@ def test_what_is_public_has_a_docstring(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PRODUCT, ids=str)
 def test_jobs_never_leave_through_the_raw_connection(path: Path) -> None:
-    if path != Path("app/core/jobs.py"):
+    if path not in {Path("app/core/jobs.py"), Path("app/core/enqueueing.py")}:
         assert not re.search(r"(from|import) pgqueuer", path.read_text())
 
 

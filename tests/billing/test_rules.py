@@ -69,9 +69,10 @@ def test_the_channels_limits(days: int, before: int, obstacle: str | None) -> No
 def test_patience_grows_and_ends() -> None:
     pauses = [rules.poll_payment_after(tries).total_seconds() / 60 for tries in range(5)]
     assert pauses == [1, 2, 4, 5, 5]
-    assert rules.poll_refund_after(10_000) == timedelta(hours=1)
+    assert rules.poll_refund_after(10_000) == timedelta(minutes=8)
+    assert rules.poll_refund_after(10_000, waits_for_a_person=True) == timedelta(hours=1)
     assert rules.retry_refund_after(9, refused=False) == timedelta(minutes=5)
-    assert rules.retry_refund_after(9, refused=True) == timedelta(minutes=30)
+    assert rules.retry_refund_after(9, refused=True) == timedelta(minutes=8)
 
 
 @given(st.uuids())

@@ -1,4 +1,4 @@
-"""Jobs belong to the transaction that asks for them; failures are retried, then held, then seen."""
+"""Failures of jobs are retried, then held, then seen."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,6 +12,7 @@ from sqlalchemy import text
 from app.core.alerts import list_open_alerts
 from app.core.clock import wall_now
 from app.core.db import Database
+from app.core.enqueueing import Payload, enqueue, enqueue_many
 from app.core.jobs import (
     HELD_ALERT,
     HeldJob,
@@ -19,10 +20,7 @@ from app.core.jobs import (
     JobRunner,
     JobSpec,
     OnceKey,
-    Payload,
     count_held,
-    enqueue,
-    enqueue_many,
     first_time,
     list_held,
     oldest_due_age_seconds,
@@ -36,10 +34,6 @@ QUICK = timedelta(milliseconds=50)
 
 class Refused(Exception):
     """What the tests' handlers raise."""
-
-
-async def queued(database: Database) -> int:
-    return int(str(await scalar(database, "SELECT count(*) FROM pgqueuer WHERE status = 'queued'")))
 
 
 @asynccontextmanager
@@ -69,57 +63,6 @@ async def held_job(database: Database) -> HeldJob:
     async with database.transaction() as session:
         (job,) = await list_held(session)
     return job
-
-
-@pytest.mark.parametrize("committed", [True, False], ids=["commit", "rollback"])
-@pytest.mark.parametrize("order", ["write-first", "enqueue-first", "enqueue-only"])
-async def test_a_job_exists_iff_its_transaction_committed(
-    real: Database, order: str, committed: bool
-) -> None:
-    async def work() -> None:
-        async with real.transaction() as session:
-            write = text("INSERT INTO probe (name) VALUES ('order')")
-            if order == "write-first":
-                await session.execute(write)
-            await enqueue(session, "test.job", {"order_id": 1})
-            if order == "enqueue-first":
-                await session.execute(write)
-            if not committed:
-                raise Refused
-
-    if committed:
-        await work()
-    else:
-        with pytest.raises(Refused):
-            await work()
-    assert await queued(real) == int(committed)
-    assert await effects(real, "order") == int(committed and order != "enqueue-only")
-    assert await scalar(real, "SELECT count(*) FROM pgqueuer_log") == int(committed)
-
-
-async def test_an_equal_dedupe_key_adds_nothing_and_harms_no_one(real: Database) -> None:
-    async with real.transaction() as session:
-        await enqueue(session, "test.job", {"n": 1}, dedupe_key="order-1")
-        await enqueue(session, "test.job", {"n": 2}, dedupe_key="order-1")
-        await enqueue(session, "test.job", {"n": 3}, dedupe_key="order-2")
-        await session.execute(text("INSERT INTO probe (name) VALUES ('still usable')"))
-    assert await queued(real) == 2
-    assert await effects(real, "still usable") == 1
-
-
-async def test_an_equal_dedupe_key_of_five_at_once_adds_one(real: Database) -> None:
-    async def ask() -> None:
-        async with real.transaction() as session:
-            await enqueue(session, "test.job", {}, dedupe_key="order-1")
-
-    await asyncio.gather(*(ask() for _ in range(5)))
-    assert await queued(real) == 1
-
-
-async def test_enqueueing_nothing_asks_the_database_nothing(real: Database) -> None:
-    async with real.transaction() as session:
-        await enqueue_many(session, "test.job", [])
-    assert await queued(real) == 0
 
 
 async def test_an_effect_is_claimed_once(real: Database) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from app.core.alerts import raise_alert
 from app.core.db import Database
-from app.core.jobs import enqueue
+from app.core.enqueueing import enqueue
 from app.identity.models import Role
 from tests.factories.world import World
 from tests.fixtures.foundation import scalar

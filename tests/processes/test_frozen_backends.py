@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.core import jobs
 from app.core.db import Database
-from app.core.jobs import enqueue
+from app.core.enqueueing import enqueue
 from tests.fixtures.doses import dose
 from tests.fixtures.figures import note_figure
 from tests.fixtures.foundation import effects, eventually, put, scalar

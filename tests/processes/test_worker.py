@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 
 from app.core.db import Database
-from app.core.jobs import HEARTBEAT, POLL, count_held, enqueue, enqueue_many, list_held
+from app.core.enqueueing import enqueue, enqueue_many
+from app.core.jobs import HEARTBEAT, POLL, count_held, list_held
 from tests.fixtures.doses import dose
 from tests.fixtures.foundation import effects, eventually, put, scalar
 from tests.processes.proxy import proxied

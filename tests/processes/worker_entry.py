@@ -16,7 +16,8 @@ from app.core.clock import BusinessClock
 from app.core.config import DatabaseSettings, InstallationSettings
 from app.core.crypto import KeyRing
 from app.core.db import Database
-from app.core.jobs import JobContext, JobRunner, JobSpec, Payload, first_time
+from app.core.enqueueing import Payload
+from app.core.jobs import JobContext, JobRunner, JobSpec, first_time
 from app.core.logging import set_up_logging
 from app.core.runtime import Runtime
 from app.core.schedule import Schedule

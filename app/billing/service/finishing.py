@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing import rules
+from app.billing.channels.alipay import CALL_LIMIT as ALIPAY_CALL_LIMIT
 from app.billing.channels.protocol import CURRENCY, RefundFacts, RefundState
 from app.billing.errors import FactsDiffer
 from app.billing.events import RefundSucceeded
@@ -21,7 +22,15 @@ BY_HAND = "refund_by_hand"
 
 
 REFUSED = "refused: "
-REFUSALS_THAT_PASS = frozenset({"NOT_ENOUGH", "FREQUENCY_LIMITED", "SYSTEM_ERROR"})
+REFUSALS_THAT_PASS = frozenset(
+    {
+        "NOT_ENOUGH",
+        "FREQUENCY_LIMITED",
+        "SYSTEM_ERROR",
+        "ACQ.SELLER_BALANCE_NOT_ENOUGH",
+        ALIPAY_CALL_LIMIT,
+    }
+)
 """Short balance and throttling: tried again, shown after some tries. Others need a person."""
 
 
@@ -105,7 +114,7 @@ async def take_channel_word(
                 move_refund(refund, RefundStatus.ABNORMAL)
                 refund.failure = "abnormal"
                 await alert_by_hand(session, refund, reason="abnormal")
-            refund.next_try_at = at + rules.poll_refund_after(refund.tries)
+            refund.next_try_at = at + rules.poll_refund_after(refund.tries, waits_for_a_person=True)
         case RefundState.PROCESSING:
             if refund.status == RefundStatus.SUBMITTED:
                 move_refund(refund, RefundStatus.PROCESSING)

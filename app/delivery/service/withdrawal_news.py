@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.enqueueing import enqueue
 from app.core.ids import HOUSE
-from app.core.jobs import enqueue
 from app.core.money import yuan_text
 from app.customers.service import contact_phones
 from app.notifications.service import Note, list_told, send_many

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.enqueueing import enqueue_many
 from app.core.ids import new_id
-from app.core.jobs import enqueue_many
 from app.marketplaces.intake import OutsideOrder, OutsideRefund
 from app.marketplaces.models import ExternalOrder, Shop
 from app.marketplaces.repository import orders as rows

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.alerts import raise_alert
 from app.core.clock import local_date
+from app.core.enqueueing import enqueue
 from app.core.ids import public_pair
-from app.core.jobs import enqueue
 from app.notifications import repository
 from app.notifications.channels import SmsGateway
 from app.notifications.models import SmsAttempt, SmsMessage

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import local_date, local_instant, wall_now
+from app.core.enqueueing import enqueue, enqueue_many
 from app.core.ids import new_id
-from app.core.jobs import enqueue, enqueue_many
 from app.identity.errors import PhoneInvalid
 from app.identity.rules import is_mobile, mask_phone, normalise_phone
 from app.notifications import repository

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import wall_now
-from app.core.jobs import Payload, enqueue_many
+from app.core.enqueueing import Payload, enqueue_many
 from app.notifications import repository
 
 SEND_JOB = "notifications.send_sms"

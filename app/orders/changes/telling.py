@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import local_date
-from app.core.jobs import enqueue_many
+from app.core.enqueueing import enqueue_many
 from app.customers.service import contact_phones
 from app.notifications.service import Note, send_many
 from app.orders import repository

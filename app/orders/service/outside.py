@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.billing.service import record_marketplace_payment
 from app.catalog.discounts import Charged
 from app.core.clock import local_date
+from app.core.enqueueing import enqueue
 from app.core.ids import named_id, new_id
-from app.core.jobs import enqueue
 from app.customers.service import Building
 from app.orders import repository
 from app.orders.depositing import ask
