@@ -1,7 +1,7 @@
 """Lists that people take out as .xlsx files: written row by row, answered, noted with who took them."""
 
 import asyncio
-from collections.abc import AsyncIterable, Iterator, Sequence
+from collections.abc import AsyncIterable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -62,20 +62,20 @@ class ExportTaken(Shared):
 
 
 async def write_table(
-    title: str, columns: Sequence[Column], pages: AsyncIterable[Sequence[Sequence[object]]]
+    title: str, columns: Sequence[Column], pages: AsyncIterable[Iterable[Sequence[object]]]
 ) -> tuple[IO[bytes], int]:
     """A list as a file without a name, and its number of rows; whoever gets the file closes it.
 
     Rows come page by page and are written beside the event loop, so that memory and the other
-    requests do not feel how long the list is.
+    requests do not feel how long the list is; what a page has to compute is best left to a
+    generator, which then runs there too.
     """
     from app.core.spreadsheet import Table  # noqa: PLC0415  # openpyxl loads slowly
 
     table = await asyncio.to_thread(Table, title, columns)
     count = 0
     async for page in pages:
-        await asyncio.to_thread(table.add, page)
-        count += len(page)
+        count += await asyncio.to_thread(table.add, page)
     return await asyncio.to_thread(table.save), count
 
 

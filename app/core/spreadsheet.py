@@ -61,15 +61,14 @@ class Table:
         self._sheet.freeze_panes = "A2"
         self._sheet.append([make_cell(self._sheet, one.title, bold=True) for one in columns])
 
-    def add(self, rows: Iterable[Sequence[object]]) -> None:
-        """Rows in the order of the columns; amounts in fen."""
+    def add(self, rows: Iterable[Sequence[object]]) -> int:
+        """Rows in the order of the columns, amounts in fen; answers how many."""
+        count = 0
         for row in rows:
-            self._sheet.append(
-                [
-                    self._cell(value, column)
-                    for value, column in zip(row, self._columns, strict=True)
-                ]
-            )
+            cells = zip(row, self._columns, strict=True)
+            self._sheet.append([self._cell(value, column) for value, column in cells])
+            count += 1
+        return count
 
     def _cell(self, value: Any, column: Column) -> Any:
         if value is None:

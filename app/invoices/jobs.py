@@ -6,7 +6,8 @@ from typing import Final
 import structlog
 
 from app.core.clock import local_date
-from app.core.jobs import JobContext, JobSpec, Payload
+from app.core.enqueueing import Payload
+from app.core.jobs import JobContext, JobSpec
 from app.core.schedule import Schedule
 from app.invoices.repository import money
 

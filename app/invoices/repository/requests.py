@@ -4,15 +4,24 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.bulk import as_row
+from app.core.db import fetch
 from app.invoices.errors import InvoiceNumberTaken, InvoiceUnknown
 from app.invoices.models import InvoiceLine, InvoiceMove, InvoiceNumber, InvoiceRequest
 from app.invoices.states import InvoiceState
+
+_LINES: Final = """
+SELECT l.* FROM unnest($1::uuid[], $2::uuid[]) AS k (customer_id, request_id)
+JOIN invoice_lines l ON l.customer_id = k.customer_id AND l.request_id = k.request_id
+ORDER BY l.request_id, l.line_no
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +114,14 @@ async def list_lines(
     """The lines of these requests, by request, in their order."""
     lines: dict[UUID, list[InvoiceLine]] = defaultdict(list)
     if requests:
-        keys = [(one.customer_id, one.request_id) for one in requests]
-        for line in await session.scalars(
-            select(InvoiceLine)
-            .where(tuple_(InvoiceLine.customer_id, InvoiceLine.request_id).in_(keys))
-            .order_by(InvoiceLine.request_id, InvoiceLine.line_no)
-        ):
-            lines[line.request_id].append(line)
+        rows = await fetch(
+            session,
+            _LINES,
+            [one.customer_id for one in requests],
+            [one.request_id for one in requests],
+        )
+        for row in rows:
+            lines[row["request_id"]].append(as_row(InvoiceLine, row))
     return lines
 
 

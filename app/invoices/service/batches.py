@@ -1,6 +1,6 @@
 """Requests go to the invoicing provider in batches; a batch's file is the same whenever it is made."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Final
@@ -27,7 +27,7 @@ from app.invoices.service.moving import open_title
 from app.invoices.states import TITLE_LABELS
 
 LIST: Final = "invoice_batch"
-AT_ONCE: Final = 1000
+AT_ONCE: Final = 500
 COLUMNS: Final = (
     Column("批次号"),
     Column("序号", ColumnKind.NUMBER, 8),
@@ -104,17 +104,9 @@ async def write_batch(
     It names households in full, so each look is in the access log too. Raises BatchUnknown.
     """
     batch = await batches.get_batch(session, batch_id)
-    seen: set[UUID] = set()
-    file, rows = await write_table(batch.batch_no, COLUMNS, _pages(session, batch, seen))
+    pages = _pages(session, batch, caller=caller, now=now)
+    file, rows = await write_table(batch.batch_no, COLUMNS, pages)
     try:
-        await log_accesses(
-            session,
-            caller=caller,
-            customer_ids=seen,
-            subject="invoice",
-            reason=f"开票批次 {batch.batch_no}",
-            now=now,
-        )
         await note_export(
             session, name=LIST, subject_id=batch_id, rows=rows, actor=caller.actor, now=now
         )
@@ -125,39 +117,45 @@ async def write_batch(
 
 
 async def _pages(
-    session: AsyncSession, batch: InvoiceBatch, seen: set[UUID]
-) -> AsyncIterator[list[tuple[object, ...]]]:
+    session: AsyncSession, batch: InvoiceBatch, *, caller: Principal, now: datetime
+) -> AsyncIterator[Iterator[tuple[object, ...]]]:
     last = 0
     while found := await batches.list_batch_rows(session, batch.id, after_row=last, limit=AT_ONCE):
+        await log_accesses(
+            session,
+            caller=caller,
+            customer_ids={one.customer_id for one in found},
+            subject="invoice",
+            reason=f"开票批次 {batch.batch_no}",
+            now=now,
+        )
         lines = await requests.list_lines(session, found)
-        yield [row for one in found for row in _rows(batch.batch_no, one, lines[one.request_id])]
-        seen.update(one.customer_id for one in found)
+        yield _rows(batch.batch_no, found, lines)
         last = found[-1].batch_row or last
 
 
 def _rows(
-    batch_no: str, request: InvoiceRequest, lines: Sequence[InvoiceLine]
-) -> list[tuple[object, ...]]:
-    title = open_title(request)
-    return [
-        (
-            batch_no,
-            request.batch_row,
-            public_pair("inv", request.customer_id, request.request_id),
-            request.order_no,
-            KIND,
-            TITLE_LABELS[title.kind],
-            title.title,
-            title.tax_number,
-            title.email,
-            title.phone,
-            line.product_name,
-            line.specification,
-            line.vat_permille,
-            line.amount_fen,
-            line.amount_fen - line.tax_fen,
-            line.tax_fen,
-            local_date(request.asked_at),
-        )
-        for line in lines
-    ]
+    batch_no: str, found: Sequence[InvoiceRequest], lines: Mapping[UUID, Sequence[InvoiceLine]]
+) -> Iterator[tuple[object, ...]]:
+    for request in found:
+        title = open_title(request)
+        for line in lines[request.request_id]:
+            yield (
+                batch_no,
+                request.batch_row,
+                public_pair("inv", request.customer_id, request.request_id),
+                request.order_no,
+                KIND,
+                TITLE_LABELS[title.kind],
+                title.title,
+                title.tax_number,
+                title.email,
+                title.phone,
+                line.product_name,
+                line.specification,
+                line.vat_permille,
+                line.amount_fen,
+                line.amount_fen - line.tax_fen,
+                line.tax_fen,
+                local_date(request.asked_at),
+            )
