@@ -5,6 +5,7 @@ from app.aftersales import handlers as aftersales_handlers
 from app.aftersales import jobs as aftersales_jobs
 from app.aftersales import models as aftersales_models
 from app.billing import api as billing_api
+from app.billing import bill_api, bill_models, cash_api, cash_models
 from app.billing import handlers as billing_handlers
 from app.billing import jobs as billing_jobs
 from app.billing import models as billing_models
@@ -106,7 +107,7 @@ DOMAINS: tuple[Domain, ...] = (
     ),
     Domain(
         "billing",
-        routers=[billing_api.router],
+        routers=[billing_api.router, bill_api.router, cash_api.router],
         jobs=billing_jobs.JOBS,
         schedules=billing_jobs.SCHEDULES,
         reactions=billing_handlers.REACTIONS,
@@ -175,6 +176,8 @@ MODEL_MODULES = (
     network_models,
     coldchain_models,
     billing_models,
+    bill_models,
+    cash_models,
     orders_models,
     marketplaces_models,
     invoices_models,
