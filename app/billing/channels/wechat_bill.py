@@ -17,7 +17,7 @@ from app.billing.states import BillEntry
 from app.core.clock import OPERATOR_ZONE
 from app.core.money import MAX_FEN, fen_from_yuan
 
-MAX_BYTES: Final = 128 * 2**20
+MAX_BYTES: Final = 512 * 2**20
 """Some 350,000 rows; what is larger is not read."""
 
 _GZIP: Final = b"\x1f\x8b"
