@@ -16,7 +16,7 @@ from app.billing.bill_models import (
     BillFault,
     BillLine,
 )
-from app.billing.channels.bill_source import ReadBill
+from app.billing.channels.bill_source import LineFacts, ReadBill
 from app.billing.errors import BillUnknown, DifferenceUnknown
 from app.billing.states import (
     BillStatus,
@@ -152,14 +152,8 @@ async def replace_rows(session: AsyncSession, bill_id: UUID, read: ReadBill) -> 
     await copy_rows(
         session,
         BillLine.__tablename__,
-        [column.key for column in BillLine.__table__.columns],
-        (
-            (
-                *(bill_id, line.entry.value, line.number, line.channel_no, line.happened_at),
-                *(line.amount_fen, line.fee_fen, line.moves_money, line.line_no),
-            )
-            for line in read.lines
-        ),
+        ["bill_id", *LineFacts._fields],
+        ((bill_id, *line) for line in read.lines),
     )
     await copy_rows(
         session,
