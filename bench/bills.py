@@ -22,6 +22,7 @@ from app.billing.service import import_bill
 from app.core.clock import local_instant
 from app.core.db import Database
 from app.core.ids import new_id
+from app.core.runtime import leave_start_uncollected
 from bench.database import run_script, tidy
 from bench.figures import Figure, against_time
 from simulators.channels.wechat.bills import TRADE_COLUMNS, TRADE_SUMMARY, encode
@@ -150,6 +151,7 @@ async def run(database: Database, *, scale: float) -> list[Figure]:
     async with database.connection() as connection:
         await run_script(connection, _BOOKS, facts)
     file = await _make_file(database)
+    leave_start_uncollected()
     ours, bare = [], []
     for _ in range(ROUNDS):
         await tidy(database)

@@ -20,8 +20,8 @@ from app.billing.states import BillEntry
 from app.core.clock import OPERATOR_ZONE
 from app.core.money import MAX_FEN, fen_from_yuan
 
-MAX_BYTES: Final = 512 * 2**20
-"""Some 1,400,000 rows; what is larger is not read."""
+MAX_BYTES: Final = 384 * 2**20
+"""Some 1,100,000 rows; what is larger is not read."""
 
 _GZIP: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
