@@ -8,6 +8,7 @@ from app.billing import api as billing_api
 from app.billing import handlers as billing_handlers
 from app.billing import jobs as billing_jobs
 from app.billing import models as billing_models
+from app.billing import statement_api
 from app.catalog import api as catalog_api
 from app.catalog import models as catalog_models
 from app.coldchain import api as coldchain_api
@@ -57,6 +58,7 @@ from app.web.account import pages as account_pages
 from app.web.common.registration import Pages
 from app.web.customer import pages as customer_pages
 from app.web.deliverer import pages as deliverer_pages
+from app.web.finance import pages as finance_pages
 from app.web.manager import pages as manager_pages
 from app.web.servicedesk import pages as servicedesk_pages
 from app.workforce import api as workforce_api
@@ -102,7 +104,7 @@ DOMAINS: tuple[Domain, ...] = (
     ),
     Domain(
         "billing",
-        routers=[billing_api.router],
+        routers=[billing_api.router, statement_api.router],
         jobs=billing_jobs.JOBS,
         schedules=billing_jobs.SCHEDULES,
         reactions=billing_handlers.REACTIONS,
@@ -142,6 +144,7 @@ PAGES: tuple[Pages, ...] = (
     account_pages.PAGES,
     manager_pages.PAGES,
     servicedesk_pages.PAGES,
+    finance_pages.PAGES,
     deliverer_pages.PAGES,
     customer_pages.PAGES,
 )

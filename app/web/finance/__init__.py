@@ -1,0 +1,1 @@
+"""Pages of finance and auditors: refunds, statements, the books."""

@@ -1,0 +1,37 @@
+"""The pages of finance as one group."""
+
+from starlette.responses import RedirectResponse, Response
+
+from app.core.unit import Router
+from app.identity.models import Role
+from app.web.common.registration import Entry, Pages
+from app.web.finance import refunds, statements
+from app.web.finance.rights import READERS, Reader
+from app.web.finance.showing import HOME
+
+router = Router(include_in_schema=False)
+
+
+@router.get(HOME)
+async def home(_: Reader) -> Response:
+    """Where the work begins."""
+    return RedirectResponse(f"{HOME}/refunds", status_code=303)
+
+
+for group in (refunds, statements):
+    router.include_router(group.router)
+
+PAGES = Pages(
+    "finance",
+    router,
+    entries=[
+        Entry(
+            "财务",
+            HOME,
+            icon="cash-coin",
+            roles=frozenset(READERS),
+            summary="日结、对账差异、退款审批、现金、对账单",
+            home_of=frozenset({Role.FINANCE}),
+        ),
+    ],
+)
