@@ -23,7 +23,7 @@ from fastapi import FastAPI
 
 from app.billing.channels.accounts import use_gateway
 from app.billing.channels.protocol import PaymentGateway
-from app.billing.models import Payment
+from app.billing.models import Payment, PaymentChannel
 from app.core.bulk import as_row
 from app.core.config import DatabaseSettings
 from app.core.db import Database
@@ -64,12 +64,12 @@ async def _attempt_only(
 @contextmanager
 def without_channel() -> Iterator[None]:
     """Let a payment request end at its committed attempt: the channel is not asked for anything."""
-    use_gateway(cast("PaymentGateway", NoChannel()))
+    use_gateway(PaymentChannel.WECHAT, cast("PaymentGateway", NoChannel()))
     try:
         with mock.patch.object(orders_api, "ask_channel", _attempt_only):
             yield
     finally:
-        use_gateway(None)
+        use_gateway(PaymentChannel.WECHAT, None)
 
 
 async def _app(side: str) -> FastAPI:

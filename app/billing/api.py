@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.requests import ClientDisconnect
@@ -26,7 +26,7 @@ from app.billing.schemas import (
     RefundOut,
     TransferOut,
 )
-from app.billing.states import RefundStatus
+from app.billing.states import PaymentChannel, RefundStatus
 from app.core.clock import local_date
 from app.core.db import SessionDep
 from app.core.errors import AppError, NotFound
@@ -71,18 +71,53 @@ LimitSetters = Annotated[Principal, Depends(Allow(Role.MANAGER))]
 )
 async def accept_wechat_notification(request: Request, clock: ClockDep) -> Response:
     """A message of WeChat Pay, verified by its own signature; 204 when it has had its effect."""
+    refused = await _accept(request, PaymentChannel.WECHAT, clock)
+    return Response(status_code=204) if refused is None else _refusal(*refused)
+
+
+@router.post(
+    "/channels/alipay/notifications",
+    dependencies=[OPEN],
+    response_class=PlainTextResponse,
+    responses={
+        status: {"description": "Not accepted; it is sent again"}
+        for status in (400, 401, 404, 409, 413, 503)
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+        }
+    },
+)
+async def accept_alipay_notification(request: Request, clock: ClockDep) -> Response:
+    """A message of Alipay, verified by its own signature; `success` when it has had its effect."""
+    refused = await _accept(request, PaymentChannel.ALIPAY, clock)
+    if refused is None:
+        return PlainTextResponse("success")
+    return PlainTextResponse(refused[1], status_code=refused[0])
+
+
+async def _accept(
+    request: Request, channel: PaymentChannel, clock: ClockDep
+) -> tuple[int, str] | None:
+    """Status and code of a refusal; None when the message has had its effect."""
     body = await _short_body(request)
     if body is None:
-        return _refusal(413, "too large")
+        return 413, "too large"
     try:
         await service.accept_notification(
-            request.app.state.database, headers=request.headers, body=body, now=clock.now()
+            request.app.state.database,
+            channel=channel,
+            headers=request.headers,
+            body=body,
+            now=clock.now(),
         )
     except AppError as error:
-        return _refusal(status_of(error), error.code)
+        return status_of(error), error.code
     except (DBAPIError, PoolTimeout):
-        return _refusal(503, "unavailable")
-    return Response(status_code=204)
+        return 503, "unavailable"
+    return None
 
 
 async def _short_body(request: Request) -> bytes | None:

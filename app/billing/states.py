@@ -9,6 +9,7 @@ class PaymentChannel(StrEnum):
     """How money reaches us."""
 
     WECHAT = "wechat"
+    ALIPAY = "alipay"
     CASH = "cash"
     POS = "pos"
     MARKETPLACE = "marketplace"
@@ -16,13 +17,31 @@ class PaymentChannel(StrEnum):
 
 
 class PaymentMethod(StrEnum):
-    """How the payer meets the channel; `door` is cash or a card, `outside` paid elsewhere."""
+    """How the payer meets the channel; `door` is cash or a card, `outside` paid elsewhere.
+
+    `native` is a QR code, `h5` a phone's browser, `page` a desktop's, `jsapi` WeChat's own, `app`
+    the channel's app called by ours.
+    """
 
     NATIVE = "native"
     JSAPI = "jsapi"
     H5 = "h5"
+    PAGE = "page"
+    APP = "app"
     DOOR = "door"
     OUTSIDE = "outside"
+
+
+ONLINE_CHANNELS = frozenset({PaymentChannel.WECHAT, PaymentChannel.ALIPAY})
+"""Where payments are asked for, and which give refunds back by themselves when told to."""
+
+METHODS = {
+    PaymentChannel.WECHAT: frozenset({PaymentMethod.NATIVE, PaymentMethod.JSAPI, PaymentMethod.H5}),
+    PaymentChannel.ALIPAY: frozenset(
+        {PaymentMethod.NATIVE, PaymentMethod.H5, PaymentMethod.PAGE, PaymentMethod.APP}
+    ),
+}
+"""The ways of paying online that each channel has."""
 
 
 class PaymentStatus(StrEnum):
@@ -62,6 +81,7 @@ class RefundWork(StrEnum):
 
 CHANNEL_LABELS = {
     PaymentChannel.WECHAT: "微信支付",
+    PaymentChannel.ALIPAY: "支付宝",
     PaymentChannel.CASH: "现金",
     PaymentChannel.POS: "POS 刷卡",
     PaymentChannel.MARKETPLACE: "第三方平台",

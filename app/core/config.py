@@ -106,6 +106,20 @@ class WeChatPaySettings(BaseSettings):
     public_key_path: Path | None = None
 
 
+class AlipaySettings(BaseSettings):
+    """An application at Alipay's open platform, with RSA2 keys (公钥模式)."""
+
+    model_config = SettingsConfigDict(env_prefix="ALIPAY_", extra="ignore")
+
+    base_url: str = "https://openapi.alipay.com/gateway.do"
+    app_id: str = ""
+    seller_id: str = ""
+    """The merchant's number at Alipay (PID, 2088…)."""
+    private_key_path: Path | None = None
+    public_key_path: Path | None = None
+    """Alipay's public key, not the application's."""
+
+
 class AliyunSmsSettings(BaseSettings):
     """Aliyun Dysms account."""
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request, Response
 
 from app.billing.service import ask_channel
+from app.billing.states import PaymentChannel
 from app.core.clock import local_date
 from app.core.db import Database, SessionDep
 from app.core.errors import NotFound
@@ -183,6 +184,7 @@ async def pay_order(
             customer_id=customer_id,
             order_id=row_id,
             payment_id=named_id(row_id, call.name),
+            channel=PaymentChannel(body.channel),
             method=body.method,
             openid=body.openid,
             payer_address=None if request.client is None else request.client.host,

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from app.billing.service import ask_channel
+from app.billing.states import PaymentChannel
 from app.core.db import Database, SessionDep
 from app.core.errors import NotFound
 from app.core.idempotency import IdempotentDep
@@ -132,6 +133,7 @@ async def pay_change(
             order_id=row_id,
             change_id=change_row_id,
             payment_id=named_id(change_row_id, call.name),
+            channel=PaymentChannel(body.channel),
             method=body.method,
             openid=body.openid,
             payer_address=None if request.client is None else request.client.host,

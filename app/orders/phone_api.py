@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request, Response
 
 from app.billing.service import ask_channel
+from app.billing.states import PaymentChannel
 from app.core.db import Database, SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import read_pair
@@ -106,6 +107,7 @@ async def pay_order(
             session,
             token=holder.token,
             attempt=call.name,
+            channel=PaymentChannel(body.channel),
             method=body.method,
             openid=body.openid,
             payer_address=None if request.client is None else request.client.host,

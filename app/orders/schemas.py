@@ -216,15 +216,23 @@ class OrderHistoryOut(Answer):
 
 
 class PaymentIn(Request):
-    """How the payer will meet the channel."""
+    """Which channel, and how the payer will meet it: each has ways of its own.
 
-    method: Literal["native", "h5", "jsapi"] = "native"
+    WeChat Pay has native, h5 and jsapi; Alipay native (QR code), h5, page (desktop) and app.
+    """
+
+    channel: Literal["wechat", "alipay"] = "wechat"
+    method: Literal["native", "h5", "jsapi", "page", "app"] = "native"
     openid: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{6,128}$")] | None = None
     """The payer at WeChat, for jsapi."""
 
 
 class PaymentStarted(Answer):
-    """A payment attempt; `handle` is what the payer's client needs."""
+    """A payment attempt; `handle` is what the payer's client needs.
+
+    WeChat Pay: `code_url`, `h5_url` or the parameters of JSAPI; Alipay: `qr_code`, `pay_url`
+    (h5, page) or `order_string` (app).
+    """
 
     id: str
     status: str

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from simulators.channels.alipay.control import AlipayControl
+from simulators.channels.alipay.pages import AlipayPages
 from simulators.channels.aliyun_sms.pages import OutboxPage
 from simulators.channels.config import SimulatorConfig
 from simulators.channels.control import Control
@@ -20,8 +22,9 @@ from simulators.channels.wechat.control import WeChatControl
 from simulators.channels.wechat.pages import WeChatPages
 
 _HOME = (
-    "<p>这里模拟微信支付和短信通道，仅供演示和测试，不产生真实交易。</p>"
+    "<p>这里模拟微信支付、支付宝和短信通道，仅供演示和测试，不产生真实交易。</p>"
     '<ul><li><a href="/wechat/orders">微信支付订单</a>：代替顾客支付</li>'
+    '<li><a href="/alipay/trades">支付宝交易</a>：代替顾客支付</li>'
     '<li><a href="/outbox">短信发件箱</a>：查看登录验证码等短信</li></ul>'
 )
 
@@ -61,12 +64,17 @@ def create_app(config: SimulatorConfig) -> Starlette:
         routes=[
             Route("/", root, methods=["GET", "POST"]),
             *simulator.wechat_api.routes(),
+            *simulator.alipay.api.routes(),
+            *AlipayPages(
+                simulator.alipay.trades, simulator.alipay.store, base_url=config.base_url
+            ).routes(),
             *WeChatPages(simulator.desk, base_url=config.base_url).routes(),
             *OutboxPage(simulator.sms, base_url=config.base_url).routes(),
             *simulator.taobao_api.routes(),
             *Control(simulator).routes(),
             *TaobaoControl(simulator).routes(),
             *WeChatControl(simulator).routes(),
+            *AlipayControl(simulator).routes(),
         ],
         lifespan=lifespan,
     )

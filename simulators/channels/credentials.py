@@ -52,6 +52,16 @@ class MerchantAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlipayApp:
+    """The demo merchant's application at Alipay, its key and Alipay's own."""
+
+    app_id: str
+    seller_id: str
+    private_key_pem: str
+    platform_key_pem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SmsAccount:
     """A demo account at Aliyun SMS; `receipt_secret` is the secret part of the receipt path."""
 
@@ -77,6 +87,7 @@ class ChannelCredentials:
     merchant: MerchantAccount
     public_keys: tuple[PlatformKey, ...]
     certificates: tuple[PlatformKey, ...]
+    alipay: AlipayApp
     sms: SmsAccount
     sms_backup: SmsAccount
     taobao: TaobaoApp
@@ -168,9 +179,19 @@ def generate_credentials() -> ChannelCredentials:
         ),
         public_keys=(new_platform_public_key(),),
         certificates=(new_platform_certificate(),),
+        alipay=_new_alipay_app(),
         sms=_new_sms_account(),
         sms_backup=_new_sms_account(),
         taobao=_new_taobao_app(),
+    )
+
+
+def _new_alipay_app() -> AlipayApp:
+    return AlipayApp(
+        app_id=DEMO_MCHID_PREFIX + _random_digits(14),
+        seller_id="2088" + _random_digits(12),
+        private_key_pem=_new_private_key()[1],
+        platform_key_pem=_new_private_key()[1],
     )
 
 
@@ -212,9 +233,19 @@ class _Files:
         self.merchant_cert = folder / "merchant_cert.pem"
         self.public_key = folder / "wechatpay_public_key.pem"
         self.platform = folder / "platform.json"
+        alipay = var / "demo" / "alipay"
+        self.alipay_app_key = alipay / "app_key.pem"
+        self.alipay_public_key = alipay / "alipay_public_key.pem"
+        self.alipay_platform_key = alipay / "platform_key.pem"
 
     def complete(self) -> bool:
-        return all(path.is_file() for path in vars(self).values())
+        # a demo made before there was Alipay gets it
+        return all(
+            path.is_file() for name, path in vars(self).items() if not name.startswith("alipay")
+        )
+
+    def has_alipay(self) -> bool:
+        return self.alipay_app_key.is_file() and self.alipay_platform_key.is_file()
 
 
 def channel_settings(
@@ -234,6 +265,13 @@ def channel_settings(
             "public_key_id": credentials.public_keys[-1].serial,
             "public_key_path": str(files.public_key),
         },
+        "alipay": {
+            "base_url": f"{base}/gateway.do",
+            "app_id": credentials.alipay.app_id,
+            "seller_id": credentials.alipay.seller_id,
+            "private_key_path": str(files.alipay_app_key),
+            "public_key_path": str(files.alipay_public_key),
+        },
         "aliyun_sms": {"base_url": base} | asdict(credentials.sms),
         "aliyun_sms_backup": {"base_url": base} | asdict(credentials.sms_backup),
         "taobao": {"base_url": f"{base}/taobao/router/rest"} | asdict(credentials.taobao),
@@ -249,6 +287,10 @@ def save_credentials(
     write_private(files.merchant_cert, credentials.merchant.certificate_pem)
     write_private(files.public_key, credentials.public_key_pem)
     write_private(files.platform, json.dumps(_platform_json(credentials), indent=1))
+    alipay = credentials.alipay
+    write_private(files.alipay_app_key, alipay.private_key_pem)
+    write_private(files.alipay_public_key, public_pem(alipay.platform_key_pem))
+    write_private(files.alipay_platform_key, alipay.platform_key_pem)
     settings = channel_settings(credentials, base_url=base_url, var=var)
     write_private(files.settings, json.dumps(settings, ensure_ascii=False, indent=1))
     return settings
@@ -273,12 +315,24 @@ def load_credentials(var: Path) -> ChannelCredentials | None:
         ),
         public_keys=tuple(PlatformKey(**key) for key in platform["public_keys"]),
         certificates=tuple(PlatformKey(**key) for key in platform["certificates"]),
+        alipay=_alipay_app(settings["alipay"], files)
+        if "alipay" in settings and files.has_alipay()
+        else _new_alipay_app(),
         sms=_sms_account(settings["aliyun_sms"]),
         # a demo made before there was a second account gets one
         sms_backup=_sms_account(settings["aliyun_sms_backup"])
         if "aliyun_sms_backup" in settings
         else _new_sms_account(),
         taobao=_taobao_app(settings["taobao"]) if "taobao" in settings else _new_taobao_app(),
+    )
+
+
+def _alipay_app(settings: dict[str, str], files: _Files) -> AlipayApp:
+    return AlipayApp(
+        app_id=settings["app_id"],
+        seller_id=settings["seller_id"],
+        private_key_pem=files.alipay_app_key.read_text(encoding="utf-8"),
+        platform_key_pem=files.alipay_platform_key.read_text(encoding="utf-8"),
     )
 
 

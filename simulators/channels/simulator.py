@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import httpx
 
+from simulators.channels.alipay.desk import AlipayDesk
 from simulators.channels.aliyun_sms.acs3 import Acs3Gate
 from simulators.channels.aliyun_sms.api import SmsApi
 from simulators.channels.aliyun_sms.limits import NumberLimits
@@ -58,9 +59,20 @@ class ChannelSimulator:
         self._client = _client(config.transport)
         self._store = Store(config.var / "demo" / "channels.sqlite" if config.var else None)
         self._build_wechat(credentials)
+        self.alipay = AlipayDesk(
+            app=credentials.alipay,
+            path=config.var / "demo" / "alipay.sqlite" if config.var else None,
+            clock=self.clock,
+            scheduler=self.scheduler,
+            faults=self.faults,
+            client=self._client,
+            base_url=config.base_url,
+            stall_seconds=config.stall_seconds,
+        )
         self._build_sms(credentials)
         self._build_taobao(credentials)
         self.desk.resume()
+        self.alipay.notifier.resume()
 
     @property
     def credentials(self) -> ChannelCredentials:
@@ -71,6 +83,7 @@ class ChannelSimulator:
         """Post notifications and receipts through another transport from now on."""
         old, self._client = self._client, _client(transport)
         self.desk.notifier.use_client(self._client)
+        self.alipay.notifier.use_client(self._client)
         self.receipts.use_client(self._client)
         self.replies.use_client(self._client)
         await old.aclose()
@@ -90,6 +103,7 @@ class ChannelSimulator:
         await self.scheduler.aclose()
         await self._client.aclose()
         self._store.close()
+        self.alipay.store.close()
 
     def _build_wechat(self, credentials: ChannelCredentials) -> None:
         config, clock, merchant = self.config, self.clock, credentials.merchant

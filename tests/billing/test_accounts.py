@@ -7,6 +7,7 @@ import pytest
 
 from app.billing.channels.accounts import check_payment_settings, gateway, load_settings
 from app.billing.errors import ChannelNotConfigured
+from app.billing.states import PaymentChannel
 from app.core.config import InstallationSettings, WeChatPaySettings
 from app.core.errors import SetupError
 from app.core.runtime import Runtime
@@ -125,9 +126,9 @@ async def test_the_gateway_is_made_from_the_settings_once(
     runtime: Runtime, own: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ChannelNotConfigured):
-        gateway()
+        gateway(PaymentChannel.WECHAT)
     for name, value in own.items():
         monkeypatch.setenv(f"WECHAT_{name.upper()}", str(value))
-    made = gateway()
+    made = gateway(PaymentChannel.WECHAT)
     assert (made.merchant, made.appid) == (own["mchid"], own["appid"])
-    assert gateway() is made
+    assert gateway(PaymentChannel.WECHAT) is made

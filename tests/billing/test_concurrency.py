@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.billing.errors import ReceiptNumberTaken, RefundExceedsPaid
-from app.billing.models import ChannelEvent, LedgerTransfer, Payment, Refund
+from app.billing.models import ChannelEvent, LedgerTransfer, Payment, PaymentChannel, Refund
 from app.billing.service import (
     accept_notification,
     ask_channel,
@@ -207,7 +207,11 @@ async def test_one_refund_submitted_by_several_workers_is_one_refund(live: Live)
     async def hear() -> None:
         letter = write_letter(live.payments, view, event_type="REFUND.SUCCESS")
         await accept_notification(
-            live.database, headers=letter.headers, body=letter.body, now=MORNING
+            live.database,
+            channel=PaymentChannel.WECHAT,
+            headers=letter.headers,
+            body=letter.body,
+            now=MORNING,
         )
 
     await asyncio.gather(*(submit() for _ in range(4)), *(hear() for _ in range(4)))

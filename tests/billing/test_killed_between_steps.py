@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.billing.channels.accounts import use_gateway
 from app.billing.channels.wechat import WeChatGateway
 from app.billing.jobs import sweep
-from app.billing.models import Payment, PaymentStatus, Refund, RefundStatus
+from app.billing.models import Payment, PaymentChannel, PaymentStatus, Refund, RefundStatus
 from app.billing.repository.ledger import list_transfers
 from app.billing.service import ask_channel, request_refund
 from app.core.db import Database
@@ -139,12 +139,13 @@ class Till:
                 reaper.strike()
             reaper.strike()
 
-        use_gateway(cast("WeChatGateway", MortalGateway(self.payments.gateway, reaper)))
+        mortal = cast("WeChatGateway", MortalGateway(self.payments.gateway, reaper))
+        use_gateway(PaymentChannel.WECHAT, mortal)
         try:
             with mock.patch.object(self.database, "transaction", transaction):
                 yield
         finally:
-            use_gateway(self.payments.gateway)
+            use_gateway(PaymentChannel.WECHAT, self.payments.gateway)
 
     async def _again(self, act: Callable[[], Awaitable[None]]) -> None:
         for _ in range(4):

@@ -14,7 +14,7 @@ from app.billing.errors import (
     PaymentUnknown,
 )
 from app.billing.jobs import sweep
-from app.billing.models import PaymentStatus
+from app.billing.models import PaymentChannel, PaymentStatus
 from app.billing.service import ask_channel, close_open_payments, query_payment
 from app.core.db import Database
 from app.core.ids import new_id
@@ -369,7 +369,7 @@ async def test_unknown_payments_and_installations_without_an_account(
 ) -> None:
     with pytest.raises(PaymentUnknown):
         await ask_channel(database, customer_id=new_id(), payment_id=new_id())
-    use_gateway(None)
+    use_gateway(PaymentChannel.WECHAT, None)
     with pytest.raises(ChannelNotConfigured):
         await open_one(database, world.household)
 

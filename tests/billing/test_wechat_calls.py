@@ -146,7 +146,7 @@ async def test_a_paid_order_does_not_close(payments: Payments) -> None:
 
 async def test_a_refund_is_accepted_then_done(payments: Payments) -> None:
     await a_paid_order(payments)
-    assert isinstance(await payments.gateway.query_refund("R0000000001"), Missing)
+    assert isinstance(await payments.gateway.query_refund(refund()), Missing)
     accepted = await payments.gateway.submit_refund(refund())
     assert isinstance(accepted, RefundFacts)
     assert (accepted.state, accepted.amount_fen, accepted.total_fen, accepted.currency) == (
@@ -161,7 +161,7 @@ async def test_a_refund_is_accepted_then_done(payments: Payments) -> None:
     assert len(payments.refunds(NUMBER)) == 1
 
     await payments.finish_refunds()
-    done = await payments.gateway.query_refund("R0000000001")
+    done = await payments.gateway.query_refund(refund())
     assert isinstance(done, RefundFacts)
     assert done.state is RefundState.SUCCEEDED
 

@@ -50,7 +50,7 @@ async def test_every_control_route_is_guarded(app: Starlette) -> None:
             filled = re.sub(r"\{\w+:int\}", "1", path)
             filled = re.sub(r"\{\w+(:path)?\}", "pay", filled)
             for method in (getattr(route, "methods", None) or set()) - {"HEAD"}:
-                if (method, path) == ("POST", "/"):
+                if (method, path) in {("POST", "/"), ("POST", "/gateway.do")}:
                     continue
                 answer = await stranger.request(method, filled)
                 assert answer.status_code == 403, f"{method} {path}"

@@ -100,19 +100,23 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The channel said no. Such answers carry no verified signature: nothing final follows."""
+    """The channel said no. Not every such answer is signed: nothing final follows."""
 
     code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """A genuine message of the channel: one of `transaction` and `refund`, or neither."""
+    """A genuine message of the channel: one of `transaction` and `refund`, or neither.
+
+    `refund_number` names the refund for which a message about a transaction came.
+    """
 
     event_id: str
     kind: str
     transaction: Transaction | None = None
     refund: RefundFacts | None = None
+    refund_number: str | None = None
 
 
 class PaymentGateway(Protocol):
@@ -138,8 +142,8 @@ class PaymentGateway(Protocol):
     async def submit_refund(self, refund: RefundRequest) -> RefundFacts | Refused:
         """Ask for a refund; the same refund may be submitted again."""
 
-    async def query_refund(self, number: str) -> RefundFacts | Missing | Refused:
-        """What became of a refund."""
+    async def query_refund(self, refund: RefundRequest) -> RefundFacts | Missing | Refused:
+        """What became of a refund, told by its own number and its payment's."""
 
     async def read_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """Verify and open a message.

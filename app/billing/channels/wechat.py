@@ -167,9 +167,9 @@ class WeChatGateway:
         )
         return answer if isinstance(answer, Refused) else _read(RefundIn, answer).facts()
 
-    async def query_refund(self, number: str) -> RefundFacts | Missing | Refused:
+    async def query_refund(self, refund: RefundRequest) -> RefundFacts | Missing | Refused:
         """The refund under our number."""
-        answer = await self._call(self._library.query_refund(out_refund_no=number))
+        answer = await self._call(self._library.query_refund(out_refund_no=refund.number))
         if isinstance(answer, Refused):
             return Missing() if answer.code in NOT_FOUND else answer
         return _read(RefundIn, answer).facts()

@@ -28,7 +28,7 @@ from app.billing.service.ledger import (
     post,
 )
 from app.billing.service.refunds import is_above_limit, left_of, send_to_channel
-from app.billing.states import PaymentChannel, RefundStatus
+from app.billing.states import ONLINE_CHANNELS, PaymentChannel, RefundStatus
 from app.core.clock import local_date
 from app.core.crypto import Cell
 from app.core.runtime import keys
@@ -41,7 +41,7 @@ CALL_MAY_RUN = timedelta(minutes=1)
 async def approve_refund(
     session: AsyncSession, *, customer_id: UUID, refund_id: UUID, by: UUID, now: datetime
 ) -> Refund:
-    """A second person lets a refund go; WeChat submits it, cash and POS are then paid out.
+    """A second person lets a refund go; online channels get it, cash and POS are then paid out.
 
     Raises RefundUnknown, SecondPersonNeeded, NothingToResolve (only by hand), MoveNotAllowed.
     """
@@ -53,7 +53,7 @@ async def approve_refund(
     move_refund(refund, RefundStatus.APPROVED)
     refund.approved_by, refund.approved_at = by, now
     payment = await payment_rows.get_payment(session, customer_id, refund.payment_id)
-    if payment.channel == PaymentChannel.WECHAT:
+    if payment.channel in ONLINE_CHANNELS:
         await send_to_channel(session, refund, now=now)
     await session.flush()
     return refund
@@ -74,7 +74,7 @@ async def pay_out(
     """
     refund = await rows.lock_refund(session, customer_id, refund_id)
     payment = await payment_rows.get_payment(session, customer_id, refund.payment_id)
-    if payment.channel in {PaymentChannel.WECHAT, PaymentChannel.MARKETPLACE}:
+    if payment.channel in ONLINE_CHANNELS | {PaymentChannel.MARKETPLACE}:
         raise NotPaidOutByHand
     if refund.requested_by == by:
         raise SecondPersonNeeded

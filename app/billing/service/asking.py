@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing import rules
 from app.billing.channels.accounts import gateway as configured_gateway
+from app.billing.channels.alipay import CALL_LIMIT as ALIPAY_CALL_LIMIT
 from app.billing.channels.protocol import (
     Closed,
     Missing,
@@ -31,14 +32,32 @@ from app.billing.service.capturing import (
     move_payment,
 )
 from app.billing.service.payments import payer_cell
-from app.billing.states import OPEN_PAYMENTS, PaymentChannel, PaymentMethod, PaymentStatus
+from app.billing.states import (
+    ONLINE_CHANNELS,
+    OPEN_PAYMENTS,
+    PaymentChannel,
+    PaymentMethod,
+    PaymentStatus,
+)
 from app.core.alerts import raise_alert
 from app.core.db import Database
 from app.core.outbound import Answered, OutcomeUnknown, Unknown, call_outside
 from app.core.runtime import keys, runtime
 
-PLACE_REFUSALS_TO_RETRY = frozenset({"FREQUENCY_LIMITED", "SYSTEM_ERROR"})
-PLACE_REFUSALS_TO_LOOK_UP = frozenset({"ORDERPAID", "ORDER_CLOSED", "OUT_TRADE_NO_USED"})
+PLACE_REFUSALS_TO_RETRY = frozenset({"FREQUENCY_LIMITED", "SYSTEM_ERROR", ALIPAY_CALL_LIMIT})
+PLACE_REFUSALS_TO_LOOK_UP = frozenset(
+    {
+        "ORDERPAID",
+        "ORDER_CLOSED",
+        "OUT_TRADE_NO_USED",
+        "ACQ.TRADE_HAS_SUCCESS",
+        "ACQ.TRADE_HAS_CLOSE",
+        "ACQ.CONTEXT_INCONSISTENT",
+    }
+)
+
+_WHEN_MISSING = {PaymentChannel.WECHAT: "unknown to the channel"}
+"""Alipay knows a payment only once its payer has opened the cashier: nothing is wrong there."""
 
 Answer = Placed | Transaction | Missing | Closed | Refused
 
@@ -82,6 +101,7 @@ async def query_payment(
 class _Attempt:
     """What the outside call needs to know of a payment."""
 
+    account: PaymentGateway
     customer_id: UUID
     payment_id: UUID
     order: OrderRequest
@@ -100,37 +120,38 @@ async def _pursue(
     only_ask: bool,
 ) -> None:
     at = now or runtime().clock.now()
-    account = gateway or configured_gateway()
 
     async def prepare(session: AsyncSession) -> _Attempt | None:
         payment = await rows.lock_payment(session, customer_id, payment_id)
-        if payment.status not in OPEN_PAYMENTS or payment.channel != PaymentChannel.WECHAT:
+        if payment.status not in OPEN_PAYMENTS or payment.channel not in ONLINE_CHANNELS:
             return None
         if only_ask and payment.status == PaymentStatus.PENDING:
             return None
-        attempt = _attempt(payment, at=at)
+        account = gateway or configured_gateway(PaymentChannel(payment.channel))
+        attempt = _attempt(payment, account, at=at)
         payment.asked_at = payment.asked_at or at
         payment.next_try_at = at + rules.poll_payment_after(payment.tries)
         payment.tries += 1
         return attempt
 
     async def call(attempt: _Attempt) -> Answer:
-        return await _converse(account, attempt)
+        return await _converse(attempt)
 
     async def record(
         session: AsyncSession, attempt: _Attempt, outcome: Answered[Answer] | Unknown
     ) -> None:
         payment = await rows.lock_payment(session, attempt.customer_id, attempt.payment_id)
-        await _record(session, payment, outcome, appid=account.appid, at=at)
+        await _record(session, payment, outcome, appid=attempt.account.appid, at=at)
 
     await call_outside(database, prepare=prepare, call=call, record=record)
 
 
-def _attempt(payment: Payment, *, at: datetime) -> _Attempt:
+def _attempt(payment: Payment, account: PaymentGateway, *, at: datetime) -> _Attempt:
     payer: dict[str, str | None] = {}
     if payment.payer_sealed is not None:
         payer = json.loads(keys().open(payment.payer_sealed, payer_cell(payment.payment_id)))
     return _Attempt(
+        account=account,
         customer_id=payment.customer_id,
         payment_id=payment.payment_id,
         order=OrderRequest(
@@ -148,9 +169,9 @@ def _attempt(payment: Payment, *, at: datetime) -> _Attempt:
     )
 
 
-async def _converse(account: PaymentGateway, attempt: _Attempt) -> Answer:
+async def _converse(attempt: _Attempt) -> Answer:
     """Talk to the channel until it is clear how the payment stands."""
-    number = attempt.order.number
+    account, number = attempt.account, attempt.order.number
     if attempt.asked_before:
         known = await _look_up(account, number)
         if isinstance(known, Transaction) and known.state is not TradeState.NOT_PAID:
@@ -214,7 +235,7 @@ async def _record(
         case Transaction() | Closed():
             await end_payment(session, payment, PaymentStatus.CLOSED, at=at)
         case Missing():
-            payment.failure = "unknown to the channel"
+            payment.failure = _WHEN_MISSING.get(PaymentChannel(payment.channel))
         case Refused(code):
             payment.failure = code
             await alert_payment(session, "payment_refused", payment, code=code)

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing import rules
+from app.billing.channels.alipay import CALL_LIMIT as ALIPAY_CALL_LIMIT
 from app.billing.channels.protocol import CURRENCY, RefundFacts, RefundState
 from app.billing.errors import FactsDiffer
 from app.billing.events import RefundSucceeded
@@ -21,7 +22,15 @@ BY_HAND = "refund_by_hand"
 
 
 REFUSED = "refused: "
-REFUSALS_THAT_PASS = frozenset({"NOT_ENOUGH", "FREQUENCY_LIMITED", "SYSTEM_ERROR"})
+REFUSALS_THAT_PASS = frozenset(
+    {
+        "NOT_ENOUGH",
+        "FREQUENCY_LIMITED",
+        "SYSTEM_ERROR",
+        "ACQ.SELLER_BALANCE_NOT_ENOUGH",
+        ALIPAY_CALL_LIMIT,
+    }
+)
 """Short balance and throttling: tried again, shown after some tries. Others need a person."""
 
 

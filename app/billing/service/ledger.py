@@ -34,8 +34,8 @@ CLEARING: Final = (REFUND_PAYABLE, SUSPENSE)
 def account_of(payment: Payment) -> str:
     """The account that holds a payment's money."""
     match PaymentChannel(payment.channel):
-        case PaymentChannel.WECHAT:
-            return f"channel:wechat:{payment.merchant_account}"
+        case PaymentChannel.WECHAT | PaymentChannel.ALIPAY:
+            return f"channel:{payment.channel}:{payment.merchant_account}"
         case PaymentChannel.CASH:
             return f"cash:{payment.merchant_account}"
         case PaymentChannel.POS:

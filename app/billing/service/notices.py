@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.channels.accounts import gateway as configured_gateway
-from app.billing.channels.protocol import Notification, PaymentGateway
+from app.billing.channels.protocol import Notification, PaymentGateway, TradeState
 from app.billing.errors import (
     FactsDiffer,
     NotificationMalformed,
@@ -30,7 +30,6 @@ from app.identity.service import record_security_event, security_event
 
 log = structlog.get_logger()
 
-WECHAT: Final = PaymentChannel.WECHAT.value
 _DEADLOCKS: Final = frozenset({"40001", "40P01"})
 _TRIES: Final = 3
 _NOTED_PER_MINUTE: Final = 60
@@ -39,22 +38,23 @@ _NOTED_PER_MINUTE: Final = 60
 async def accept_notification(
     database: Database,
     *,
+    channel: PaymentChannel,
     headers: Mapping[str, str],
     body: bytes,
     now: datetime,
     gateway: PaymentGateway | None = None,
 ) -> None:
-    """Verify a message of WeChat Pay and let it have its effect, once; call it outside a
+    """Verify a message of a channel and let it have its effect, once; call it outside a
     transaction.
 
     Returns for a repeated one as for the first. Raises NotificationMalformed,
     NotificationNotGenuine (SignatureProbe without trace), NotificationOfStranger, FactsDiffer:
     nothing is captured then, and all but the probe are noted as security events.
     """
-    account = gateway or configured_gateway()
+    account = gateway or configured_gateway(channel)
     try:
         told = await account.read_notification(headers, body)
-        await _handle(database, told, appid=account.appid, now=now)
+        await _handle(database, channel, told, appid=account.appid, now=now)
     except SignatureProbe:
         raise
     except (NotificationMalformed, NotificationNotGenuine) as error:
@@ -68,11 +68,13 @@ async def accept_notification(
         raise
 
 
-async def _handle(database: Database, told: Notification, *, appid: str, now: datetime) -> None:
+async def _handle(
+    database: Database, channel: PaymentChannel, told: Notification, *, appid: str, now: datetime
+) -> None:
     for tried in range(1, _TRIES + 1):
         try:
             async with database.transaction() as session:
-                await _apply(session, told, appid=appid, now=now)
+                await _apply(session, channel, told, appid=appid, now=now)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) not in _DEADLOCKS or tried == _TRIES:
                 raise
@@ -80,11 +82,18 @@ async def _handle(database: Database, told: Notification, *, appid: str, now: da
             return
 
 
-async def _apply(session: AsyncSession, told: Notification, *, appid: str, now: datetime) -> None:
+async def _apply(
+    session: AsyncSession,
+    channel: PaymentChannel,
+    told: Notification,
+    *,
+    appid: str,
+    now: datetime,
+) -> None:
     about = told.transaction or told.refund
     first = await rows.is_first_event(
         session,
-        channel=WECHAT,
+        channel=channel.value,
         event_id=told.event_id,
         kind=told.kind,
         number=about.number if about else "",
@@ -95,13 +104,20 @@ async def _apply(session: AsyncSession, told: Notification, *, appid: str, now: 
     if about is None:
         await raise_alert(session, "unknown_channel_event", told.kind)
         return
-    known = await rows.find_number(session, WECHAT, about.number)
+    known = await rows.find_number(session, channel.value, about.number)
     kind = "payment" if told.transaction is not None else "refund"
     if known is None or known.kind != kind:
         raise NotificationOfStranger(about.number)
+    if told.refund_number is not None:
+        # money that went back and that nobody here asked for
+        asked = await rows.find_number(session, channel.value, told.refund_number)
+        if asked is None or asked.kind != "refund":
+            raise NotificationOfStranger(told.refund_number)
     if told.transaction is not None:
         payment = await rows.lock_payment(session, known.customer_id, known.row_id)
-        await capture(session, payment, told.transaction, appid=appid, at=now)
+        # only money is believed at once: that nothing will come, the poller asks for itself
+        if told.transaction.state is TradeState.PAID:
+            await capture(session, payment, told.transaction, appid=appid, at=now)
     elif told.refund is not None:
         refund = await refund_rows.lock_refund(session, known.customer_id, known.row_id)
         payment = await rows.get_payment(session, known.customer_id, refund.payment_id)

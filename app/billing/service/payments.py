@@ -12,7 +12,7 @@ from app.billing.channels.accounts import gateway
 from app.billing.errors import PayerMissing, PaymentMethodUnknown
 from app.billing.models import Payment
 from app.billing.repository import payments as rows
-from app.billing.states import PaymentChannel, PaymentMethod, PaymentStatus
+from app.billing.states import METHODS, PaymentChannel, PaymentMethod, PaymentStatus
 from app.core.bulk import insert_unless_there
 from app.core.clock import wall_now
 from app.core.crypto import Cell
@@ -45,7 +45,7 @@ async def open_payment(
     """Write an attempt to pay, its number and its wake-up; call `ask_channel` after the commit.
 
     The same `payment_id` again is the same attempt, as it stands. `jsapi` needs the payer's
-    openid, `h5` the payer's network address. Raises
+    openid, WeChat's `h5` the payer's network address. Raises
     ChannelNotConfigured, PaymentMethodUnknown, PayerMissing; ValueError unless `amount_fen` > 0.
     """
     if amount_fen <= 0:
@@ -58,7 +58,7 @@ async def open_payment(
         reference_id=reference_id,
         channel=channel,
         method=asked_method,
-        merchant_account=gateway().merchant,
+        merchant_account=gateway(channel).merchant,
         out_trade_no=rules.channel_number("P", payment_id),
         amount_fen=amount_fen,
         description=description[: rules.WECHAT_DESCRIPTION_LENGTH],
@@ -91,11 +91,11 @@ async def open_payment(
 def _require_method(
     channel: PaymentChannel, method: str, payer: Mapping[str, str | None]
 ) -> PaymentMethod:
-    if channel is not PaymentChannel.WECHAT or method not in {"native", "jsapi", "h5"}:
+    if method not in METHODS.get(channel, ()):
         raise PaymentMethodUnknown(channel=channel.value, method=method)
     if method == PaymentMethod.JSAPI and not payer["openid"]:
         raise PayerMissing("jsapi needs the payer's openid")
-    if method == PaymentMethod.H5 and not payer["address"]:
+    if channel is PaymentChannel.WECHAT and method == PaymentMethod.H5 and not payer["address"]:
         raise PayerMissing("h5 needs the payer's network address")
     return PaymentMethod(method)
 

@@ -26,7 +26,7 @@ from app.billing.service.ledger import (
     SUSPENSE,
     post,
 )
-from app.billing.states import PaymentChannel, PaymentStatus, RefundStatus
+from app.billing.states import ONLINE_CHANNELS, PaymentChannel, PaymentStatus, RefundStatus
 from app.core.clock import local_date
 from app.core.enqueueing import enqueue, enqueue_many
 from app.core.ids import new_id
@@ -51,8 +51,8 @@ async def request_refund(
 
     `from_account` gives it up: what is prepaid, unless it is a deposit.
 
-    WeChat: submitted by a job, unless a member of staff asked (`requested_by`) for more than the
-    limit. Cash and POS wait for finance, a marketplace's for the marketplace. Raises
+    WeChat Pay and Alipay: submitted by a job, unless a member of staff asked (`requested_by`) for
+    more than the limit. Cash and POS wait for finance, a marketplace's for the marketplace. Raises
     RefundExceedsPaid, SecondPersonNeeded; ValueError for a negative amount.
     """
     if amount_fen == 0:
@@ -228,8 +228,8 @@ async def add_refund(
     )
     if approved_by is not None:
         refund.approved_by, refund.approved_at = approved_by, now
-    if payment.channel == PaymentChannel.WECHAT:
-        await _start_wechat(
+    if payment.channel in ONLINE_CHANNELS:
+        await _start_online(
             session, payment, refund, refunds_before=refunds_before, waits=waits, now=now
         )
     elif payment.channel == PaymentChannel.MARKETPLACE:
@@ -240,7 +240,7 @@ async def add_refund(
     return refund
 
 
-async def _start_wechat(
+async def _start_online(
     session: AsyncSession,
     payment: Payment,
     refund: Refund,
@@ -251,15 +251,18 @@ async def _start_wechat(
 ) -> None:
     await payment_rows.claim_number(
         session,
-        channel=PaymentChannel.WECHAT.value,
+        channel=PaymentChannel(payment.channel).value,
         number=refund.out_refund_no,
         kind="refund",
         customer_id=refund.customer_id,
         row_id=refund.refund_id,
     )
-    obstacle = rules.wechat_refund_obstacle(
-        captured_at=payment.captured_at or now, refunds_before=refunds_before, now=now
-    )
+    obstacle = None
+    if payment.channel == PaymentChannel.WECHAT:
+        # how long Alipay takes refunds is a matter of the contract: it refuses by itself
+        obstacle = rules.wechat_refund_obstacle(
+            captured_at=payment.captured_at or now, refunds_before=refunds_before, now=now
+        )
     if obstacle is not None:
         refund.failure = obstacle
         await alert_by_hand(session, refund, reason=obstacle)

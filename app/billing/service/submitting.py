@@ -23,7 +23,7 @@ from app.billing.service.finishing import (
     move_refund,
     take_channel_word,
 )
-from app.billing.states import ASKABLE_REFUNDS, PaymentChannel, RefundStatus
+from app.billing.states import ASKABLE_REFUNDS, ONLINE_CHANNELS, PaymentChannel, RefundStatus
 from app.core.alerts import raise_alert
 from app.core.db import Database
 from app.core.events import publish
@@ -47,13 +47,12 @@ async def submit_refund(
     under the same number. Only its word makes a refund succeed. Raises RefundUnknown.
     """
     at = now or runtime().clock.now()
-    account = gateway or configured_gateway()
 
     async def prepare(session: AsyncSession) -> _Attempt | None:
-        return await _prepare(session, customer_id, refund_id, at=at)
+        return await _prepare(session, gateway, customer_id, refund_id, at=at)
 
     async def call(attempt: _Attempt) -> RefundFacts | Refused:
-        return await _converse(account, attempt)
+        return await _converse(attempt)
 
     async def record(
         session: AsyncSession,
@@ -70,18 +69,25 @@ async def submit_refund(
 class _Attempt:
     """What the outside call needs to know of a refund."""
 
+    account: PaymentGateway
     request: RefundRequest
     asked_before: bool
     is_accepted: bool
 
 
 async def _prepare(
-    session: AsyncSession, customer_id: UUID, refund_id: UUID, *, at: datetime
+    session: AsyncSession,
+    gateway: PaymentGateway | None,
+    customer_id: UUID,
+    refund_id: UUID,
+    *,
+    at: datetime,
 ) -> _Attempt | None:
     refund = await rows.lock_refund(session, customer_id, refund_id)
     payment = await payment_rows.get_payment(session, customer_id, refund.payment_id)
-    if refund.status not in ASKABLE_REFUNDS or payment.channel != PaymentChannel.WECHAT:
+    if refund.status not in ASKABLE_REFUNDS or payment.channel not in ONLINE_CHANNELS:
         return None
+    account = gateway or configured_gateway(PaymentChannel(payment.channel))
     asked_before = refund.asked_at is not None
     if refund.status == RefundStatus.APPROVED:
         if not await _may_ask_now(session, payment, refund, at=at):
@@ -102,6 +108,7 @@ async def _prepare(
     refund.tries += 1
     refund.next_try_at = at + rules.retry_refund_after(refund.tries, refused=False)
     return _Attempt(
+        account=account,
         request=RefundRequest(
             number=refund.out_refund_no,
             payment_number=payment.out_trade_no,
@@ -117,6 +124,8 @@ async def _prepare(
 async def _may_ask_now(
     session: AsyncSession, payment: Payment, refund: Refund, *, at: datetime
 ) -> bool:
+    if payment.channel != PaymentChannel.WECHAT:
+        return True
     not_before = rules.wechat_refund_not_before(await rows.last_refund_asked_at(session, refund))
     if not_before is not None and at < not_before:
         refund.next_try_at = not_before
@@ -131,9 +140,10 @@ async def _may_ask_now(
     return True
 
 
-async def _converse(account: PaymentGateway, attempt: _Attempt) -> RefundFacts | Refused:
+async def _converse(attempt: _Attempt) -> RefundFacts | Refused:
+    account = attempt.account
     if attempt.asked_before:
-        known = await account.query_refund(attempt.request.number)
+        known = await account.query_refund(attempt.request)
         if isinstance(known, RefundFacts):
             return known
         if isinstance(known, Refused):

@@ -49,6 +49,7 @@ async def start_change_payment(
     payment_id: UUID,
     method: str,
     now: datetime,
+    channel: PaymentChannel = PaymentChannel.WECHAT,
     openid: str | None = None,
     payer_address: str | None = None,
 ) -> Payment:
@@ -69,12 +70,14 @@ async def start_change_payment(
         payment_id=payment_id,
         reference_id=change_id,
         amount_fen=change.pay_fen,
-        channel=PaymentChannel.WECHAT,
+        channel=channel,
         method=method,
         description=f"随心订 {order.order_no} {KINDS[change.kind].label}",
         expires_at=until,
         payer_openid=openid if method == "jsapi" else None,
-        payer_address=payer_address if method == "h5" else None,
+        payer_address=(
+            payer_address if channel is PaymentChannel.WECHAT and method == "h5" else None
+        ),
         now=now,
     )
 

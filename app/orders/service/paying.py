@@ -25,6 +25,7 @@ async def start_payment(
     payment_id: UUID,
     method: str,
     now: datetime,
+    channel: PaymentChannel = PaymentChannel.WECHAT,
     openid: str | None = None,
     payer_address: str | None = None,
 ) -> Payment:
@@ -48,12 +49,14 @@ async def start_payment(
         payment_id=payment_id,
         reference_id=order_id,
         amount_fen=bill.due_fen,
-        channel=PaymentChannel.WECHAT,
+        channel=channel,
         method=method,
         description=f"随心订 {bill.order_no}",
         expires_at=bill.pay_before_at,
         payer_openid=openid if method == "jsapi" else None,
-        payer_address=payer_address if method == "h5" else None,
+        payer_address=(
+            payer_address if channel is PaymentChannel.WECHAT and method == "h5" else None
+        ),
         now=now,
     )
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.billing.models import Payment
+from app.billing.models import Payment, PaymentChannel
 from app.catalog.models import Product
 from app.core.clock import OPERATOR_ZONE, local_date
 from app.core.ids import named_id
@@ -259,6 +259,7 @@ async def pay_by_link(
     *,
     token: str,
     attempt: str,
+    channel: PaymentChannel = PaymentChannel.WECHAT,
     method: str,
     openid: str | None,
     payer_address: str | None,
@@ -275,6 +276,7 @@ async def pay_by_link(
         customer_id=link.customer_id,
         order_id=link.subject_id,
         payment_id=named_id(link.subject_id, attempt),
+        channel=channel,
         method=method,
         openid=openid,
         payer_address=payer_address,
