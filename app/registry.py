@@ -5,10 +5,10 @@ from app.aftersales import handlers as aftersales_handlers
 from app.aftersales import jobs as aftersales_jobs
 from app.aftersales import models as aftersales_models
 from app.billing import api as billing_api
+from app.billing import bill_api, bill_models, cash_api, cash_models, desk_api
 from app.billing import handlers as billing_handlers
 from app.billing import jobs as billing_jobs
 from app.billing import models as billing_models
-from app.billing import statement_api
 from app.catalog import api as catalog_api
 from app.catalog import models as catalog_models
 from app.coldchain import api as coldchain_api
@@ -104,7 +104,7 @@ DOMAINS: tuple[Domain, ...] = (
     ),
     Domain(
         "billing",
-        routers=[billing_api.router, statement_api.router],
+        routers=[billing_api.router, bill_api.router, cash_api.router, desk_api.router],
         jobs=billing_jobs.JOBS,
         schedules=billing_jobs.SCHEDULES,
         reactions=billing_handlers.REACTIONS,
@@ -166,6 +166,8 @@ MODEL_MODULES = (
     network_models,
     coldchain_models,
     billing_models,
+    bill_models,
+    cash_models,
     orders_models,
     marketplaces_models,
     delivery_models,

@@ -156,3 +156,49 @@ class FactsDiffer(Conflict):
         super().__init__(number=number, differing=differing)
         self.number = number
         self.differing = differing
+
+
+class BillUnknown(NotFound):
+    """No such bill of a channel."""
+
+    code = "bill_unknown"
+    title = "没有找到这份渠道账单"
+
+
+class DifferenceUnknown(NotFound):
+    """No such difference on this bill."""
+
+    code = "difference_unknown"
+    title = "没有找到这条对账差异"
+
+
+class BillNotReady(Conflict):
+    """The channel makes a day's bill on the next morning; facts carry `ready_at`."""
+
+    code = "bill_not_ready"
+    title = "账单在次日上午10点后生成，请稍后再试"
+
+
+class BillTooOld(Conflict):
+    """The channel keeps bills for three months; an older one comes as a file."""
+
+    code = "bill_too_old"
+    title = "渠道只保留近三个月的账单，请改用文件导入"
+
+
+class BillFileMalformed(InvalidInput):
+    """Not a trade bill of all kinds (bill_type ALL), or not a whole one; facts say what is wrong."""
+
+    code = "bill_file_malformed"
+    title = "不是完整的微信支付交易账单（类型：全部）"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what=what)
+        self.what = what
+
+
+class DifferenceGone(Conflict):
+    """Both sides agree by now: there is nothing to work on."""
+
+    code = "difference_gone"
+    title = "双方已相符，无需处理"

@@ -45,12 +45,37 @@ async def submit_refund(context: JobContext, payload: Payload) -> None:
     )
 
 
+async def ask_for_bills(context: JobContext, _: Payload) -> None:
+    """Want yesterday's bill of the channel, and those of days that were missed."""
+    async with context.database.transaction() as session:
+        await service.ask_for_bills(session, now=context.clock.now())
+
+
+async def download_bill(context: JobContext, payload: Payload) -> None:
+    """Download a bill that is wanted, and match it."""
+    await service.download_bill(
+        context.database, bill_id=UUID(payload["bill_id"]), now=context.clock.now()
+    )
+
+
+async def match_bills(context: JobContext, _: Payload) -> None:
+    """Look again at what bills and books disagree about."""
+    await service.match_unsettled(context.database, now=context.clock.now())
+
+
+async def watch_bills(context: JobContext, _: Payload) -> None:
+    """Say aloud which days have no bill at noon."""
+    async with context.database.transaction() as session:
+        await service.watch_bills(session, now=context.clock.now())
+
+
 async def sweep(context: JobContext, _: Payload) -> None:
     """Wake whatever stands in a non-final state and is due, whether the queue knows it or not."""
     now = context.clock.now()
     async with context.database.transaction() as session:
         await service.wake_due_payments(session, now=now)
         await service.wake_due_refunds(session, now=now)
+        await service.wake_due_bills(session, now=now)
 
 
 async def check_all_invariants(context: JobContext, _: Payload) -> None:
@@ -74,10 +99,17 @@ JOBS: list[JobSpec] = [
     JobSpec("billing.ask_channel", ask_channel),
     JobSpec("billing.query_payment", query_payment),
     JobSpec("billing.submit_refund", submit_refund),
+    JobSpec("billing.ask_for_bills", ask_for_bills),
+    JobSpec("billing.download_bill", download_bill, concurrency=2),
+    JobSpec("billing.match_bills", match_bills, concurrency=1),
+    JobSpec("billing.watch_bills", watch_bills),
     JobSpec("billing.sweep", sweep),
     JobSpec("billing.check_invariants", check_all_invariants),
 ]
 SCHEDULES: list[Schedule] = [
     Schedule("billing.sweep", every=timedelta(minutes=1), catch_up=timedelta(minutes=5)),
+    Schedule("billing.ask_for_bills", at=time(10, 5)),
+    Schedule("billing.watch_bills", at=time(12)),
+    Schedule("billing.match_bills", every=timedelta(hours=6)),
     Schedule("billing.check_invariants", at=time(3, 30)),
 ]

@@ -47,6 +47,12 @@ class Payment(CustomerOwned):
             "next_try_at",
             postgresql_where=text("status IN ('created', 'pending', 'unknown')"),
         ),
+        Index(
+            "ix_payments_captured",
+            "merchant_account",
+            "captured_at",
+            postgresql_where=text("captured_at IS NOT NULL"),
+        ),
     )
 
     customer_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -116,6 +122,7 @@ class Refund(CustomerOwned):
         Index("uq_refunds_cause", "customer_id", "payment_id", "cause", unique=True),
         Index("ix_refunds_reference_id", "customer_id", "reference_id"),
         Index("ix_refunds_created_at", "created_at", "refund_id"),
+        Index("ix_refunds_asked_at", "asked_at", postgresql_where=text("asked_at IS NOT NULL")),
         Index(
             "ix_refunds_open",
             "next_try_at",
@@ -201,6 +208,20 @@ class LedgerTransfer(CustomerOwned):
             "ix_ledger_transfers_cash",
             "booked_date",
             postgresql_where=text("debit_account LIKE 'cash:%' OR credit_account LIKE 'cash:%'"),
+        ),
+        Index(
+            "ix_ledger_transfers_cash_in",
+            "debit_account",
+            "cause",
+            postgresql_include=["amount_fen"],
+            postgresql_where=text("debit_account LIKE 'cash:%'"),
+        ),
+        Index(
+            "ix_ledger_transfers_cash_out",
+            "credit_account",
+            "cause",
+            postgresql_include=["amount_fen"],
+            postgresql_where=text("credit_account LIKE 'cash:%'"),
         ),
         {"postgresql_partition_by": "RANGE (booked_date)"},
     )

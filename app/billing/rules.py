@@ -6,7 +6,7 @@ Amounts are integer fen; instants are UTC.
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -23,6 +23,12 @@ DEFAULT_REFUND_LIMIT_FEN: Final = 50_000
 ALERT_AFTER_TRIES: Final = 5
 MOST_PATIENCE: Final = timedelta(minutes=8)
 """Whatever waits for nobody is final ten minutes after its channel answers again."""
+
+BILL_READY_HOUR: Final = 10
+"""On the next day, operator's time."""
+BILL_DAYS_KEPT: Final = 90
+"""The channel keeps the bills of three months."""
+_BILL_WAITS: Final = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 180))
 
 TOO_OLD: Final = "past_age_limit"
 TOO_MANY: Final = "too_many_partial_refunds"
@@ -203,3 +209,13 @@ def read_slip(written: Mapping[str, str]) -> PosSlip:
         return PosSlip(**written)
     except TypeError as error:
         raise PosSlipInvalid("fields are missing or unknown") from error
+
+
+def retry_bill_after(tries: int) -> timedelta:
+    """How long after the n-th try a bill that has not come is asked for again."""
+    return _BILL_WAITS[min(max(tries, 1), len(_BILL_WAITS)) - 1]
+
+
+def is_bill_kept(day: date, *, today: date) -> bool:
+    """Whether the channel still has the bill of a day."""
+    return (today - day).days <= BILL_DAYS_KEPT

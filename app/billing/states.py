@@ -168,3 +168,79 @@ OPEN_REFUNDS = frozenset(
 
 ASKABLE_REFUNDS = OPEN_REFUNDS - {RefundStatus.REQUESTED}
 """Those the channel may be asked about."""
+
+
+class BillStatus(StrEnum):
+    """Whether a channel's bill of a day has come; `empty` means that nothing moved that day."""
+
+    WAITING = "waiting"
+    LOADED = "loaded"
+    EMPTY = "empty"
+
+
+class BillOrigin(StrEnum):
+    """How a bill came: downloaded, or a file that finance brought."""
+
+    CHANNEL = "channel"
+    FILE = "file"
+
+
+class BillEntry(StrEnum):
+    """What a line of a bill is about."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+
+
+class DifferenceKind(StrEnum):
+    """How the channel's bill and our books disagree about one number."""
+
+    ONLY_THEIRS = "only_theirs"
+    ONLY_OURS = "only_ours"
+    AMOUNT_DIFFERS = "amount_differs"
+    DATE_DIFFERS = "date_differs"
+
+
+class DifferenceState(StrEnum):
+    """How far the work on a difference is."""
+
+    OPEN = "open"
+    EXPLAINED = "explained"
+    RESOLVED = "resolved"
+
+
+BILL_LABELS = {
+    BillStatus.WAITING: "等待账单",
+    BillStatus.LOADED: "已对账",
+    BillStatus.EMPTY: "当日无交易",
+}
+
+DIFFERENCE_LABELS = {
+    DifferenceKind.ONLY_THEIRS: "渠道有、我方无",
+    DifferenceKind.ONLY_OURS: "我方有、渠道无",
+    DifferenceKind.AMOUNT_DIFFERS: "金额不符",
+    DifferenceKind.DATE_DIFFERS: "日期不符",
+}
+
+DIFFERENCE_STATE_LABELS = {
+    DifferenceState.OPEN: "待处理",
+    DifferenceState.EXPLAINED: "已说明",
+    DifferenceState.RESOLVED: "已解决",
+}
+
+# A bill may come again: corrected, or brought as a file where the channel had nothing.
+BILL_MOVES: StateTable[BillStatus] = StateTable(
+    {
+        BillStatus.WAITING: frozenset({BillStatus.LOADED, BillStatus.EMPTY}),
+        BillStatus.LOADED: frozenset({BillStatus.LOADED, BillStatus.EMPTY}),
+        BillStatus.EMPTY: frozenset({BillStatus.LOADED, BillStatus.EMPTY}),
+    }
+)
+
+DIFFERENCE_MOVES: StateTable[DifferenceState] = StateTable(
+    {
+        DifferenceState.OPEN: frozenset({DifferenceState.EXPLAINED, DifferenceState.RESOLVED}),
+        DifferenceState.EXPLAINED: frozenset({DifferenceState.OPEN, DifferenceState.RESOLVED}),
+        DifferenceState.RESOLVED: frozenset({DifferenceState.OPEN}),
+    }
+)

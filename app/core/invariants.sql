@@ -200,7 +200,9 @@ FROM (
 FULL JOIN (
     SELECT s.account, sum(s.fen) AS fen, sum(s.given) AS given_fen
     FROM (
-        SELECT t.debit_account AS account, t.amount_fen AS fen, 0 AS given
+        SELECT t.debit_account AS account, t.amount_fen AS fen,
+               CASE WHEN t.cause IN ('cash_handed_in_cancelled', 'cash_shortage_cancelled')
+                    THEN -t.amount_fen ELSE 0 END AS given
         FROM ledger_transfers t WHERE t.debit_account LIKE 'cash:%'
         UNION ALL
         SELECT t.credit_account, -t.amount_fen,
@@ -211,7 +213,85 @@ FULL JOIN (
     GROUP BY s.account
 ) h ON h.account = r.account
 WHERE coalesce(r.account, h.account) <> 'cash:office'
+  AND coalesce(r.account, h.account) NOT LIKE 'cash:station:%'
   AND (coalesce(r.fen, 0) - coalesce(h.given_fen, 0) <> coalesce(h.fen, 0) OR h.fen < 0)
+
+-- name: I4 every hand-in is booked as it was counted
+SELECT coalesce(n.hand_in_id, b.source_id) AS hand_in_id, n.state, n.due_fen, n.counted_fen,
+       b.left_hand_fen, b.reached_station_fen
+FROM cash_hand_ins n
+FULL JOIN (
+    SELECT t.source_id, t.reference_id AS station_id,
+           min(CASE WHEN t.cause LIKE 'cash\_handed\_in%' OR t.cause LIKE 'cash\_shortage%'
+                    THEN CASE WHEN t.reverses_id IS NULL THEN t.credit_account
+                              ELSE t.debit_account END END) AS hand,
+           sum(CASE WHEN t.cause IN ('cash_handed_in', 'cash_shortage') THEN t.amount_fen
+                    WHEN t.cause LIKE 'cash\_surplus%' THEN 0
+                    ELSE -t.amount_fen END) AS left_hand_fen,
+           sum(CASE 'cash:station:' || t.reference_id WHEN t.debit_account THEN t.amount_fen
+                    WHEN t.credit_account THEN -t.amount_fen ELSE 0 END) AS reached_station_fen
+    FROM ledger_transfers t
+    WHERE t.customer_id = '00000000-0000-0000-0000-000000000000'
+      AND (t.cause LIKE 'cash\_handed\_in%' OR t.cause LIKE 'cash\_shortage%'
+           OR t.cause LIKE 'cash\_surplus%')
+    GROUP BY t.source_id, t.reference_id
+) b ON b.source_id = n.hand_in_id AND b.station_id = n.station_id
+WHERE coalesce(b.left_hand_fen, 0)
+      <> CASE n.state WHEN 'booked' THEN n.due_fen ELSE 0 END
+   OR coalesce(b.reached_station_fen, 0)
+      <> CASE n.state WHEN 'booked' THEN n.counted_fen ELSE 0 END
+   OR b.hand <> 'cash:' || n.deliverer_id
+
+-- name: I4 every bank deposit is booked once
+SELECT coalesce(d.deposit_id, b.source_id) AS deposit_id, d.amount_fen, d.cancelled_at,
+       b.fen AS booked_fen
+FROM bank_deposits d
+FULL JOIN (
+    SELECT t.source_id, t.reference_id AS station_id,
+           sum(CASE 'cash:station:' || t.reference_id WHEN t.credit_account THEN t.amount_fen
+                    WHEN t.debit_account THEN -t.amount_fen ELSE 0 END) AS fen
+    FROM ledger_transfers t
+    WHERE t.customer_id = '00000000-0000-0000-0000-000000000000'
+      AND t.cause LIKE 'cash\_banked%'
+    GROUP BY t.source_id, t.reference_id
+) b ON b.source_id = d.deposit_id AND b.station_id = d.station_id
+WHERE coalesce(b.fen, 0) <> CASE WHEN d.cancelled_at IS NULL THEN coalesce(d.amount_fen, 0) ELSE 0 END
+
+-- name: I4 no station gives more cash than it has
+SELECT s.account, sum(s.fen) AS held_fen
+FROM (
+    SELECT t.debit_account AS account, t.amount_fen AS fen
+    FROM ledger_transfers t
+    WHERE t.debit_account LIKE 'cash:%' AND t.debit_account LIKE 'cash:station:%'
+    UNION ALL
+    SELECT t.credit_account, -t.amount_fen
+    FROM ledger_transfers t
+    WHERE t.credit_account LIKE 'cash:%' AND t.credit_account LIKE 'cash:station:%'
+) s
+GROUP BY s.account
+HAVING sum(s.fen) < 0
+
+-- name: I4 a closed day of cash stands as the ledger has it
+SELECT c.station_id, c.business_date, c.opening_fen, c.handed_in_fen, c.deposited_fen,
+       c.closing_fen, b.before_fen, b.in_fen, b.out_fen
+FROM cash_days c
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(m.fen) FILTER (WHERE m.booked_date < c.business_date), 0) AS before_fen,
+           coalesce(sum(m.fen) FILTER (WHERE m.booked_date = c.business_date
+                                         AND NOT m.to_bank), 0) AS in_fen,
+           coalesce(-sum(m.fen) FILTER (WHERE m.booked_date = c.business_date
+                                          AND m.to_bank), 0) AS out_fen
+    FROM (
+        SELECT t.booked_date, t.cause LIKE 'cash\_banked%' AS to_bank,
+               CASE 'cash:station:' || c.station_id WHEN t.debit_account THEN t.amount_fen
+                    WHEN t.credit_account THEN -t.amount_fen ELSE 0 END AS fen
+        FROM ledger_transfers t
+        WHERE t.customer_id = '00000000-0000-0000-0000-000000000000'
+          AND t.reference_id = c.station_id AND t.booked_date <= c.business_date
+    ) m
+) b
+WHERE c.state = 'closed'
+  AND (c.opening_fen, c.handed_in_fen, c.deposited_fen) <> (b.before_fen, b.in_fen, b.out_fen)
 
 -- name: I5 no line brings more bottles than it has
 SELECT d.customer_id, d.order_line_id, d.bottles, coalesce(e.bottles, 0) AS entitled,
@@ -393,3 +473,18 @@ WHERE m.service_date BETWEEN CAST(CAST(:now AS timestamptz) AS date) - 2
                          AND CAST(CAST(:now AS timestamptz) AS date) + 2
   AND (m.due, m.made, m.on_time, m.failed, m.withdrawn)
       IS DISTINCT FROM (n.due, n.made, n.on_time, n.failed, n.withdrawn)
+
+-- name: I11 every line of a bill agrees with our books, or stands in the work list
+SELECT b.bill_id, b.bill_date, b.line_count, l.lines, b.matched_count, l.moving, d.differing
+FROM channel_bills b
+CROSS JOIN LATERAL (
+    SELECT count(*) AS lines, count(*) FILTER (WHERE n.moves_money) AS moving
+    FROM channel_bill_lines n WHERE n.bill_id = b.bill_id
+) l
+CROSS JOIN LATERAL (
+    SELECT count(*) AS differing
+    FROM channel_bill_differences f
+    WHERE f.bill_id = b.bill_id AND f.ended_at IS NULL AND f.theirs_fen IS NOT NULL
+) d
+WHERE b.bill_date >= CAST(CAST(:now AS timestamptz) AS date) - 35
+  AND (b.line_count <> l.lines OR b.matched_count + d.differing <> l.moving)

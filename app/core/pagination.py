@@ -71,6 +71,18 @@ class PageRequest:
                     raise BadCursor from error
         raise BadCursor
 
+    def after_amount(self) -> tuple[int, UUID, UUID] | None:
+        """`(amount, id, id)` of a cursor made by `cursor_of(amount, id, id)`; raises BadCursor."""
+        match self.after:
+            case None:
+                return None
+            case [int() as amount, str() as row_id, str() as second_id]:
+                try:
+                    return amount, UUID(row_id), UUID(second_id)
+                except ValueError as error:
+                    raise BadCursor from error
+        raise BadCursor
+
 
 PageDep = Annotated[PageRequest, Depends()]
 

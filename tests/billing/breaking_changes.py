@@ -1,7 +1,13 @@
-"""Rows of lines and changes that break an invariant, each one only its own."""
+"""Rows of lines, changes and bills that break an invariant, each one only its own."""
 
+from datetime import timedelta
+
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.billing.bill_models import Bill
+from app.billing.models import PaymentChannel
+from app.billing.repository.bills import make_days
 from app.catalog.models import DepositKind
 from app.core.ids import new_id
 from app.delivery.models import DeliveryStatus
@@ -14,6 +20,19 @@ from tests.factories.world import MORNING, TODAY, World
 async def more_bottles_than_bought(session: AsyncSession, world: World) -> None:
     """One is to come that nobody paid."""
     await delivery(session, world, status=DeliveryStatus.PLANNED)
+
+
+async def bill_without_its_lines(session: AsyncSession, world: World) -> None:
+    """A bill says that a line agrees, and has none."""
+    await make_days(
+        session,
+        channel=PaymentChannel.WECHAT,
+        merchant="9900000001",
+        first=TODAY - timedelta(days=1),
+        last=TODAY - timedelta(days=1),
+        now=MORNING,
+    )
+    await session.execute(update(Bill).values(line_count=1, matched_count=1))
 
 
 async def stuck_change(session: AsyncSession, world: World) -> None:
@@ -99,5 +118,9 @@ PLANTS: list[tuple[Plant, str]] = [
     (more_given_up_than_had, "I5 no line gives up more than it had"),
     (deposit_not_booked, "I2 the deposit account holds the deposits of boxes and bottles"),
     (deposit_asked_for_nothing, "I2 an order asks for the deposits that stand beside its price"),
+    (
+        bill_without_its_lines,
+        "I11 every line of a bill agrees with our books, or stands in the work list",
+    ),
     (stuck_change, "I9 no change is stuck"),
 ]

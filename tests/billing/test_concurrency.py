@@ -10,15 +10,19 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from app.billing.bill_models import Bill, BillDifferenceMove, BillLine
 from app.billing.errors import ReceiptNumberTaken, RefundExceedsPaid
 from app.billing.models import ChannelEvent, LedgerTransfer, Payment, PaymentChannel, Refund
 from app.billing.service import (
     accept_notification,
     ask_channel,
+    ask_for_bills,
+    download_bill,
     pay_credit,
     request_refund,
     submit_refund,
 )
+from app.billing.states import BillStatus, DifferenceKind
 from app.core.db import Database
 from app.core.ids import new_id
 from app.core.runtime import Runtime
@@ -282,3 +286,27 @@ async def test_one_credit_granted_by_several_clicks_is_one_credit(live: Live) ->
     assert await asyncio.gather(*(grant() for _ in range(4))) == [500] * 4
     assert await grant(days=1) == 500
     assert await live.count(LedgerTransfer) == 1
+
+
+async def test_two_workers_take_a_bill_once(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, day = live.payments.simulator.clock, timedelta(days=1)
+    monkeypatch.setattr(there, "_moved", MORNING - day - there.wall())
+    payment = await pay_one(live.database, live.payments, live.household)
+    there._moved += day + timedelta(minutes=5)
+    now = MORNING + timedelta(minutes=5)
+    async with live.database.transaction() as session:
+        await ask_for_bills(session, now=now)
+        bill_id = await session.scalar(select(Bill.bill_id))
+    assert bill_id is not None
+    patience = timedelta(minutes=6)  # the second one takes the first for dead
+    await asyncio.gather(
+        download_bill(live.database, bill_id=bill_id, now=now),
+        download_bill(live.database, bill_id=bill_id, now=now + patience),
+    )
+    async with live.database.transaction() as session:
+        bill = await session.get_one(Bill, bill_id)
+        assert (bill.status, bill.line_count, bill.next_try_at) == (BillStatus.LOADED, 1, None)
+        lines = list(await session.scalars(select(BillLine.number)))
+        moves = list(await session.scalars(select(BillDifferenceMove.kind)))
+        assert (lines, moves) == ([payment.out_trade_no], [DifferenceKind.DATE_DIFFERS])
+        await assert_invariants(session, MORNING, only=("I1", "I9", "I11"))

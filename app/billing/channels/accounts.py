@@ -8,6 +8,7 @@ from app.billing.channels.alipay_account import (
     check_alipay_settings,
     load_alipay_settings,
 )
+from app.billing.channels.bill_source import BillSource
 from app.billing.channels.protocol import PaymentGateway
 from app.billing.channels.real_money import check_real_money, key_file_text
 from app.billing.channels.wechat import WeChatGateway
@@ -35,6 +36,15 @@ def gateway(channel: PaymentChannel) -> PaymentGateway:
     if known is None or known[0] is not current:
         known = _made[channel] = (current, _build(channel, current))
     return known[1]
+
+
+def bill_source() -> BillSource | None:
+    """The account at WeChat Pay as a maker of bills; None where there is no account."""
+    try:
+        account = gateway(PaymentChannel.WECHAT)
+    except ChannelNotConfigured:
+        return None
+    return account if isinstance(account, BillSource) else None
 
 
 def use_gateway(channel: PaymentChannel, chosen: PaymentGateway | None) -> None:

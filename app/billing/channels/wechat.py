@@ -10,10 +10,11 @@ spelling and its own copy for fetching, checks the age, and answers in types.
 
 import asyncio
 import copy
+import hashlib
 import json
 import secrets
 from collections.abc import Awaitable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from wechatpayv3.async_ import AsyncWeChatPay
 from wechatpayv3.async_.type import WeChatPayType
 
+from app.billing.channels.bill_source import NoBill
 from app.billing.channels.protocol import (
     CURRENCY,
     Closed,
@@ -33,16 +35,23 @@ from app.billing.channels.protocol import (
     Refused,
     Transaction,
 )
+from app.billing.channels.wechat_bill import unpacked
 from app.billing.channels.wechat_messages import (
     NotificationIn,
     RefundIn,
     TransactionIn,
 )
-from app.billing.errors import NotificationMalformed, NotificationNotGenuine, SignatureProbe
+from app.billing.errors import (
+    BillFileMalformed,
+    NotificationMalformed,
+    NotificationNotGenuine,
+    SignatureProbe,
+)
 from app.core.clock import OPERATOR_ZONE, wall_now
 from app.core.outbound import OutcomeUnknown
 
 LONGEST_CALL_SECONDS: Final = 15.0
+LONGEST_DOWNLOAD_SECONDS: Final = 120.0
 MAX_AGE: Final = timedelta(seconds=300)
 REFRESH_GAP: Final = timedelta(seconds=60)
 PUBLIC_KEY_PREFIX: Final = "PUB_KEY_ID_"
@@ -173,6 +182,31 @@ class WeChatGateway:
         if isinstance(answer, Refused):
             return Missing() if answer.code in NOT_FOUND else answer
         return _read(RefundIn, answer).facts()
+
+    async def fetch_bill(self, day: date) -> bytes | NoBill | Refused:
+        """The day's trade bill of all kinds, whose text fits the signed hash."""
+        answer = await self._call(self._library.trade_bill(day.isoformat(), "ALL", "GZIP"))
+        if isinstance(answer, Refused):
+            return NoBill() if answer.code == "NO_STATEMENT_EXIST" else answer
+        link, promised = answer.get("download_url"), answer.get("hash_value")
+        # The download is signed: it goes to the platform or nowhere.
+        if not isinstance(link, str) or not link.startswith(self._core._gate_way + "/"):
+            raise OutcomeUnknown("the bill's address is not the platform's")
+        if answer.get("hash_type") != "SHA1" or not isinstance(promised, str):
+            raise OutcomeUnknown("the bill has no hash")
+        async with asyncio.timeout(LONGEST_DOWNLOAD_SECONDS):
+            status, content = await self._library.download_bill(link)
+        if not httpx.codes.is_success(status) or not isinstance(content, bytes):
+            raise OutcomeUnknown(f"status {status} for the bill")
+        try:
+            text = await asyncio.to_thread(unpacked, content)
+        except BillFileMalformed as error:
+            raise OutcomeUnknown(f"the bill is {error.what}") from error
+        # the platform's own choice of hash
+        found = hashlib.sha1(text, usedforsecurity=False).hexdigest()
+        if found != promised.lower():
+            raise OutcomeUnknown("the bill does not fit its hash")
+        return text
 
     async def read_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """Check signature, age and key, then decrypt.

@@ -186,18 +186,23 @@ _CASH_LOCK: Final = 7_300_704
 """First key of the advisory lock that lets one transaction at a time pay out of a hand."""
 
 
-async def lock_cash_held(session: AsyncSession, account: str) -> int:
-    """Cash (fen) in a deliverer's hand; until commit nobody else pays out of it."""
+async def lock_cash(session: AsyncSession, account: str) -> None:
+    """Until commit nobody else pays out of this account of cash."""
     await session.execute(
         text("SELECT pg_advisory_xact_lock(:lock, hashtext(:account))"),
         {"lock": _CASH_LOCK, "account": account},
     )
+
+
+async def lock_cash_held(session: AsyncSession, account: str) -> int:
+    """Cash (fen) in a deliverer's hand or a station; until commit nobody else pays out of it."""
+    await lock_cash(session, account)
     held = await session.scalar(
         text(
-            "SELECT coalesce(sum(CASE WHEN debit_account = :account THEN amount_fen"
-            " ELSE -amount_fen END), 0)::bigint FROM ledger_transfers"
-            " WHERE (debit_account = :account OR credit_account = :account)"
-            " AND (debit_account LIKE 'cash:%' OR credit_account LIKE 'cash:%')"
+            "SELECT (SELECT coalesce(sum(amount_fen), 0) FROM ledger_transfers"
+            " WHERE debit_account = :account AND debit_account LIKE 'cash:%')"
+            " - (SELECT coalesce(sum(amount_fen), 0) FROM ledger_transfers"
+            " WHERE credit_account = :account AND credit_account LIKE 'cash:%')"
         ),
         {"account": account},
     )
@@ -208,16 +213,26 @@ async def list_cash_held(
     session: AsyncSession, *, collectors: Collection[UUID] | None
 ) -> list[CashHeld]:
     """Cash per deliverer, most first; `collectors` None means all."""
+    if collectors is not None and not collectors:
+        return []
+    own = "" if collectors is None else " AND {} = ANY(:accounts)"
     rows = await session.execute(
         text(
             "SELECT account, sum(taken)::bigint AS taken, sum(given)::bigint AS given FROM ("
-            " SELECT debit_account AS account, amount_fen AS taken, 0 AS given"
+            " SELECT debit_account AS account,"
+            "        CASE WHEN cause LIKE '%\\_cancelled' THEN 0 ELSE amount_fen END AS taken,"
+            "        CASE WHEN cause LIKE '%\\_cancelled' THEN -amount_fen ELSE 0 END AS given"
             "   FROM ledger_transfers WHERE debit_account LIKE 'cash:%'"
-            " UNION ALL"
+            + own.format("debit_account")
+            + " UNION ALL"
             " SELECT credit_account, 0, amount_fen"
-            "   FROM ledger_transfers WHERE credit_account LIKE 'cash:%') sides"
-            " WHERE account <> 'cash:office' GROUP BY account"
-        )
+            "   FROM ledger_transfers WHERE credit_account LIKE 'cash:%'"
+            + own.format("credit_account")
+            + ") sides"
+            " WHERE account <> 'cash:office' AND account NOT LIKE 'cash:station:%'"
+            " GROUP BY account"
+        ),
+        {} if collectors is None else {"accounts": [f"cash:{one}" for one in collectors]},
     )
     held = [
         CashHeld(
@@ -225,10 +240,7 @@ async def list_cash_held(
         )
         for row in rows
     ]
-    return sorted(
-        (cash for cash in held if collectors is None or cash.collector_id in collectors),
-        key=lambda cash: (-cash.held_fen, cash.collector_id),
-    )
+    return sorted(held, key=lambda cash: (-cash.held_fen, cash.collector_id))
 
 
 async def list_station_collectors(

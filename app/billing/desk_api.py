@@ -6,10 +6,10 @@ from typing import Annotated, Final
 from fastapi import Depends, Query
 
 from app.billing import service
+from app.billing.desk_schemas import RefundWorkSums, StatementOut
 from app.billing.schemas import RefundOut
 from app.billing.service import refund_work
 from app.billing.service.statements import read_statement
-from app.billing.statement_schemas import RefundWorkSums, StatementOut
 from app.billing.states import RefundWork
 from app.core.db import SessionDep
 from app.core.ids import read_single

@@ -1,0 +1,41 @@
+"""The door of cash: from a deliverer's hand over the station to the bank, and where it stands."""
+
+from app.billing.service.cash.days import close_day, list_days, reopen_day, view_day
+from app.billing.service.cash.deposits import (
+    cancel_bank_deposit,
+    list_bank_deposits,
+    record_bank_deposit,
+)
+from app.billing.service.cash.hand_ins import (
+    approve_hand_in,
+    cancel_hand_in,
+    confirm_hand_in,
+    count_hand_in,
+    list_hand_ins,
+)
+from app.billing.service.cash.limits import list_difference_limits, set_difference_limit
+from app.billing.service.cash.reading import (
+    list_customer_standing,
+    list_deliverer_standing,
+    list_station_standing,
+)
+
+__all__ = [
+    "approve_hand_in",
+    "cancel_bank_deposit",
+    "cancel_hand_in",
+    "close_day",
+    "confirm_hand_in",
+    "count_hand_in",
+    "list_bank_deposits",
+    "list_customer_standing",
+    "list_days",
+    "list_deliverer_standing",
+    "list_difference_limits",
+    "list_hand_ins",
+    "list_station_standing",
+    "record_bank_deposit",
+    "reopen_day",
+    "set_difference_limit",
+    "view_day",
+]
