@@ -5,6 +5,10 @@ from datetime import date, datetime
 from typing import Self
 from uuid import UUID
 
+from app.billing.bill_schemas import BillOut
+from app.billing.cash_states import CashDayState
+from app.billing.repository.daily import StationDay
+from app.billing.service.daily import DayClosing
 from app.billing.service.refund_work import WorkSum
 from app.billing.service.statements import AccountStatement, Statement, StatementLine
 from app.billing.states import RefundWork
@@ -105,4 +109,64 @@ class StatementOut(Answer):
             until=read.until,
             accounts=[AccountStatementOut.of(one) for one in read.accounts],
             is_cut=read.is_cut,
+        )
+
+
+class StationDayOut(Answer):
+    """A station's cash of a date; `waiting` and `unconfirmed` hand-ins keep it from being closed."""
+
+    station: str
+    name: str
+    state: CashDayState
+    closed_at: datetime | None
+    opening_fen: int
+    taken_fen: int
+    handed_in_fen: int
+    difference_fen: int
+    deposited_fen: int
+    closing_fen: int
+    waiting: int
+    unconfirmed: int
+
+    @classmethod
+    def of(cls, one: StationDay) -> Self:
+        """Of a row."""
+        return cls(
+            station=public_single("stn", one.station_id),
+            name=one.name,
+            state=one.state,
+            closed_at=one.closed_at,
+            opening_fen=one.opening_fen,
+            taken_fen=one.taken_fen,
+            handed_in_fen=one.handed_in_fen,
+            difference_fen=one.difference_fen,
+            deposited_fen=one.deposited_fen,
+            closing_fen=one.closing_fen,
+            waiting=one.waiting,
+            unconfirmed=one.unconfirmed,
+        )
+
+
+class DayClosingOut(Answer):
+    """A date at a glance; `is_done` when every bill agrees and every station's cash is closed."""
+
+    date: date
+    is_done: bool
+    open_count: int
+    missing_count: int
+    unread_count: int
+    bills: list[BillOut]
+    stations: list[StationDayOut]
+
+    @classmethod
+    def of(cls, read: DayClosing) -> Self:
+        """Of what was read."""
+        return cls(
+            date=read.day,
+            is_done=read.is_done,
+            open_count=read.open_count,
+            missing_count=read.missing_count,
+            unread_count=read.unread_count,
+            bills=[BillOut.of(one) for one in read.bills],
+            stations=[StationDayOut.of(one) for one in read.stations],
         )

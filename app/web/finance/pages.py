@@ -1,24 +1,16 @@
 """The pages of finance as one group."""
 
-from starlette.responses import RedirectResponse, Response
-
 from app.core.unit import Router
 from app.identity.models import Role
 from app.web.common.registration import Entry, Pages
-from app.web.finance import refunds, statements
-from app.web.finance.rights import READERS, Reader
+from app.web.finance import cash, days, differences, refunds, statements
+from app.web.finance.rights import READERS
 from app.web.finance.showing import HOME
 
 router = Router(include_in_schema=False)
 
 
-@router.get(HOME)
-async def home(_: Reader) -> Response:
-    """Where the work begins."""
-    return RedirectResponse(f"{HOME}/refunds", status_code=303)
-
-
-for group in (refunds, statements):
+for group in (days, differences, refunds, cash, statements):
     router.include_router(group.router)
 
 PAGES = Pages(

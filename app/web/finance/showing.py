@@ -30,7 +30,10 @@ class Section:
 
 
 SECTIONS: Final = (
+    Section("日结", HOME, icon="calendar-check"),
+    Section("差异", f"{HOME}/differences", icon="layout-split"),
     Section("退款", f"{HOME}/refunds", icon="arrow-return-left"),
+    Section("现金", f"{HOME}/cash", icon="cash-stack"),
     Section("对账单", f"{HOME}/statements", icon="journal-text"),
 )
 

@@ -1,10 +1,10 @@
 """Routes: a customer's account as a statement, found by an order's number or a phone."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import Form, Path, Query, Request
+from fastapi import Form, Path, Request
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +19,7 @@ from app.orders.repository import read_order_numbers
 from app.orders.service import find_order_by_number
 from app.web.common.flash import see_other
 from app.web.finance import words
+from app.web.finance.asking import DayText, read_day
 from app.web.finance.errors import BadPeriod, NothingFound
 from app.web.finance.rights import Reader
 from app.web.finance.showing import HOME, show
@@ -27,7 +28,6 @@ STATEMENTS: Final = f"{HOME}/statements"
 router = Router(prefix=STATEMENTS, include_in_schema=False)
 
 USUAL_MONTHS: Final = timedelta(days=92)
-DayText = Annotated[str, Query(max_length=10)]
 
 
 @router.get("")
@@ -76,15 +76,13 @@ async def statement_page(
 ) -> Response:
     """One customer's accounts over a period, each with its running balance; made to be printed."""
     today = clock.today()
-    last = _day(until, today)
-    first = _day(since, (last - USUAL_MONTHS).replace(day=1))
+    last = read_day(until, usual=today, last=today)
+    first = read_day(since, usual=(last - USUAL_MONTHS).replace(day=1), last=today)
     if first > last:
         raise BadPeriod
     customer_id = read_single("cus", customer)
     profile = await customers.get_profile(session, customer_id=customer_id)
-    statement = await read_statement(
-        session, customer_id=customer_id, since=first, until=min(last, today)
-    )
+    statement = await read_statement(session, customer_id=customer_id, since=first, until=last)
     numbers = await read_order_numbers(
         session,
         {
@@ -107,12 +105,3 @@ async def statement_page(
         account_hints=words.ACCOUNT_HINTS,
         cause_text=words.cause_text,
     )
-
-
-def _day(text: str, usual: date) -> date:
-    if not text:
-        return usual
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise BadPeriod from error

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
+from app.billing.cash_states import HandInState
 from app.billing.rules import TOO_MANY, TOO_OLD
 from app.billing.service.finishing import REFUSED
-from app.billing.states import RefundStatus, RefundWork
+from app.billing.states import DifferenceKind, DifferenceState, RefundStatus, RefundWork
 
 WORK_LABELS: Final[Mapping[RefundWork, str]] = {
     RefundWork.APPROVE: "待审批",
@@ -110,4 +111,21 @@ ACCOUNT_HINTS: Final[Mapping[str, str]] = {
     "deposit": "奶箱和空瓶押金",
     "refund_payable": "已申请、尚未退到顾客的款项",
     "suspense": "不属于任何订单的付款，待退回",
+}
+
+DIFFERENCE_KINDS: Final[Mapping[DifferenceKind, str]] = {
+    DifferenceKind.ONLY_THEIRS: "bad",
+    DifferenceKind.ONLY_OURS: "bad",
+    DifferenceKind.AMOUNT_DIFFERS: "bad",
+    DifferenceKind.DATE_DIFFERS: "warn",
+}
+DIFFERENCE_STATES: Final[Mapping[DifferenceState, str]] = {
+    DifferenceState.OPEN: "warn",
+    DifferenceState.EXPLAINED: "info",
+    DifferenceState.RESOLVED: "ok",
+}
+HAND_INS: Final[Mapping[HandInState, str]] = {
+    HandInState.WAITING: "warn",
+    HandInState.BOOKED: "ok",
+    HandInState.CANCELLED: "idle",
 }

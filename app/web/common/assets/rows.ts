@@ -40,7 +40,7 @@ function keepSelection(): void {
 function openRow(event: KeyboardEvent): void {
   const row = event.target as HTMLElement;
   if (event.key !== "Enter" || !row.matches("[data-row]") || row.matches("a")) return;
-  const place = row.querySelector<HTMLElement>("summary, a, button");
+  const place = row.querySelector<HTMLElement>("summary, button") ?? row.querySelector("a");
   if (!place) return;
   event.preventDefault();
   place.focus();
