@@ -35,6 +35,7 @@ SECTIONS: Final = (
     Section("退款", f"{HOME}/refunds", icon="arrow-return-left"),
     Section("现金", f"{HOME}/cash", icon="cash-stack"),
     Section("对账单", f"{HOME}/statements", icon="journal-text"),
+    Section("试算平衡", f"{HOME}/balances", icon="clipboard-data"),
 )
 
 

@@ -75,7 +75,8 @@ CAUSES: Final[Mapping[str, str]] = {
     "deposit_kept": "押金不退",
     "ticket_compensation": "售后补偿",
     "brought_after_given_up": "补收已送奶款",
-    "revenue_recognized": "配送确认收入",
+    "milk_delivered": "配送，确认收入",
+    "revenue_corrected": "更正已确认收入",
 }
 
 
@@ -104,6 +105,25 @@ ACCOUNTS: Final[Mapping[str, str]] = {
     "deposit": "押金",
     "refund_payable": "待退款",
     "suspense": "多付款",
+    "revenue": "已确认收入",
+    "opening": "期初导入",
+    "compensation": "售后补偿支出",
+    "deposit_kept": "不退押金收入",
+    "cash:office": "财务处现金",
+    "cash_difference": "现金长短款",
+    "manual_payout": "线下退款支出",
+    "bank": "银行存款",
+}
+ASSETS: Final[Mapping[str, str]] = {
+    "channel": "支付渠道",
+    "marketplace": "第三方平台",
+    "pos": "POS",
+    "cash": "现金",
+    "bank": "银行存款",
+}
+CLEARING_LINKS: Final[Mapping[str, str]] = {
+    "refund_payable": "/finance/refunds",
+    "suspense": "/finance/refunds?work=by_hand",
 }
 ACCOUNT_HINTS: Final[Mapping[str, str]] = {
     "prepaid": "已付、尚未送达的奶款",
