@@ -14,7 +14,7 @@ from app.catalog import models as catalog_models
 from app.coldchain import api as coldchain_api
 from app.coldchain import jobs as coldchain_jobs
 from app.coldchain import models as coldchain_models
-from app.core import alerts, clock, demo, housekeeping, idempotency, jobs, schedule
+from app.core import alerts, clock, demo, exporting, housekeeping, idempotency, jobs, schedule
 from app.core.base import Base
 from app.core.jobs import JobSpec
 from app.core.placement import Placement, placement_map
@@ -31,6 +31,10 @@ from app.delivery import models as delivery_models
 from app.identity import api as identity_api
 from app.identity import jobs as identity_jobs
 from app.identity import models as identity_models
+from app.invoices import api as invoices_api
+from app.invoices import handlers as invoices_handlers
+from app.invoices import jobs as invoices_jobs
+from app.invoices import models as invoices_models
 from app.kpi import api as kpi_api
 from app.kpi import jobs as kpi_jobs
 from app.kpi import models as kpi_models
@@ -124,6 +128,13 @@ DOMAINS: tuple[Domain, ...] = (
         reactions=marketplaces_handlers.REACTIONS,
     ),
     Domain(
+        "invoices",
+        routers=[invoices_api.router],
+        jobs=invoices_jobs.JOBS,
+        schedules=invoices_jobs.SCHEDULES,
+        reactions=invoices_handlers.REACTIONS,
+    ),
+    Domain(
         "delivery",
         routers=[delivery_api.router],
         jobs=delivery_jobs.JOBS,
@@ -154,6 +165,7 @@ MODEL_MODULES = (
     alerts,
     clock,
     demo,
+    exporting,
     idempotency,
     jobs,
     schedule,
@@ -170,6 +182,7 @@ MODEL_MODULES = (
     cash_models,
     orders_models,
     marketplaces_models,
+    invoices_models,
     delivery_models,
     aftersales_models,
     kpi_models,

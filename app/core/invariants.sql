@@ -131,6 +131,30 @@ LEFT JOIN (
 ) d ON d.customer_id = o.customer_id AND d.order_id = o.order_id
 WHERE o.deposit_fen <> coalesce(d.fen, 0)
 
+-- name: I2 no order is invoiced for more than was ever paid
+SELECT i.customer_id, i.order_id, sum(i.amount_fen) AS invoiced_fen,
+       coalesce(max(paid.fen), 0) AS paid_fen
+FROM invoice_requests i
+LEFT JOIN (
+    SELECT t.customer_id, coalesce(c.order_id, t.reference_id) AS order_id, sum(t.amount_fen) AS fen
+    FROM ledger_transfers t
+    LEFT JOIN order_changes c ON c.customer_id = t.customer_id AND c.change_id = t.reference_id
+    WHERE t.credit_account = 'prepaid' AND t.debit_account ~ '^(channel|cash|pos|marketplace):'
+    GROUP BY t.customer_id, coalesce(c.order_id, t.reference_id)
+) paid ON paid.customer_id = i.customer_id AND paid.order_id = i.order_id
+WHERE i.state IN ('requested', 'exported', 'issued')
+GROUP BY i.customer_id, i.order_id
+HAVING sum(i.amount_fen) > coalesce(max(paid.fen), 0)
+
+-- name: I2 the lines of an invoice add up to it
+SELECT i.customer_id, i.request_id, i.amount_fen, sum(l.amount_fen) AS lines_fen, i.tax_fen,
+       sum(l.tax_fen) AS lines_tax_fen
+FROM invoice_requests i
+LEFT JOIN invoice_lines l ON l.customer_id = i.customer_id AND l.request_id = i.request_id
+GROUP BY i.customer_id, i.request_id
+HAVING sum(l.amount_fen) IS DISTINCT FROM i.amount_fen
+    OR sum(l.tax_fen) IS DISTINCT FROM i.tax_fen
+
 -- name: I2 captured money has its order, goes back, or is shown
 SELECT p.customer_id, p.payment_id, p.reference_id, p.captured_fen, p.unmatched_reason
 FROM payments p

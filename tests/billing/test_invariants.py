@@ -18,7 +18,13 @@ from app.core.invariants import check_invariants, list_invariants
 from app.core.jobs import JobContext
 from app.delivery.models import BlockMorning
 from app.identity.models import Role
-from tests.billing import breaking_alipay, breaking_cash, breaking_changes, breaking_revenue
+from tests.billing import (
+    breaking_alipay,
+    breaking_cash,
+    breaking_changes,
+    breaking_invoices,
+    breaking_revenue,
+)
 from tests.billing.breaking import PLANTS, Plant, refund_without_payout
 from tests.factories.billing import Heard, pay_one, take_cash
 from tests.factories.world import MORNING, TODAY, World
@@ -53,6 +59,7 @@ ALL_PLANTS = [
     *breaking_revenue.PLANTS,
     *breaking_cash.PLANTS,
     *breaking_alipay.PLANTS,
+    *breaking_invoices.PLANTS,
     (miscounted_morning, "I11 a block's morning adds up to its stops"),
 ]
 
