@@ -1,6 +1,6 @@
 """Routes: the trial balance (试算平衡表) to the end of a date, accounts by group."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -11,6 +11,7 @@ from app.billing import service as billing
 from app.billing.repository.totals import AccountBalance
 from app.billing.states import CHANNEL_LABELS, PaymentChannel
 from app.core.db import SessionDep
+from app.core.exporting import Column, ColumnKind, file_answer, note_export, write_table
 from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.web.finance import words
@@ -19,11 +20,19 @@ from app.web.finance.rights import Reader
 from app.web.finance.showing import HOME, show
 
 BALANCES: Final = f"{HOME}/balances"
-router = Router(prefix=BALANCES, include_in_schema=False)
+router = Router(include_in_schema=False)
 
 HANDS: Final = "cash:"
 SAFES: Final = "cash:station:"
 LIABILITIES: Final = ("prepaid", "balance", "deposit", "refund_payable", "suspense")
+
+COLUMNS: Final = (
+    Column("科目代码", width=48),
+    Column("科目", width=32),
+    Column("借方累计", ColumnKind.YUAN),
+    Column("贷方累计", ColumnKind.YUAN),
+    Column("余额（贷减借）", ColumnKind.YUAN),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ class Group:
         return _sum("小计", self.lines)
 
 
-@router.get("")
+@router.get(BALANCES)
 async def balances_page(
     request: Request,
     _: Reader,
@@ -79,6 +88,43 @@ async def balances_page(
         day=shown,
         today=today,
     )
+
+
+@router.get(f"{BALANCES}.xlsx", response_class=Response)
+async def take_out(
+    caller: Reader,
+    session: SessionDep,
+    clock: ClockDep,
+    day: Annotated[DayText, Query()] = "",
+) -> Response:
+    """The trial balance as a file, every account with its code; who took it is written down."""
+    today = clock.today()
+    shown = read_day(day, usual=today, last=today)
+    read = await billing.read_trial_balance(session, on=shown, now=clock.now())
+
+    async def rows() -> AsyncIterator[list[tuple[object, ...]]]:
+        yield [
+            (
+                one.account,
+                account_title(one.account),
+                one.debit_fen,
+                one.credit_fen,
+                one.balance_fen,
+            )
+            for one in read.accounts
+        ]
+        yield [("", "合计", read.debit_fen, read.credit_fen, read.credit_fen - read.debit_fen)]
+
+    file, count = await write_table(f"试算平衡表 {shown}", COLUMNS, rows())
+    await note_export(
+        session,
+        name="trial_balance",
+        subject_id=None,
+        rows=count,
+        actor=caller.actor,
+        now=clock.now(),
+    )
+    return file_answer(file, f"试算平衡表-{shown}.xlsx")
 
 
 def _groups(accounts: Sequence[AccountBalance]) -> list[Group]:

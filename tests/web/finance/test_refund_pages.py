@@ -1,5 +1,9 @@
 """Refunds are approved, paid out and settled on the page, by a second person where needed."""
 
+import asyncio
+from io import BytesIO
+
+from openpyxl import load_workbook
 from playwright.async_api import expect
 from sqlalchemy import select
 
@@ -89,6 +93,13 @@ async def test_a_statement_is_found_and_adds_up(site: Site, till: Till) -> None:
     await expect(owed.locator("tr", has_text="预付款")).to_contain_text("贷 ¥45.00")
     await check_axe(page)
     await shot(page, "finance-balances")
+    async with page.expect_download() as downloading:
+        await page.keyboard.press("e")
+    file = await (await downloading.value).path()
+    sheet = await asyncio.to_thread(lambda: load_workbook(BytesIO(file.read_bytes())).active)
+    rows = {row[0]: row for row in sheet.iter_rows(values_only=True)}
+    assert rows["prepaid"][1:] == ("预付款", 45, 90, 45)
+    assert list(rows.values())[-1][1:] == ("合计", 135, 135, 0)
 
 
 async def test_auditors_read_and_nobody_acts_alone(site: Site, till: Till) -> None:
