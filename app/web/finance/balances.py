@@ -176,4 +176,4 @@ def account_title(account: str) -> str:
         channel, _, merchant = rest.partition(":")
         known = channel in set(PaymentChannel)
         return f"{CHANNEL_LABELS[PaymentChannel(channel)] if known else channel} {merchant}"
-    return f"{words.ASSETS.get(kind, kind)} {rest}".strip()
+    return f"{words.ASSETS.get(kind, kind)} {rest.replace(':', ' ')}".strip()

@@ -27,7 +27,7 @@ from app.web.finance.showing import HOME, show
 
 CASH: Final = f"{HOME}/cash"
 MOST_ROWS: Final = 200
-MOST_HANDS: Final = 50
+MOST_HANDS: Final = 12
 router = Router(prefix=CASH, include_in_schema=False)
 
 Back = Annotated[str, Form(max_length=2000)]
@@ -85,6 +85,8 @@ async def cash_page(
         hand_ins=hand_ins,
         deposits=deposits,
         hands=await _hands(session, station_id, today=today),
+        most_hands=MOST_HANDS,
+        safes=await _safes(session, station_id, today=today),
         names={one: name.display_name for one, name in (await read_names(session, people)).items()},
         own=_own(caller, hand_ins),
         states=HAND_IN_LABELS,
@@ -103,6 +105,15 @@ async def _hands(
         session, station_id=station_id, today=today, after=None, limit=MOST_HANDS
     )
     return [one for one in found if one.held_fen]
+
+
+async def _safes(
+    session: AsyncSession, station_id: UUID | None, *, today: date
+) -> list[cash.StationStanding]:
+    found = await cash.list_station_standing(
+        session, station_id=station_id, today=today, after=None, limit=MOST_HANDS
+    )
+    return [one for one in found if one.held_fen or one.with_deliverers_fen]
 
 
 def _people(hand_ins: list[HandInView], more: list[UUID]) -> set[UUID]:

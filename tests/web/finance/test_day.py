@@ -1,5 +1,7 @@
 """Finance closes a day: what the channel's bill says otherwise is worked off, cash is closed."""
 
+from datetime import date
+
 import pytest
 from playwright.async_api import expect
 from sqlalchemy import select
@@ -8,6 +10,7 @@ from app.billing.bill_models import BillDifference
 from app.billing.cash_models import CashDay
 from app.billing.cash_states import CashDayState
 from app.billing.states import DifferenceState
+from app.core.clock import local_date
 from app.core.ids import public_single
 from app.identity.models import Role
 from bench.weight import in_kb
@@ -46,6 +49,16 @@ async def traded(site: Site, till: Till, heard: object) -> Counter:
         )
         await Desk(till.client, site.world).bring(TODAY.isoformat(), file)
     return counter
+
+
+async def same_figures(counter: Counter, day: date) -> None:
+    """All stations at a glance say what each station's own day says."""
+    headers = counter.finance.headers
+    glance = (await counter.client.get(f"/closings/{day}", headers=headers)).json()
+    [station] = [one for one in glance["stations"] if one["station"] == counter.station]
+    alone = await counter.get(f"days/{counter.station}/{day}", counter.finance)
+    assert {name: station[name] for name in alone["figures"]} == alone["figures"]
+    assert station["state"] == alone["state"]
 
 
 async def test_a_day_is_closed_in_minutes(site: Site, traded: Counter) -> None:
@@ -94,6 +107,8 @@ async def test_a_day_is_closed_in_minutes(site: Site, traded: Counter) -> None:
             site.world.staff[Role.FINANCE].account_id,
         )
         await assert_invariants(session, site.clock.now(), only=("I1", "I3", "I9", "I11"))
+    await same_figures(traded, TODAY)
+    await same_figures(traded, local_date(site.clock.now()))
     assert 5 < in_kb(await weight_of(site, "/finance", Role.FINANCE)) <= MOST_KB
 
 
@@ -109,6 +124,7 @@ async def test_an_auditor_sees_all_of_it_and_no_button(site: Site, traded: Count
         await expect(page.locator("main h1")).to_be_visible()
         await expect(page.locator("main form[method=post]")).to_have_count(0)
         await check_axe(page)
+    await same_figures(traded, TODAY)
     headers = site.world.staff[Role.AUDITOR].headers
     read = await traded.client.get(f"/closings/{TODAY}", headers=headers)
     closing = read.json()
