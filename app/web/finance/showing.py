@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import Request
 from starlette.responses import HTMLResponse
 
-from app.core.ids import public_pair, public_single
+from app.core.ids import public_single
 from app.identity.access import Principal
 from app.identity.models import Role
 from app.web.common.forms import once_key
@@ -52,6 +52,5 @@ def show(
         may_act=caller is not None and caller.has(Role.FINANCE),
         once_key=once_key,
         public_id=public_single,
-        public_pair=public_pair,
         **values,
     )

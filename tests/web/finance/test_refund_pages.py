@@ -96,7 +96,7 @@ async def test_a_statement_is_found_and_adds_up(site: Site, till: Till) -> None:
     async with page.expect_download() as downloading:
         await page.keyboard.press("e")
     file = await (await downloading.value).path()
-    sheet = await asyncio.to_thread(lambda: load_workbook(BytesIO(file.read_bytes())).active)
+    sheet = await asyncio.to_thread(lambda: load_workbook(BytesIO(file.read_bytes())).worksheets[0])
     rows = {row[0]: row for row in sheet.iter_rows(values_only=True)}
     assert rows["prepaid"][1:] == ("预付款", 45, 90, 45)
     assert list(rows.values())[-1][1:] == ("合计", 135, 135, 0)
