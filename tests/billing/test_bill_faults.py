@@ -18,16 +18,22 @@ from sqlalchemy import text
 from app.billing.channels import wechat_bill
 from app.billing.models import Payment
 from app.billing.service import query_payment
+from app.billing.states import BillStatus
 from app.core.clock import OPERATOR_ZONE
 from app.core.db import Database
 from app.core.jobs import JobContext
 from app.core.money import yuan_text
+from app.identity.models import Role
 from tests.billing.bills import (
     DAY,
     SPOILT,
     Desk,
+    alter,
     bill_of,
+    bills,
     give_back,
+    morning_after,
+    public_id,
     refund_row,
     row,
     set_both,
@@ -292,3 +298,52 @@ async def test_what_differs_is_what_was_planted_and_ends_when_it_is_repaired(
         assert "open" not in {state for _, state in left.values()}
         async with database.transaction() as session:
             await assert_invariants(session, clock.now(), only=("I1", "I3", "I9", "I11"))
+
+
+async def test_downloads_that_are_no_bill_leave_nothing_until_it_comes(
+    client: httpx.AsyncClient,
+    database: Database,
+    world: World,
+    payments: Payments,
+    clock: SetClock,
+    job_context: JobContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wechat_bill, "MAX_BYTES", 100_000)
+    set_both(clock, payments, MORNING)
+    paid = await pay_one(database, payments, world.household)
+    true = bill_of([row(payments.gateway.merchant, 商户订单号=paid.out_trade_no)])
+    sent = alter(payments, b"")
+    await morning_after(clock, payments, job_context)
+    finance = world.staff[Role.FINANCE].headers
+    failures = []
+    for content in (
+        b"",
+        gzip.compress(bytes(100_001)),
+        gzip.compress(true)[:-9],
+        gzip.compress(true + b"\n"),
+        true.replace(b"105.00", b"105.01"),
+    ):
+        sent.content = content
+        [bill] = await bills(database)
+        asked = await client.post(f"/bills/{public_id(bill)}/download", headers=finance | once())
+        assert asked.status_code == 202
+        await drain(job_context)
+        [bill] = await bills(database)
+        assert (bill.status, bill.tries) == (BillStatus.WAITING, 1)
+        failures.append(str(bill.failure).partition(": ")[2])
+    assert await kept(database) == [[], [], []]
+    wrong_hash = "the bill does not fit its hash"
+    assert failures == [
+        wrong_hash,
+        "the bill is too_large",
+        "the bill is gzip_broken",
+        wrong_hash,
+        wrong_hash,
+    ]
+    payments.http._transport = sent.inner
+    await client.post(f"/bills/{public_id(bill)}/download", headers=finance | once())
+    await drain(job_context)
+    [bill] = await bills(database)
+    assert (bill.status, bill.matched_count) == (BillStatus.LOADED, 1)
+    assert await living(database) == {}

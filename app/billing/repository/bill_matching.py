@@ -21,7 +21,9 @@ AGREED: Final = "双方已相符，自动关闭"
 WORK_MEMORY: Final = "64MB"
 """So that a day of a hundred thousand rows is joined in memory."""
 
-_SETTINGS: Final = text("SELECT set_config('work_mem', :memory, true)")
+_SETTINGS: Final = text(
+    "SELECT set_config('work_mem', :memory, true), set_config('jit', 'off', true)"
+)
 _MATCH: Final = text("""
 WITH scope AS MATERIALIZED (
     SELECT b.bill_id, b.channel, b.merchant_account, b.bill_date,
