@@ -47,7 +47,7 @@ from tests.fixtures.jobs import drain
 from tests.fixtures.payments import Payments
 
 pytestmark = pytest.mark.usefixtures("heard")
-ROUNDS = dose(4, 300)
+ROUNDS = dose(3, 100)
 SPOILT_TEXTS = dose(200, 20_000)
 DAYS = [TODAY, TODAY + DAY, TODAY + 2 * DAY]
 MINUTE = timedelta(minutes=1)
