@@ -9,8 +9,6 @@ import pytest
 from sqlalchemy import text
 
 from app.billing.jobs import ask_for_bills, sweep, watch_bills
-from app.billing.models import Payment
-from app.billing.service import request_refund
 from app.billing.states import BillStatus
 from app.core.clock import local_date
 from app.core.db import Database
@@ -25,6 +23,7 @@ from tests.billing.bills import (
     bill_of,
     bills,
     differences,
+    give_back,
     morning_after,
     public_id,
     row,
@@ -51,19 +50,6 @@ async def hold(database: Database, clock: SetClock) -> None:
     """The books and the bills add up."""
     async with database.transaction() as session:
         await assert_invariants(session, clock.now(), only=("I1", "I3", "I9", "I11"))
-
-
-async def give_back(database: Database, payment: Payment, fen: int) -> str:
-    async with database.transaction() as session:
-        [refund] = await request_refund(
-            session,
-            customer_id=payment.customer_id,
-            reference_id=payment.reference_id,
-            amount_fen=fen,
-            cause="order_rejected",
-            now=MORNING,
-        )
-    return refund.out_refund_no
 
 
 async def test_a_day_of_payments_and_refunds_agrees_and_is_asked_for_once(
