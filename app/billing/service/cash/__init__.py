@@ -17,6 +17,7 @@ from app.billing.service.cash.limits import list_difference_limits, set_differen
 from app.billing.service.cash.reading import (
     list_customer_standing,
     list_deliverer_standing,
+    list_kept_cash,
     list_station_standing,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "list_deliverer_standing",
     "list_difference_limits",
     "list_hand_ins",
+    "list_kept_cash",
     "list_station_standing",
     "record_bank_deposit",
     "reopen_day",
