@@ -11,10 +11,10 @@ class StatementUnknown(NotFound):
 
 
 class StatementPeriodInvalid(InvalidInput):
-    """The last day lies before the first, or the period is longer than a year."""
+    """The last day lies before the first, or the period is longer than a quarter."""
 
     code = "statement_period_invalid"
-    title = "结算期间填写有误，最长一年"
+    title = "结算期间填写有误，最长93天"
 
 
 class StatementOverlaps(Conflict):

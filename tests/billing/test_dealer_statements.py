@@ -26,6 +26,7 @@ from app.identity.models import Role
 from tests.billing.counting import Counter
 from tests.factories.billing import Heard, take_cash
 from tests.factories.dealers import add_dealer, agree, give_station
+from tests.factories.network import add_block, add_station
 from tests.factories.revenue import add_round, bring, noon, paid_line, report
 from tests.factories.world import MORNING, TODAY, StaffMember, World, once
 from tests.fixtures.application import SetClock
@@ -301,6 +302,31 @@ async def test_what_becomes_known_after_issuing_goes_on_the_next_statement(desk:
         headers=world.staff[Role.FINANCE].headers,
     )
     assert [one["total_fen"] for one in listed.json()["items"]] == [59, 119]
+
+
+async def test_a_household_with_doors_in_two_stations_is_shared_once(desk: Desk) -> None:
+    world, database = desk.world, desk.database
+    async with database.transaction() as session:
+        other = await add_station(session, code="ST02")
+        block = await add_block(session, code="ST02-01", station_id=other)
+        dealers = []
+        for number, station_id in enumerate((world.station_id, other)):
+            dealers.append(await add_dealer(session, code=f"D{number}"))
+            await give_station(session, dealers[-1], station_id, DAYS[0], None)
+            await agree(session, dealers[-1])
+        here = await paid_line(session, world)
+        there = await paid_line(session, world, paid_fen=18_000)
+        await bring(session, world, here, DAYS[0])
+        await bring(
+            session, world, there, DAYS[0], bottles=2, station_id=other, block_id=block, stop_no=2
+        )
+        await add_round(session, world, DAYS[0])
+    await post_revenue(database, now=noon(DAYS[0]))
+    desk.clock.set(noon(DAYS[1]))
+    shown = [(await desk.draft(one, DAYS[0], DAYS[0])).json()["lines"] for one in dealers]
+    bottles = [line["bottles"] for lines in shown for line in lines]
+    earned = [line["delivered_fen"] for lines in shown for line in lines]
+    assert (bottles, sorted(earned)) == ([1, 2], [0, 332 + 400])
 
 
 async def test_statements_issued_at_the_same_moment_are_each_booked_once(

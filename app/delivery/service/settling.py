@@ -19,11 +19,12 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
+import structlog
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.service import post
-from app.billing.service.cash import list_kept_cash
+from app.billing.service.cash import BANK, list_kept_cash
 from app.core.clock import local_date
 from app.core.idempotency import IdempotencyKeyReused
 from app.core.ids import HOUSE
@@ -54,12 +55,13 @@ from app.network.models import Dealer, Station
 from app.network.service import dealers as network
 from app.network.service import list_stations_by_id
 
+log = structlog.get_logger()
+
 ISSUED: Final = "dealer_statement_issued"
 SETTLED: Final = "dealer_statement_settled"
 SETTLEMENT: Final = "dealer_settlement"
 """What dealers cost: their share, less what they bear and keep."""
-BANK: Final = "bank"
-LONGEST: Final = timedelta(days=366)
+LONGEST: Final = timedelta(days=93)
 MARGIN: Final = timedelta(hours=1)
 """After midnight, for transactions that booked on the period's last day."""
 
@@ -178,6 +180,7 @@ async def issue_statement(
     await session.flush()
     await rows.add_days(session, statement_id=statement_id, days=bottles)
     await _book(session, row, other=SETTLEMENT, cause=ISSUED, fen=_sum(lines), now=now)
+    log.info("dealer_statement.issued", statement=statement_id, number=row.number, fen=_sum(lines))
     return StatementView(row, dealer, lines, _sum(lines), stations)
 
 
@@ -204,6 +207,7 @@ async def settle_statement(
     row.bank_date, row.slip_no = bank_date, slip_no
     await session.flush()
     await _book(session, row, other=BANK, cause=SETTLED, fen=-(row.total_fen or 0), now=now)
+    log.info("dealer_statement.settled", statement=statement_id, fen=row.total_fen)
     return await _view(session, row, dealer, now=now)
 
 
