@@ -5,7 +5,7 @@ from app.aftersales import handlers as aftersales_handlers
 from app.aftersales import jobs as aftersales_jobs
 from app.aftersales import models as aftersales_models
 from app.billing import api as billing_api
-from app.billing import bill_api, bill_models, cash_api, cash_models
+from app.billing import bill_api, bill_models, cash_api, cash_models, desk_api
 from app.billing import handlers as billing_handlers
 from app.billing import jobs as billing_jobs
 from app.billing import models as billing_models
@@ -63,6 +63,7 @@ from app.web.account import pages as account_pages
 from app.web.common.registration import Pages
 from app.web.customer import pages as customer_pages
 from app.web.deliverer import pages as deliverer_pages
+from app.web.finance import pages as finance_pages
 from app.web.manager import pages as manager_pages
 from app.web.servicedesk import pages as servicedesk_pages
 from app.workforce import api as workforce_api
@@ -108,7 +109,7 @@ DOMAINS: tuple[Domain, ...] = (
     ),
     Domain(
         "billing",
-        routers=[billing_api.router, bill_api.router, cash_api.router],
+        routers=[billing_api.router, bill_api.router, cash_api.router, desk_api.router],
         jobs=billing_jobs.JOBS,
         schedules=billing_jobs.SCHEDULES,
         reactions=billing_handlers.REACTIONS,
@@ -155,6 +156,7 @@ PAGES: tuple[Pages, ...] = (
     account_pages.PAGES,
     manager_pages.PAGES,
     servicedesk_pages.PAGES,
+    finance_pages.PAGES,
     deliverer_pages.PAGES,
     customer_pages.PAGES,
 )

@@ -132,6 +132,12 @@ class Refund(CustomerOwned):
         Index("uq_refunds_cause", "customer_id", "payment_id", "cause", unique=True),
         Index("ix_refunds_reference_id", "customer_id", "reference_id"),
         Index("ix_refunds_created_at", "created_at", "refund_id"),
+        Index(
+            "ix_refunds_unpaid",
+            "created_at",
+            "refund_id",
+            postgresql_where=text("status <> 'succeeded'"),
+        ),
         Index("ix_refunds_asked_at", "asked_at", postgresql_where=text("asked_at IS NOT NULL")),
         Index(
             "ix_refunds_open",
