@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.delivery.repository.planning import WORK_MEMORY
 from app.delivery.settlement_errors import StatementUnknown
 from app.delivery.settlement_models import (
     DealerStatement,
@@ -70,10 +71,13 @@ WITH {_MINE}, households AS MATERIALIZED (
     JOIN blocks b ON b.station_id = m.station_id
     JOIN deliveries d ON d.block_id = b.id
     WHERE d.service_date BETWEEN :first AND :last
+), places AS (
+    SELECT s.id, row_number() OVER (ORDER BY s.id) AS place FROM stations s
 ), facts AS (
-    SELECT d.customer_id, d.service_date, d.station_id::text AS station, 0::bigint AS fen
+    SELECT d.customer_id, d.service_date, p.place, 0::bigint AS fen
     FROM households h
     JOIN deliveries d ON d.customer_id = h.customer_id
+    JOIN places p ON p.id = d.station_id
     WHERE d.service_date BETWEEN :first AND :last
     UNION ALL
     SELECT t.customer_id, r.day, NULL,
@@ -84,14 +88,16 @@ WITH {_MINE}, households AS MATERIALIZED (
         ON r.transfer_id = t.transfer_id
     WHERE t.booked_date BETWEEN :first AND :today
 ), earned AS (
-    SELECT f.service_date, CAST(min(f.station) AS uuid) AS station_id, sum(f.fen) AS fen
+    SELECT f.service_date, min(f.place) AS place, sum(f.fen) AS fen
     FROM facts f
     GROUP BY f.customer_id, f.service_date
 )
-SELECT e.station_id, e.service_date, sum(e.fen)::bigint AS fen
-FROM earned e
-JOIN mine m ON m.station_id = e.station_id AND m.valid @> e.service_date
-GROUP BY e.station_id, e.service_date
+SELECT m.station_id, e.service_date, sum(e.fen)::bigint AS fen
+FROM (SELECT x.place, x.service_date, sum(x.fen) AS fen FROM earned x
+      GROUP BY x.place, x.service_date) e
+JOIN places p ON p.place = e.place
+JOIN mine m ON m.station_id = p.id AND m.valid @> e.service_date
+GROUP BY m.station_id, e.service_date
 """)
 
 _BOOKED: Final = text(f"""
@@ -166,6 +172,10 @@ async def list_delivered_days(
     transfers: Sequence[tuple[date, UUID]],
 ) -> list[StationDay]:
     """Revenue of the period's service dates; `transfers` says under which id a date is booked."""
+    await session.execute(
+        text("SELECT set_config('work_mem', :memory, true), set_config('jit', 'off', true)"),
+        {"memory": WORK_MEMORY},
+    )
     rows = await session.execute(
         _DELIVERED,
         {
