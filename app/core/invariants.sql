@@ -616,3 +616,43 @@ FULL JOIN (
     GROUP BY t.booked_date, a.account
 ) s ON s.booked_date = d.booked_date AND s.account = d.account
 WHERE (d.debit_fen, d.credit_fen) IS DISTINCT FROM (s.debit_fen, s.credit_fen)
+
+-- name: I13 a dealer's issued statement is what its lines add up to
+SELECT s.statement_id, s.state, s.total_fen, l.fen AS lines_fen
+FROM dealer_statements s
+LEFT JOIN (
+    SELECT x.statement_id, sum(x.amount_fen) AS fen FROM dealer_statement_lines x
+    GROUP BY x.statement_id
+) l ON l.statement_id = s.statement_id
+WHERE s.total_fen IS DISTINCT FROM
+      CASE WHEN s.state IN ('issued', 'settled') THEN coalesce(l.fen, 0) ELSE l.fen END
+
+-- name: I13 a dealer's account holds what is issued and not settled
+SELECT coalesce(s.statement_id, b.source_id) AS statement_id, s.state, s.total_fen, b.issued_fen,
+       b.settled_fen
+FROM dealer_statements s
+FULL JOIN (
+    SELECT t.source_id, m.dealer_id,
+           sum(m.fen) FILTER (WHERE t.cause = 'dealer_statement_issued') AS issued_fen,
+           sum(m.fen) FILTER (WHERE t.cause IS DISTINCT FROM 'dealer_statement_issued')
+               AS settled_fen
+    FROM ledger_transfers t
+    CROSS JOIN LATERAL (
+        VALUES (t.debit_account, -t.amount_fen), (t.credit_account, t.amount_fen)
+    ) AS a(account, fen)
+    CROSS JOIN LATERAL (SELECT substr(a.account, 8) AS dealer_id, a.fen) m
+    WHERE t.customer_id = '00000000-0000-0000-0000-000000000000'
+      AND a.account LIKE 'dealer:%'
+    GROUP BY t.source_id, m.dealer_id
+) b ON b.source_id = s.statement_id AND b.dealer_id = s.dealer_id::text
+WHERE coalesce(b.issued_fen, 0)
+      <> CASE WHEN s.state IN ('issued', 'settled') THEN s.total_fen ELSE 0 END
+   OR coalesce(b.settled_fen, 0)
+      <> CASE WHEN s.state = 'settled' THEN -s.total_fen ELSE 0 END
+
+-- name: I13 no day of a station is settled with two dealers
+SELECT d.station_id, d.service_date, count(DISTINCT s.dealer_id) AS dealers
+FROM dealer_statement_days d
+JOIN dealer_statements s ON s.statement_id = d.statement_id
+GROUP BY d.station_id, d.service_date
+HAVING count(DISTINCT s.dealer_id) > 1

@@ -22,6 +22,7 @@ from tests.billing import (
     breaking_alipay,
     breaking_cash,
     breaking_changes,
+    breaking_dealers,
     breaking_invoices,
     breaking_revenue,
 )
@@ -60,6 +61,7 @@ ALL_PLANTS = [
     *breaking_cash.PLANTS,
     *breaking_alipay.PLANTS,
     *breaking_invoices.PLANTS,
+    *breaking_dealers.PLANTS,
     (miscounted_morning, "I11 a block's morning adds up to its stops"),
 ]
 

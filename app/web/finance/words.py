@@ -111,6 +111,7 @@ ACCOUNTS: Final[Mapping[str, str]] = {
     "deposit_kept": "不退押金收入",
     "cash:office": "财务处现金",
     "cash_difference": "现金长短款",
+    "dealer_settlement": "经销商结算支出",
     "manual_payout": "线下退款支出",
     "bank": "银行存款",
 }
