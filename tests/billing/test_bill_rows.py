@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.billing.channels.bill_rows import unpacked
 from app.billing.channels.bill_source import Fault
-from app.billing.channels.wechat_bill import read_bill, unpacked
+from app.billing.channels.wechat_bill import read_bill
 from app.billing.errors import BillFileMalformed
 from app.billing.states import BillEntry
 from tests.billing.bills import bill_of, refund_row, row

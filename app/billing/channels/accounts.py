@@ -1,5 +1,6 @@
 """Which merchant accounts this process uses, and whether they are whole."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,7 @@ from app.billing.channels.alipay_account import (
     check_alipay_settings,
     load_alipay_settings,
 )
+from app.billing.channels.bill_readers import DOWNLOADED
 from app.billing.channels.bill_source import BillSource
 from app.billing.channels.protocol import PaymentGateway
 from app.billing.channels.real_money import check_real_money, key_file_text
@@ -38,13 +40,17 @@ def gateway(channel: PaymentChannel) -> PaymentGateway:
     return known[1]
 
 
-def bill_source() -> BillSource | None:
-    """The account at WeChat Pay as a maker of bills; None where there is no account."""
-    try:
-        account = gateway(PaymentChannel.WECHAT)
-    except ChannelNotConfigured:
-        return None
-    return account if isinstance(account, BillSource) else None
+def bill_sources() -> Mapping[PaymentChannel, BillSource]:
+    """The accounts whose channels make bills to be downloaded; channels without one are absent."""
+    found: dict[PaymentChannel, BillSource] = {}
+    for channel in DOWNLOADED:
+        try:
+            account = gateway(channel)
+        except ChannelNotConfigured:
+            continue
+        if isinstance(account, BillSource):
+            found[channel] = account
+    return found
 
 
 def use_gateway(channel: PaymentChannel, chosen: PaymentGateway | None) -> None:

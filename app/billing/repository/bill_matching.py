@@ -1,6 +1,6 @@
 """One statement that lays a bill beside our books; run again, it changes nothing.
 
-A line is found through our number at the channel. What we have and the channel has not is looked
+A line is found through our number at the channel, which for a card payment is that of its slip. What we have and the channel has not is looked
 for on the bill's day, and is missing only if no bill of the merchant has its number. Where only the
 date differs nobody has to act: money booked late is there, and what fell around midnight is said.
 """
@@ -51,10 +51,16 @@ WITH scope AS MATERIALIZED (
     ) f
 ), ours AS MATERIALIZED (
     SELECT s.bill_id, s.channel, s.merchant_account, s.bill_date, 'payment' AS entry,
-           p.out_trade_no AS number, p.captured_fen AS fen, p.customer_id, p.payment_id AS row_id
+           CASE WHEN s.channel = 'pos'
+                THEN concat_ws('|', e.pos_slip ->> 'merchant_no', e.pos_slip ->> 'terminal_no',
+                               e.pos_slip ->> 'batch_no', e.pos_slip ->> 'trace_no')
+                ELSE p.out_trade_no END AS number,
+           p.captured_fen AS fen, p.customer_id, p.payment_id AS row_id
     FROM scope s
     JOIN payments p ON p.merchant_account = s.merchant_account AND p.channel = s.channel
      AND p.captured_at >= s.since AND p.captured_at < s.until AND p.status = 'captured'
+    LEFT JOIN receipts e
+           ON s.channel = 'pos' AND e.customer_id = p.customer_id AND e.payment_id = p.payment_id
     UNION ALL
     SELECT s.bill_id, s.channel, s.merchant_account, s.bill_date, 'refund', r.out_refund_no,
            r.amount_fen, r.customer_id, r.refund_id
