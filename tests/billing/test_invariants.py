@@ -18,7 +18,7 @@ from app.core.invariants import check_invariants, list_invariants
 from app.core.jobs import JobContext
 from app.delivery.models import BlockMorning
 from app.identity.models import Role
-from tests.billing import breaking_alipay, breaking_cash, breaking_changes
+from tests.billing import breaking_alipay, breaking_cash, breaking_changes, breaking_unionpay
 from tests.billing.breaking import PLANTS, Plant, refund_without_payout
 from tests.factories.billing import Heard, pay_one, take_cash
 from tests.factories.world import MORNING, TODAY, World
@@ -52,6 +52,7 @@ ALL_PLANTS = [
     *breaking_changes.PLANTS,
     *breaking_cash.PLANTS,
     *breaking_alipay.PLANTS,
+    *breaking_unionpay.PLANTS,
     (miscounted_morning, "I11 a block's morning adds up to its stops"),
 ]
 

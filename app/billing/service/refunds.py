@@ -18,6 +18,7 @@ from app.billing.repository import refunds as rows
 from app.billing.service.finishing import (
     alert_by_hand,
     move_refund,
+    obstacle_of,
 )
 from app.billing.service.ledger import (
     DEPOSIT,
@@ -26,6 +27,7 @@ from app.billing.service.ledger import (
     SUSPENSE,
     post,
 )
+from app.billing.service.payments import number_at
 from app.billing.states import ONLINE_CHANNELS, PaymentChannel, PaymentStatus, RefundStatus
 from app.core.clock import local_date
 from app.core.enqueueing import enqueue, enqueue_many
@@ -206,7 +208,7 @@ async def add_refund(
         payment_id=payment.payment_id,
         reference_id=payment.reference_id,
         cause=cause,
-        out_refund_no=rules.channel_number("R", refund_id),
+        out_refund_no=number_at(PaymentChannel(payment.channel), "R", refund_id),
         amount_fen=amount_fen,
         from_account=from_account,
         status=RefundStatus.REQUESTED,
@@ -257,12 +259,7 @@ async def _start_online(
         customer_id=refund.customer_id,
         row_id=refund.refund_id,
     )
-    obstacle = None
-    if payment.channel == PaymentChannel.WECHAT:
-        # how long Alipay takes refunds is a matter of the contract: it refuses by itself
-        obstacle = rules.wechat_refund_obstacle(
-            captured_at=payment.captured_at or now, refunds_before=refunds_before, now=now
-        )
+    obstacle = obstacle_of(payment, refunds_before=refunds_before, at=now)
     if obstacle is not None:
         refund.failure = obstacle
         await alert_by_hand(session, refund, reason=obstacle)
