@@ -5,7 +5,7 @@ from app.aftersales import handlers as aftersales_handlers
 from app.aftersales import jobs as aftersales_jobs
 from app.aftersales import models as aftersales_models
 from app.billing import api as billing_api
-from app.billing import bill_api, bill_models, cash_api, cash_models
+from app.billing import bill_api, bill_models, cash_api, cash_models, desk_api
 from app.billing import handlers as billing_handlers
 from app.billing import jobs as billing_jobs
 from app.billing import models as billing_models
@@ -14,7 +14,7 @@ from app.catalog import models as catalog_models
 from app.coldchain import api as coldchain_api
 from app.coldchain import jobs as coldchain_jobs
 from app.coldchain import models as coldchain_models
-from app.core import alerts, clock, demo, housekeeping, idempotency, jobs, schedule
+from app.core import alerts, clock, demo, exporting, housekeeping, idempotency, jobs, schedule
 from app.core.base import Base
 from app.core.jobs import JobSpec
 from app.core.placement import Placement, placement_map
@@ -31,6 +31,10 @@ from app.delivery import models as delivery_models
 from app.identity import api as identity_api
 from app.identity import jobs as identity_jobs
 from app.identity import models as identity_models
+from app.invoices import api as invoices_api
+from app.invoices import handlers as invoices_handlers
+from app.invoices import jobs as invoices_jobs
+from app.invoices import models as invoices_models
 from app.kpi import api as kpi_api
 from app.kpi import jobs as kpi_jobs
 from app.kpi import models as kpi_models
@@ -58,6 +62,7 @@ from app.web.account import pages as account_pages
 from app.web.common.registration import Pages
 from app.web.customer import pages as customer_pages
 from app.web.deliverer import pages as deliverer_pages
+from app.web.finance import pages as finance_pages
 from app.web.manager import pages as manager_pages
 from app.web.servicedesk import pages as servicedesk_pages
 from app.workforce import api as workforce_api
@@ -103,7 +108,7 @@ DOMAINS: tuple[Domain, ...] = (
     ),
     Domain(
         "billing",
-        routers=[billing_api.router, bill_api.router, cash_api.router],
+        routers=[billing_api.router, bill_api.router, cash_api.router, desk_api.router],
         jobs=billing_jobs.JOBS,
         schedules=billing_jobs.SCHEDULES,
         reactions=billing_handlers.REACTIONS,
@@ -121,6 +126,13 @@ DOMAINS: tuple[Domain, ...] = (
         jobs=marketplaces_jobs.JOBS,
         schedules=marketplaces_jobs.SCHEDULES,
         reactions=marketplaces_handlers.REACTIONS,
+    ),
+    Domain(
+        "invoices",
+        routers=[invoices_api.router],
+        jobs=invoices_jobs.JOBS,
+        schedules=invoices_jobs.SCHEDULES,
+        reactions=invoices_handlers.REACTIONS,
     ),
     Domain(
         "delivery",
@@ -143,6 +155,7 @@ PAGES: tuple[Pages, ...] = (
     account_pages.PAGES,
     manager_pages.PAGES,
     servicedesk_pages.PAGES,
+    finance_pages.PAGES,
     deliverer_pages.PAGES,
     customer_pages.PAGES,
 )
@@ -152,6 +165,7 @@ MODEL_MODULES = (
     alerts,
     clock,
     demo,
+    exporting,
     idempotency,
     jobs,
     schedule,
@@ -168,6 +182,7 @@ MODEL_MODULES = (
     cash_models,
     orders_models,
     marketplaces_models,
+    invoices_models,
     delivery_models,
     aftersales_models,
     kpi_models,

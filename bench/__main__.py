@@ -24,6 +24,7 @@ from bench import (
     pages,
     plan,
     reminders,
+    revenue,
     sync,
     withdrawal,
 )
@@ -53,6 +54,7 @@ BENCHMARKS = {
     "live": Measured(live.run, full=(10.0,)),
     "reminders": Measured(reminders.run, usual=(0.1,), full=(1.0,)),
     "withdrawal": Measured(withdrawal.run, usual=(0.1,), full=(1.0,)),
+    "revenue": Measured(revenue.run, usual=(0.05,), full=(1.0,)),
     "pages": Measured(pages.run, full=(1.0,)),
 }
 """In full two million lines, a hundred thousand households with a month, two hundred thousand with

@@ -28,6 +28,8 @@ ENTRIES = {
     "docs.js": "app/web/account/assets/docs.ts",
     "desk.js": "app/web/servicedesk/assets/desk.ts",
     "desk.css": "app/web/servicedesk/assets/desk.css",
+    "finance.js": "app/web/finance/assets/finance.ts",
+    "finance.css": "app/web/finance/assets/finance.css",
     "link.css": "app/web/customer/assets/link.css",
     "household.js": "app/web/customer/assets/household.ts",
     "household.css": "app/web/customer/assets/household.css",
@@ -142,10 +144,8 @@ class Tree:
 
     def digest(self) -> str:
         """Changes with every source."""
-        whole = hashlib.sha256()
-        for path in self.sources():
-            whole.update(f"{path.name}\0".encode() + path.read_bytes())
-        return whole.hexdigest()
+        parts = (f"{path.name}\0".encode() + path.read_bytes() for path in self.sources())
+        return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def is_built(self) -> bool:
         """Whether `static/` holds what the sources say."""

@@ -25,6 +25,7 @@ from app.billing.schemas import (
     RefundLimits,
     RefundOut,
     TransferOut,
+    TrialBalanceOut,
 )
 from app.billing.states import PaymentChannel, RefundStatus
 from app.core.clock import local_date
@@ -278,9 +279,21 @@ async def set_refund_limit(
 @router.get("/ledger/balances")
 async def get_balances(_: Books, session: SessionDep, clock: ClockDep) -> Balances:
     """Totals per account, and the clearing accounts with the age of what waits in them."""
-    accounts = await service.list_balances(session)
-    clearing = await service.list_clearing(session)
-    return Balances.of(accounts, clearing, now=clock.now())
+    now = clock.now()
+    accounts = await service.list_balances(session, today=local_date(now))
+    clearing = await service.list_clearing(session, today=local_date(now))
+    return Balances.of(accounts, clearing, now=now)
+
+
+@router.get("/ledger/trial-balance")
+async def get_trial_balance(
+    _: Books,
+    session: SessionDep,
+    clock: ClockDep,
+    on: Annotated[date | None, Query(alias="date", ge=FIRST_DATE, le=LAST_DATE)] = None,
+) -> TrialBalanceOut:
+    """Every account to the end of a date, by default today; 400 for a date to come."""
+    return TrialBalanceOut.of(await service.read_trial_balance(session, on=on, now=clock.now()))
 
 
 @router.get("/ledger/transfers")

@@ -120,6 +120,7 @@ class BillDifference(Registry):
         CheckConstraint("(kind = 'only_theirs') = (ours_fen IS NULL)", name="ours"),
         CheckConstraint("state = 'open' OR reason IS NOT NULL", name="reason"),
         Index("ix_channel_bill_differences_listed", "bill_id", "opened_at", "difference_id"),
+        Index("ix_channel_bill_differences_state", "state", "opened_at", "difference_id"),
         Index(
             "ix_channel_bill_differences_live", "bill_id", postgresql_where=text("ended_at IS NULL")
         ),

@@ -17,6 +17,13 @@ class RefundUnknown(NotFound):
     title = "没有找到这笔退款"
 
 
+class DateNotBegun(InvalidInput):
+    """The books of a coming day cannot be read."""
+
+    code = "date_not_begun"
+    title = "该日期尚未开始"
+
+
 class ChannelNotConfigured(Unavailable):
     """This installation has no account at the channel."""
 

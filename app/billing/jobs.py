@@ -35,6 +35,17 @@ async def query_payment(context: JobContext, payload: Payload) -> None:
     )
 
 
+async def apply_notification(context: JobContext, payload: Payload) -> None:
+    """Let a kept message of a channel have its effect."""
+    async with context.database.transaction() as session:
+        await service.apply_notification(
+            session,
+            channel=payload["channel"],
+            event_id=payload["event_id"],
+            now=context.clock.now(),
+        )
+
+
 async def submit_refund(context: JobContext, payload: Payload) -> None:
     """Submit a refund, or ask how it stands."""
     await service.submit_refund(
@@ -73,9 +84,15 @@ async def sweep(context: JobContext, _: Payload) -> None:
     """Wake whatever stands in a non-final state and is due, whether the queue knows it or not."""
     now = context.clock.now()
     async with context.database.transaction() as session:
+        await service.wake_waiting_notifications(session, now=now)
         await service.wake_due_payments(session, now=now)
         await service.wake_due_refunds(session, now=now)
         await service.wake_due_bills(session, now=now)
+
+
+async def close_past_dates(context: JobContext, _: Payload) -> None:
+    """Keep the ledger's totals of every past date that has none yet, and of the last few again."""
+    await service.close_past_dates(context.database, now=context.clock.now())
 
 
 async def check_all_invariants(context: JobContext, _: Payload) -> None:
@@ -98,16 +115,19 @@ async def check_all_invariants(context: JobContext, _: Payload) -> None:
 JOBS: list[JobSpec] = [
     JobSpec("billing.ask_channel", ask_channel),
     JobSpec("billing.query_payment", query_payment),
+    JobSpec("billing.apply_notification", apply_notification),
     JobSpec("billing.submit_refund", submit_refund),
     JobSpec("billing.ask_for_bills", ask_for_bills),
     JobSpec("billing.download_bill", download_bill, concurrency=2),
     JobSpec("billing.match_bills", match_bills, concurrency=1),
     JobSpec("billing.watch_bills", watch_bills),
     JobSpec("billing.sweep", sweep),
+    JobSpec("billing.close_past_dates", close_past_dates, concurrency=1),
     JobSpec("billing.check_invariants", check_all_invariants),
 ]
 SCHEDULES: list[Schedule] = [
     Schedule("billing.sweep", every=timedelta(minutes=1), catch_up=timedelta(minutes=5)),
+    Schedule("billing.close_past_dates", at=time(1, 10)),
     Schedule("billing.ask_for_bills", at=time(10, 5)),
     Schedule("billing.watch_bills", at=time(12)),
     Schedule("billing.match_bills", every=timedelta(hours=6)),

@@ -16,6 +16,7 @@ from app.core.states import values_of
 __all__ = [
     "ChannelEvent",
     "ChannelNumber",
+    "LedgerDailyTotal",
     "LedgerTransfer",
     "Payment",
     "PaymentChannel",
@@ -97,14 +98,23 @@ class ChannelNumber(Registry):
 
 
 class ChannelEvent(Registry):
-    """A verified notification, once however often it comes."""
+    """A verified notification, once however often it comes; a job lets it have its effect."""
 
     __tablename__ = "channel_events"
+    __table_args__ = (
+        Index(
+            "ix_channel_events_waiting",
+            "received_at",
+            postgresql_where=text("handled_at IS NULL"),
+        ),
+    )
 
     channel: Mapped[str] = mapped_column(primary_key=True)
     event_id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     number: Mapped[str]
+    told: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What it says, compared with what was asked for: numbers, state, fen."""
     received_at: Mapped[datetime] = mapped_column(index=True)
     handled_at: Mapped[datetime | None]
 
@@ -122,6 +132,12 @@ class Refund(CustomerOwned):
         Index("uq_refunds_cause", "customer_id", "payment_id", "cause", unique=True),
         Index("ix_refunds_reference_id", "customer_id", "reference_id"),
         Index("ix_refunds_created_at", "created_at", "refund_id"),
+        Index(
+            "ix_refunds_unpaid",
+            "created_at",
+            "refund_id",
+            postgresql_where=text("status <> 'succeeded'"),
+        ),
         Index("ix_refunds_asked_at", "asked_at", postgresql_where=text("asked_at IS NOT NULL")),
         Index(
             "ix_refunds_open",
@@ -204,6 +220,7 @@ class LedgerTransfer(CustomerOwned):
         CheckConstraint("amount_fen > 0", name="amount"),
         CheckConstraint("debit_account <> credit_account", name="accounts"),
         Index("ix_ledger_transfers_reference_id", "customer_id", "reference_id"),
+        Index("ix_ledger_transfers_booked_date", "booked_date", postgresql_using="brin"),
         Index(
             "ix_ledger_transfers_cash",
             "booked_date",
@@ -240,6 +257,25 @@ class LedgerTransfer(CustomerOwned):
     """The payment, refund or line that caused it."""
     booked_at: Mapped[datetime]
     reverses_id: Mapped[UUID | None]
+
+
+class LedgerDailyTotal(Shared):
+    """What one account was debited and credited on one past date; equal to its transfers.
+
+    Dates are closed in order, so every date up to the last one here is closed.
+    """
+
+    __tablename__ = "ledger_daily_totals"
+    __table_args__ = (
+        CheckConstraint(
+            "least(debit_fen, credit_fen) >= 0 AND debit_fen + credit_fen > 0", name="amounts"
+        ),
+    )
+
+    booked_date: Mapped[date] = mapped_column(primary_key=True)
+    account: Mapped[str] = mapped_column(primary_key=True)
+    debit_fen: Mapped[int]
+    credit_fen: Mapped[int]
 
 
 RESEALABLE = (

@@ -5,7 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from app.billing.models import LedgerTransfer, Payment, Refund, RefundLimit
-from app.billing.repository.ledger import AccountBalance, CashHeld
+from app.billing.repository.ledger import CashHeld
+from app.billing.repository.totals import AccountBalance
+from app.billing.service.closing import TrialBalance
 from app.billing.service.ledger import ClearingItems
 from app.billing.service.reading import ReceiptView
 from app.billing.states import (
@@ -148,6 +150,25 @@ class AccountOut(Answer):
     debit_fen: int
     credit_fen: int
     balance_fen: int
+
+
+class TrialBalanceOut(Answer):
+    """Every account to the end of a date; the sums of debits and of credits are the same."""
+
+    date: date
+    accounts: list[AccountOut]
+    debit_fen: int
+    credit_fen: int
+
+    @classmethod
+    def of(cls, read: TrialBalance) -> "TrialBalanceOut":
+        """Of what was read."""
+        return cls(
+            date=read.date,
+            accounts=[AccountOut.model_validate(account) for account in read.accounts],
+            debit_fen=read.debit_fen,
+            credit_fen=read.credit_fen,
+        )
 
 
 class ClearingOut(Answer):

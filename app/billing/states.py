@@ -69,6 +69,18 @@ class RefundStatus(StrEnum):
     FAILED = "failed"
 
 
+class RefundWork(StrEnum):
+    """What a refund waits for: an act of finance, the channel, or nothing more."""
+
+    APPROVE = "approve"
+    PAY_OUT = "pay_out"
+    """Approved cash and POS: somebody hands it over."""
+    BY_HAND = "by_hand"
+    """Abnormal, closed, refused, too old or too many: the channel cannot pay it back."""
+    UNDER_WAY = "under_way"
+    DONE = "done"
+
+
 CHANNEL_LABELS = {
     PaymentChannel.WECHAT: "微信支付",
     PaymentChannel.ALIPAY: "支付宝",

@@ -27,6 +27,7 @@ from app.catalog.schemas import (
     ProductIn,
     ProductOut,
     Search,
+    VatRateEnd,
     VatRateIn,
     VatRateOut,
     VatRates,
@@ -47,6 +48,7 @@ router.include_router(promotion_api.router)
 router.include_router(deposit_api.router)
 
 Keeper = Annotated[Principal, Depends(Allow(Role.ADMIN))]
+RateSetter = Annotated[Principal, Depends(Allow(Role.FINANCE, Role.ADMIN))]
 Out = TypeVar("Out", OfferOut, ProductOut)
 
 
@@ -95,7 +97,9 @@ def _product(row: PricedProduct) -> ProductOut:
 
 def _vat_rate(rate: ProductVatRate) -> VatRateOut:
     first, last = days_of(rate.valid)
-    return VatRateOut(permille=rate.permille, from_date=first, to_date=last)
+    return VatRateOut(
+        id=public_single("vat", rate.id), permille=rate.permille, from_date=first, to_date=last
+    )
 
 
 @router.get("/products", dependencies=[OPEN])
@@ -216,10 +220,25 @@ async def list_vat_rates(product: str, _: Reader, session: SessionDep) -> VatRat
 
 @router.post("/products/{product}/vat-rates", status_code=201, response_model=VatRateOut)
 async def add_vat_rate(
-    product: str, _: Keeper, call: IdempotentDep, session: SessionDep, body: VatRateIn
+    product: str, _: RateSetter, call: IdempotentDep, session: SessionDep, body: VatRateIn
 ) -> Response:
     """Add a VAT rate; an overlap with another is refused."""
     rate = await service.add_vat_rate(
         session, product_id=read_single("prd", product), **body.model_dump()
     )
     return await call.remember(session, 201, _vat_rate(rate))
+
+
+@router.patch("/products/{product}/vat-rates/{rate}")
+async def end_vat_rate(
+    product: str, rate: str, _: RateSetter, session: SessionDep, clock: ClockDep, body: VatRateEnd
+) -> VatRateOut:
+    """Give a VAT rate another last day, so that a new one can follow."""
+    changed = await service.end_vat_rate(
+        session,
+        product_id=read_single("prd", product),
+        rate_id=read_single("vat", rate),
+        to_date=body.to_date,
+        today=clock.today(),
+    )
+    return _vat_rate(changed)

@@ -73,6 +73,13 @@ class AnnouncementUnknown(NotFound):
     title = "没有找到该公告"
 
 
+class VatRateUnknown(NotFound):
+    """No such VAT rate of this product."""
+
+    code = "vat_rate_not_found"
+    title = "没有找到该税率"
+
+
 class VatRateOverlap(Conflict):
     """Another VAT rate of the product is valid on some of these days."""
 

@@ -81,6 +81,12 @@ class PriceEnd(Request):
     to_date: CalendarDate
 
 
+class VatRateEnd(Request):
+    """The last day of a VAT rate."""
+
+    to_date: CalendarDate
+
+
 class VatRateIn(Request):
     """VAT rate in permille from a day, to a day or for good."""
 
@@ -170,6 +176,7 @@ class Prices(Answer):
 class VatRateOut(Answer):
     """A VAT rate and its first and last day."""
 
+    id: str
     permille: int
     from_date: date | None
     to_date: date | None

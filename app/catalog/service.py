@@ -15,6 +15,7 @@ from app.catalog.discounts import Charged, Tier, charge
 from app.catalog.errors import (
     ChilledWithoutLimit,
     PeriodInvalid,
+    PeriodOver,
     ProductAmbiguous,
     ProductCodeTaken,
     ProductNotOnSale,
@@ -307,6 +308,24 @@ async def add_vat_rate(
         id=new_id(), product_id=product_id, valid=period_of(from_date, to_date), permille=permille
     )
     await repository.add_vat_rate(session, rate)
+    return rate
+
+
+async def end_vat_rate(
+    session: AsyncSession, *, product_id: UUID, rate_id: UUID, to_date: date, today: date
+) -> ProductVatRate:
+    """Give a VAT rate another last day, today at the earliest, so that a new one can follow.
+
+    Raises VatRateUnknown, PeriodInvalid, PeriodOver (a past rate, or a last day in the past),
+    VatRateOverlap.
+    """
+    rate = await repository.lock_vat_rate(session, product_id=product_id, rate_id=rate_id)
+    if to_date < today or (rate.valid.upper is not None and rate.valid.upper <= today):
+        raise PeriodOver
+    if rate.valid.lower is not None and to_date < rate.valid.lower:
+        raise PeriodInvalid
+    period = Range(rate.valid.lower, to_date + ONE_DAY, bounds="[)")
+    await repository.set_vat_period(session, rate, period)
     return rate
 
 

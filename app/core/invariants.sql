@@ -131,6 +131,30 @@ LEFT JOIN (
 ) d ON d.customer_id = o.customer_id AND d.order_id = o.order_id
 WHERE o.deposit_fen <> coalesce(d.fen, 0)
 
+-- name: I2 no order is invoiced for more than was ever paid
+SELECT i.customer_id, i.order_id, sum(i.amount_fen) AS invoiced_fen,
+       coalesce(max(paid.fen), 0) AS paid_fen
+FROM invoice_requests i
+LEFT JOIN (
+    SELECT t.customer_id, coalesce(c.order_id, t.reference_id) AS order_id, sum(t.amount_fen) AS fen
+    FROM ledger_transfers t
+    LEFT JOIN order_changes c ON c.customer_id = t.customer_id AND c.change_id = t.reference_id
+    WHERE t.credit_account = 'prepaid' AND t.debit_account ~ '^(channel|cash|pos|marketplace):'
+    GROUP BY t.customer_id, coalesce(c.order_id, t.reference_id)
+) paid ON paid.customer_id = i.customer_id AND paid.order_id = i.order_id
+WHERE i.state IN ('requested', 'exported', 'issued')
+GROUP BY i.customer_id, i.order_id
+HAVING sum(i.amount_fen) > coalesce(max(paid.fen), 0)
+
+-- name: I2 the lines of an invoice add up to it
+SELECT i.customer_id, i.request_id, i.amount_fen, sum(l.amount_fen) AS lines_fen, i.tax_fen,
+       sum(l.tax_fen) AS lines_tax_fen
+FROM invoice_requests i
+LEFT JOIN invoice_lines l ON l.customer_id = i.customer_id AND l.request_id = i.request_id
+GROUP BY i.customer_id, i.request_id
+HAVING sum(l.amount_fen) IS DISTINCT FROM i.amount_fen
+    OR sum(l.tax_fen) IS DISTINCT FROM i.tax_fen
+
 -- name: I2 captured money has its order, goes back, or is shown
 SELECT p.customer_id, p.payment_id, p.reference_id, p.captured_fen, p.unmatched_reason
 FROM payments p
@@ -489,3 +513,107 @@ CROSS JOIN LATERAL (
 ) d
 WHERE b.bill_date >= CAST(CAST(:now AS timestamptz) AS date) - 35
   AND (b.line_count <> l.lines OR b.matched_count + d.differing <> l.moving)
+
+-- name: I12 revenue booked is what lines have earned
+SELECT coalesce(b.customer_id, e.customer_id) AS customer_id, b.fen AS booked_fen,
+       e.fen AS earned_fen
+FROM (
+    SELECT t.customer_id, sum(CASE t.credit_account WHEN 'revenue' THEN t.amount_fen
+                                   ELSE -t.amount_fen END) AS fen
+    FROM ledger_transfers t
+    WHERE 'revenue' IN (t.debit_account, t.credit_account)
+    GROUP BY t.customer_id
+) b
+FULL JOIN (
+    SELECT x.customer_id, sum(x.earned_fen) AS fen FROM line_earnings x GROUP BY x.customer_id
+) e ON e.customer_id = b.customer_id
+WHERE coalesce(b.fen, 0) <> coalesce(e.fen, 0)
+
+-- name: I12 earnings count the bottles that were brought
+WITH news AS (
+    SELECT max(c.checked_at) AS since FROM revenue_checks c
+)
+SELECT x.customer_id, x.order_line_id, x.product_id, x.through_date, x.bottles,
+       coalesce(d.bottles, 0) AS brought
+FROM line_earnings x
+LEFT JOIN (
+    SELECT v.customer_id, v.order_line_id, v.product_id, sum(v.quantity_delivered) AS bottles,
+           max(v.recorded_at) AS recorded_at
+    FROM deliveries v
+    JOIN line_earnings y ON y.customer_id = v.customer_id AND y.order_line_id = v.order_line_id
+        AND y.product_id = v.product_id AND y.through_date >= v.service_date
+    WHERE v.delivery_no = 0
+    GROUP BY v.customer_id, v.order_line_id, v.product_id
+) d ON d.customer_id = x.customer_id AND d.order_line_id = x.order_line_id
+    AND d.product_id = x.product_id
+CROSS JOIN news
+WHERE x.bottles <> coalesce(d.bottles, 0)
+  AND NOT coalesce(d.recorded_at >= news.since, false)
+
+-- name: I12 a line has earned the value of its bottles
+WITH news AS (
+    SELECT max(c.checked_at) AS since FROM revenue_checks c
+), earned AS (
+    SELECT x.customer_id, x.order_line_id, sum(x.bottles) AS bottles, sum(x.earned_fen) AS fen,
+           max(x.through_date) AS through_date
+    FROM line_earnings x
+    GROUP BY x.customer_id, x.order_line_id
+), entitled AS (
+    SELECT n.customer_id, n.order_line_id,
+           sum(CASE WHEN n.kind IN ('swapped_out', 'transferred_out', 'credited', 'refunded',
+                                    'forfeited') THEN -n.value_fen ELSE n.value_fen END) AS fen,
+           bool_or(n.kind NOT IN ('bought', 'opening', 'gift')) AS is_changed,
+           sum(n.bottles) FILTER (WHERE n.kind IN ('bought', 'opening')) AS bottles,
+           max(n.at) AS at
+    FROM entitlement_entries n
+    GROUP BY n.customer_id, n.order_line_id
+)
+SELECT e.customer_id, e.order_line_id, o.status, e.bottles, e.fen AS earned_fen,
+       n.bottles AS bought, n.fen AS worth_fen
+FROM earned e
+JOIN entitled n ON n.customer_id = e.customer_id AND n.order_line_id = e.order_line_id
+JOIN order_lines l ON l.customer_id = e.customer_id AND l.order_line_id = e.order_line_id
+JOIN orders o ON o.customer_id = l.customer_id AND o.order_id = l.order_id
+CROSS JOIN news
+WHERE NOT CASE
+        WHEN o.status IN ('completed', 'cancelled') AND NOT EXISTS (
+            SELECT FROM deliveries v
+            WHERE v.customer_id = e.customer_id AND v.order_line_id = e.order_line_id
+              AND v.service_date > e.through_date)
+        THEN e.fen = n.fen
+        WHEN n.is_changed OR o.status IN ('completed', 'cancelled')
+        THEN e.fen BETWEEN 0 AND n.fen
+        ELSE e.fen = div(n.fen * least(e.bottles, n.bottles), n.bottles) END
+  AND NOT coalesce(greatest(n.at, o.ended_at) >= news.since, false)
+
+-- name: I12 revenue takes no more from a customer than was prepaid
+WITH news AS (
+    SELECT max(c.checked_at) AS since FROM revenue_checks c
+)
+SELECT t.customer_id, sum(CASE t.credit_account WHEN 'prepaid' THEN t.amount_fen
+                               ELSE -t.amount_fen END) AS prepaid_fen
+FROM ledger_transfers t
+CROSS JOIN news
+WHERE 'prepaid' IN (t.debit_account, t.credit_account)
+  AND EXISTS (SELECT FROM line_earnings x WHERE x.customer_id = t.customer_id
+                AND x.earned_fen > 0)
+  AND NOT EXISTS (SELECT FROM refunds f WHERE f.customer_id = t.customer_id
+                    AND (f.cause LIKE 'marketplace:%' OR f.created_at >= news.since))
+GROUP BY t.customer_id
+HAVING sum(CASE t.credit_account WHEN 'prepaid' THEN t.amount_fen ELSE -t.amount_fen END) < 0
+
+-- name: I13 a closed date's totals are its transfers
+SELECT coalesce(d.booked_date, s.booked_date) AS booked_date,
+       coalesce(d.account, s.account) AS account, d.debit_fen, d.credit_fen,
+       s.debit_fen AS booked_debit_fen, s.credit_fen AS booked_credit_fen
+FROM ledger_daily_totals d
+FULL JOIN (
+    SELECT t.booked_date, a.account, sum(a.debit) AS debit_fen, sum(a.credit) AS credit_fen
+    FROM ledger_transfers t
+    CROSS JOIN LATERAL (
+        VALUES (t.debit_account, t.amount_fen, 0::bigint), (t.credit_account, 0, t.amount_fen)
+    ) AS a(account, debit, credit)
+    WHERE t.booked_date <= (SELECT max(c.booked_date) FROM ledger_daily_totals c)
+    GROUP BY t.booked_date, a.account
+) s ON s.booked_date = d.booked_date AND s.account = d.account
+WHERE (d.debit_fen, d.credit_fen) IS DISTINCT FROM (s.debit_fen, s.credit_fen)

@@ -10,6 +10,7 @@ from app.core.schedule import Schedule
 from app.delivery.repository import mornings
 from app.delivery.service import freeze_and_plan
 from app.delivery.service.doorstep_news import SLOT, tell_doors
+from app.delivery.service.earning import post_revenue
 from app.delivery.service.withdrawal_news import (
     TELL_JOB,
     enqueue_telling,
@@ -21,6 +22,7 @@ PLAN_JOB = "delivery.freeze_and_plan"
 SWEEP_JOB = "delivery.sweep_withdrawals"
 COUNT_JOB = "delivery.count_mornings"
 NEWS_JOB = "delivery.tell_doors"
+REVENUE_JOB = "delivery.post_revenue"
 COUNTED_BACK = timedelta(days=62)
 """How far back rounds are looked for that nobody has counted."""
 MORNINGS_AT_ONCE = 500
@@ -69,16 +71,23 @@ async def run_tell_doors(context: JobContext, payload: Payload) -> None:
     await tell_doors(context.database, slot=slot, now=context.clock.now())
 
 
+async def run_post_revenue(context: JobContext, _: Payload) -> None:
+    """Post the days that are due, whoever missed them, and what became known of posted ones."""
+    await post_revenue(context.database, now=context.clock.now())
+
+
 JOBS: list[JobSpec] = [
     JobSpec(PLAN_JOB, run_freeze_and_plan, concurrency=1),
     JobSpec(TELL_JOB, run_tell_withdrawn),
     JobSpec(SWEEP_JOB, run_sweep_withdrawals),
     JobSpec(NEWS_JOB, run_tell_doors, concurrency=1),
     JobSpec(COUNT_JOB, run_count_mornings, concurrency=1),
+    JobSpec(REVENUE_JOB, run_post_revenue, concurrency=1),
 ]
 SCHEDULES: list[Schedule] = [
     Schedule(PLAN_JOB, every=timedelta(minutes=1), catch_up=timedelta(minutes=2)),
     Schedule(SWEEP_JOB, every=timedelta(minutes=5), catch_up=timedelta(minutes=5)),
     Schedule(NEWS_JOB, every=SLOT, catch_up=timedelta(hours=1)),
     Schedule(COUNT_JOB, every=timedelta(minutes=10), catch_up=timedelta(minutes=10)),
+    Schedule(REVENUE_JOB, every=timedelta(hours=1), catch_up=timedelta(hours=1)),
 ]

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -18,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.base import CustomerOwned, DeviceOwned, EnumText
+from app.core.base import CustomerOwned, DeviceOwned, EnumText, Local, Shared
 from app.core.states import values_of
 
 
@@ -87,6 +88,7 @@ class Delivery(CustomerOwned):
             name="quantity_delivered",
         ),
         Index("ix_deliveries_block", "block_id", "service_date"),
+        Index("ix_deliveries_recorded_at", "recorded_at", postgresql_using="brin"),
         {"postgresql_partition_by": "RANGE (service_date)"},
     )
 
@@ -278,3 +280,50 @@ class SyncEvent(DeviceOwned):
     content: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """What the event said, without personal data: the history behind a delivery's state."""
     answer: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class LineEarning(CustomerOwned):
+    """What a line's bottles of one product have earned so far, as revenue says.
+
+    `bottles` are its own ones brought up to `through_date`: no make-ups, no dated gifts.
+    """
+
+    __tablename__ = "line_earnings"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["customer_id", "order_line_id"],
+            ["order_lines.customer_id", "order_lines.order_line_id"],
+        ),
+        CheckConstraint("bottles >= 0", name="bottles"),
+        # Every row changes with every delivery, on its page while there is room.
+        {"postgresql_with": {"fillfactor": 50}},
+    )
+
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_line_id: Mapped[UUID] = mapped_column(primary_key=True)
+    product_id: Mapped[UUID] = mapped_column(primary_key=True)
+    bottles: Mapped[int] = mapped_column(Integer)
+    earned_fen: Mapped[int]
+    """Of a line that is over this also holds, on one of its products, what it keeps besides."""
+    through_date: Mapped[date]
+
+
+class RevenueDay(Shared):
+    """A station's service date whose deliveries have been posted as revenue."""
+
+    __tablename__ = "revenue_days"
+
+    station_id: Mapped[UUID] = mapped_column(ForeignKey("stations.id"), primary_key=True)
+    service_date: Mapped[date] = mapped_column(primary_key=True)
+    posted_at: Mapped[datetime]
+
+
+class RevenueCheck(Local):
+    """A look at what became known of posted days, and what that changed."""
+
+    __tablename__ = "revenue_checks"
+
+    checked_at: Mapped[datetime] = mapped_column(primary_key=True)
+    customers: Mapped[int] = mapped_column(Integer)
+    revenue_fen: Mapped[int]
+    """Below 0 where more was taken back than earned."""

@@ -233,6 +233,16 @@ KINDS: Mapping[str, Kind] = _listed(
         "${date}的牛奶未能放到您的门口：${reason}。如有疑问请联系客服，或在订单页反馈。",
         {"date": "2026-03-16", "reason": "门禁进不去"},
     ),
+    Kind(
+        "invoice_issued",
+        "您的订单${order}的电子发票已开具，金额${amount}元，请登录查看和下载。",
+        _ORDER | {"amount": "180.00"},
+    ),
+    Kind(
+        "invoice_rejected",
+        "很抱歉，您的订单${order}的发票申请未通过：${reason}。请核对后重新申请。",
+        _ORDER | {"reason": "名称与纳税人识别号不一致"},
+    ),
     Kind("ticket_received", "我们已收到您的反馈，编号${ticket}，24小时内答复您。", _TICKET),
     Kind("ticket_answered", "您的反馈${ticket}已有答复，请登录查看。", _TICKET),
     Kind(

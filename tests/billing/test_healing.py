@@ -10,7 +10,7 @@ from app.billing.service import ask_channel, find_refundable_fen, list_clearing,
 from app.core.jobs import JobContext
 from simulators.channels.faults import FaultKind
 from tests.factories.billing import open_one, pay_one, read_payment, read_refund, start_one
-from tests.factories.world import World
+from tests.factories.world import TODAY, World
 from tests.fixtures.application import SetClock
 from tests.fixtures.doses import dose
 from tests.fixtures.invariants import assert_invariants
@@ -97,7 +97,7 @@ async def test_what_waits_for_nobody_is_final_ten_minutes_after_heal(
         assert (await read_refund(database, refund)).status == RefundStatus.SUCCEEDED
     async with database.transaction() as session:
         await assert_invariants(session, clock.now(), only=("I1", "I3", "I4", "I9"))
-        for cleared in await list_clearing(session):
+        for cleared in await list_clearing(session, today=TODAY):
             assert (cleared.balance_fen, cleared.open_items) == (0, 0), cleared
         for payment in paid:
             left_fen = await find_refundable_fen(

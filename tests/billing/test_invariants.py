@@ -18,7 +18,14 @@ from app.core.invariants import check_invariants, list_invariants
 from app.core.jobs import JobContext
 from app.delivery.models import BlockMorning
 from app.identity.models import Role
-from tests.billing import breaking_alipay, breaking_cash, breaking_changes, breaking_unionpay
+from tests.billing import (
+    breaking_alipay,
+    breaking_cash,
+    breaking_changes,
+    breaking_invoices,
+    breaking_revenue,
+    breaking_unionpay,
+)
 from tests.billing.breaking import PLANTS, Plant, refund_without_payout
 from tests.factories.billing import Heard, pay_one, take_cash
 from tests.factories.world import MORNING, TODAY, World
@@ -50,8 +57,10 @@ async def miscounted_morning(session: AsyncSession, world: World) -> None:
 ALL_PLANTS = [
     *PLANTS,
     *breaking_changes.PLANTS,
+    *breaking_revenue.PLANTS,
     *breaking_cash.PLANTS,
     *breaking_alipay.PLANTS,
+    *breaking_invoices.PLANTS,
     *breaking_unionpay.PLANTS,
     (miscounted_morning, "I11 a block's morning adds up to its stops"),
 ]
@@ -86,7 +95,7 @@ def test_every_invariant_has_been_seen_broken() -> None:
     assert len(names) == len(set(names))
     assert set(names) == {name for _, name in ALL_PLANTS} | PROVED_BY_KEYS
     numbers = {name.split()[0] for name in names}
-    assert numbers == {f"I{number}" for number in range(1, 12)}
+    assert numbers == {f"I{number}" for number in range(1, 14)}
 
 
 def test_the_clock_comes_from_outside() -> None:

@@ -1,15 +1,17 @@
 """The endpoint the channel talks to: what is genuine and fits has its effect once, nothing else."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select
-from structlog.testing import capture_logs
+from sqlalchemy import func, select, text
 
-from app.billing.models import ChannelEvent, Payment, PaymentStatus
-from app.billing.service import notices
+from app.billing.jobs import sweep
+from app.billing.models import ChannelEvent, Payment, PaymentChannel, PaymentStatus
+from app.billing.service import accept_notification, notices
 from app.core.db import Database
+from app.core.jobs import JobContext
 from app.core.runtime import Runtime
 from simulators.channels.faults import FaultKind
 from simulators.channels.wechat.platform import SigningKey
@@ -23,7 +25,10 @@ from tests.factories.billing import (
     security_events,
     start_one,
 )
-from tests.factories.world import World
+from tests.factories.world import MORNING, World
+from tests.fixtures.application import SetClock
+from tests.fixtures.hearing import nobody_hears
+from tests.fixtures.jobs import drain
 from tests.fixtures.payments import Payments, open_payments
 
 URL = "/channels/wechat/notifications"
@@ -214,29 +219,56 @@ async def test_an_event_we_do_not_know_is_taken_and_shown(
     assert await count_events(database) == 1
 
 
-async def test_when_a_handler_fails_nothing_is_kept_and_it_comes_again(
+async def test_a_kept_message_outlives_the_loss_of_its_job(
     database: Database,
     world: World,
     payments: Payments,
-    client: httpx.AsyncClient,
     heard: Heard,
-    monkeypatch: pytest.MonkeyPatch,
+    clock: SetClock,
+    job_context: JobContext,
+) -> None:
+    payment = await start_one(database, world.household)
+    await drain(job_context)
+    payments.pay(payment.out_trade_no)
+    with nobody_hears():
+        await payments.deliver_notifications()
+    assert payments.answers(payment.out_trade_no) == [204]
+    assert (await read_payment(database, payment)).status == PaymentStatus.PENDING
+    assert (await booked(database, payment.customer_id), heard.captured) == ([], [])
+    async with database.transaction() as session:
+        await session.execute(text("DELETE FROM pgqueuer"))
+
+    clock.set(MORNING + timedelta(seconds=59))
+    await sweep(job_context, {})
+    assert await drain(job_context) == []
+    clock.set(MORNING + timedelta(seconds=60))
+    await sweep(job_context, {})
+    assert "billing.apply_notification" in await drain(job_context)
+    paid = await read_payment(database, payment)
+    assert (paid.status, paid.captured_at) == (PaymentStatus.CAPTURED, MORNING)
+    assert len(heard.captured) == 1
+    await sweep(job_context, {})
+    assert await drain(job_context) == []
+
+
+async def test_a_message_that_no_longer_fits_the_books_calls_for_a_person(
+    database: Database, world: World, payments: Payments, heard: Heard, job_context: JobContext
 ) -> None:
     payment = await start_one(database, world.household)
     payments.pay(payment.out_trade_no)
-
-    async def broken(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(notices, "capture", broken)
-        with capture_logs():
-            await payments.deliver_notifications()
-    assert payments.answers(payment.out_trade_no) == [500]
-    await assert_untouched(database, payment, heard)
-    await payments.advance(16)
-    assert payments.answers(payment.out_trade_no) == [500, 204]
+    letter = write_letter(payments, paid_view(payments, payment.out_trade_no, transaction_id="T2"))
+    await accept_notification(
+        database,
+        channel=PaymentChannel.WECHAT,
+        headers=letter.headers,
+        body=letter.body,
+        now=MORNING,
+    )
+    await payments.deliver_notifications()  # the first transaction is heard before
+    await drain(job_context)
+    assert await alerts(database) == {"facts_differ": payment.out_trade_no}
     assert len(heard.captured) == 1
+    assert len(await booked(database, payment.customer_id)) == 1
 
 
 @pytest.mark.parametrize(

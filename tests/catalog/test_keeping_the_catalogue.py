@@ -50,7 +50,12 @@ async def test_a_product_is_offered_once_it_has_price_and_vat_rate(
         headers=admin(world),
     )
     assert rate.status_code == 201
-    assert rate.json() == {"permille": 90, "from_date": "2026-01-01", "to_date": "2026-12-31"}
+    assert rate.json() | {"id": None} == {
+        "id": None,
+        "permille": 90,
+        "from_date": "2026-01-01",
+        "to_date": "2026-12-31",
+    }
 
     offers = (await client.get("/products", params={"q": "开菲"})).json()["items"]
     assert [(offer["code"], offer["price_fen"], offer["lead_days"]) for offer in offers] == [
@@ -134,6 +139,32 @@ async def test_vat_rates_do_not_overlap(client: httpx.AsyncClient, world: World)
     assert (refused.status_code, refused.json()["code"]) == (409, "vat_rate_overlap")
     rates = await client.get(f"/products/{milk}/vat-rates", headers=admin(world))
     assert [rate["permille"] for rate in rates.json()["items"]] == [90]
+
+
+async def test_a_vat_rate_ends_so_that_another_can_follow(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    path = f"/products/{public_single('prd', world.milk_id)}/vat-rates"
+    headers = world.staff[Role.FINANCE].headers
+    [running] = (await client.get(path, headers=headers)).json()["items"]
+    gone = await client.patch(
+        f"{path}/{running['id']}", json={"to_date": "2026-03-14"}, headers=headers
+    )
+    assert (gone.status_code, gone.json()["code"]) == (409, "period_over")
+    ended = await client.patch(
+        f"{path}/{running['id']}", json={"to_date": "2026-06-30"}, headers=headers
+    )
+    assert (ended.status_code, ended.json()["to_date"]) == (200, "2026-06-30")
+    next_one = await client.post(
+        path, json={"permille": 130, "from_date": "2026-07-01"}, headers=headers | once()
+    )
+    assert next_one.status_code == 201, next_one.text
+    over_it = await client.patch(
+        f"{path}/{running['id']}", json={"to_date": "2026-07-01"}, headers=headers
+    )
+    assert (over_it.status_code, over_it.json()["code"]) == (409, "vat_rate_overlap")
+    rates = (await client.get(path, headers=headers)).json()["items"]
+    assert [rate["permille"] for rate in rates] == [90, 130]
 
 
 async def test_a_product_off_sale_is_no_offer_but_still_found(

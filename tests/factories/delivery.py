@@ -45,7 +45,7 @@ class RunningLine:
 
 
 async def _add_order(
-    session: AsyncSession, line: RunningLine, *, bottles: int, status: OrderStatus
+    session: AsyncSession, line: RunningLine, *, paid_fen: int, status: OrderStatus
 ) -> None:
     session.add(
         Order(
@@ -56,7 +56,7 @@ async def _add_order(
             confirmation=ConfirmationKind.ONLINE,
             source=OrderSource.WEB,
             address_id=line.address_id,
-            price_fen=350 * bottles,
+            price_fen=paid_fen,
             placed_at=MORNING,
             paid_at=MORNING,
             confirmed_at=MORNING,
@@ -65,7 +65,7 @@ async def _add_order(
     await session.flush()
 
 
-def _entitle(session: AsyncSession, line: RunningLine, *, bottles: int) -> None:
+def _entitle(session: AsyncSession, line: RunningLine, *, bottles: int, paid_fen: int) -> None:
     session.add(
         EntitlementEntry(
             customer_id=line.customer_id,
@@ -73,7 +73,7 @@ def _entitle(session: AsyncSession, line: RunningLine, *, bottles: int) -> None:
             order_line_id=line.order_line_id,
             kind="bought",
             bottles=bottles,
-            value_fen=350 * bottles,
+            value_fen=paid_fen,
             at=MORNING,
         )
     )
@@ -91,10 +91,12 @@ async def add_line(
     weekdays: Sequence[int] | None = None,
     anchor: date | None = None,
     bottles: int = 1000,
+    paid_fen: int | None = None,
     status: OrderStatus = OrderStatus.DELIVERING,
     with_term: bool = True,
 ) -> RunningLine:
-    """An order with one line and one term over [first, until), by default a month."""
+    """An order with one line and one term over [first, until), by default a month, ¥3.50 a bottle."""
+    paid_fen = 350 * bottles if paid_fen is None else paid_fen
     line = RunningLine(
         customer_id=household.customer_id,
         order_id=new_id(),
@@ -103,7 +105,7 @@ async def add_line(
         address_version_id=household.address_version_id,
         product_id=product_id,
     )
-    await _add_order(session, line, bottles=bottles, status=status)
+    await _add_order(session, line, paid_fen=paid_fen, status=status)
     session.add(
         OrderLine(
             customer_id=line.customer_id,
@@ -116,12 +118,12 @@ async def add_line(
             start_date=first,
             anchor_date=anchor or first,
             bottles_bought=bottles,
-            paid_fen=350 * bottles,
+            paid_fen=paid_fen,
             vat_permille=90,
         )
     )
     await session.flush()
-    _entitle(session, line, bottles=bottles)
+    _entitle(session, line, bottles=bottles, paid_fen=paid_fen)
     if with_term:
         await add_term(
             session,

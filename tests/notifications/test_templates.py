@@ -32,6 +32,8 @@ PROMISED = {
     "delivery_late": ("date", "until"),
     "delivery_failed": ("date", "reason"),
     "delivery_not_left": ("date", "reason"),
+    "invoice_issued": ("order", "amount"),
+    "invoice_rejected": ("order", "reason"),
     "ticket_received": ("ticket",),
     "ticket_closed": ("ticket", "site", "token"),
     "promotion": ("news", "until"),

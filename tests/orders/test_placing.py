@@ -24,6 +24,7 @@ from tests.factories import orders
 from tests.factories.orders import ADDRESS
 from tests.factories.world import MORNING, TODAY, World, once
 from tests.fixtures.application import SetClock
+from tests.fixtures.hearing import nobody_hears
 from tests.fixtures.invariants import assert_invariants
 from tests.fixtures.payments import Payments
 from tests.orders.conftest import Deliver, pay
@@ -231,6 +232,26 @@ async def test_an_unpaid_order_expires_and_a_late_payment_is_returned(
     await payments.deliver_notifications()
     await drain_jobs()
     assert [fen for _, fen, _ in payments.refunds(number)] == [placed["price_fen"]]
+
+
+async def test_an_order_whose_payment_is_known_waits_for_a_worker_that_was_away(
+    client: httpx.AsyncClient,
+    world: World,
+    payments: Payments,
+    clock: SetClock,
+    database: Database,
+    drain_jobs: Drain,
+) -> None:
+    placed = await orders.place(client, world)
+    await pay(client, payments, placed["id"], world.household)
+    with nobody_hears():
+        await payments.deliver_notifications()
+    clock.set(MORNING + timedelta(hours=2))
+    await sweep(JobContext(database=database, clock=clock), {})
+    assert (await orders.read(client, placed["id"], world.household))["status"] == "pending_payment"
+    await drain_jobs()
+    paid = await orders.read(client, placed["id"], world.household)
+    assert paid["status"] == "delivering"
 
 
 @pytest.mark.parametrize(

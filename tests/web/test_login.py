@@ -7,7 +7,7 @@ from tests.fixtures.site import PHONE, Site, check_axe, shot
 
 
 async def test_staff_log_in_and_out(site: Site) -> None:
-    password = await site.add_login(Role.FINANCE, "limin")
+    password = await site.add_login(Role.AUDITOR, "limin")
     page = await site.page("/work")
     assert page.url == f"{site.url}/login?next=%2Fwork"
     await check_axe(page)

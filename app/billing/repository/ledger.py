@@ -16,16 +16,6 @@ from app.network.models import Block, BlockDeliverer
 
 
 @dataclass(frozen=True, slots=True)
-class AccountBalance:
-    """Totals of one account, in fen; `balance_fen` is credit minus debit."""
-
-    account: str
-    debit_fen: int
-    credit_fen: int
-    balance_fen: int
-
-
-@dataclass(frozen=True, slots=True)
 class OpenItems:
     """How many items wait, and since when."""
 
@@ -74,23 +64,6 @@ async def add_many(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> 
     """Insert transfers; a key that is there already is an error."""
     if rows:
         await session.execute(insert(LedgerTransfer), list(rows))
-
-
-async def list_balances(session: AsyncSession) -> list[AccountBalance]:
-    """Totals of every account, by name."""
-    rows = await session.execute(
-        text(
-            "SELECT account, sum(debit)::bigint AS debit, sum(credit)::bigint AS credit FROM ("
-            " SELECT debit_account AS account, amount_fen AS debit, 0 AS credit"
-            "   FROM ledger_transfers"
-            " UNION ALL"
-            " SELECT credit_account, 0, amount_fen FROM ledger_transfers) sides"
-            " GROUP BY account ORDER BY account"
-        )
-    )
-    return [
-        AccountBalance(row.account, row.debit, row.credit, row.credit - row.debit) for row in rows
-    ]
 
 
 async def find_balance(

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.errors import PaymentUnknown
-from app.billing.models import ChannelEvent, ChannelNumber, Payment, Receipt
+from app.billing.models import ChannelNumber, Payment, Receipt
 from app.billing.states import OPEN_PAYMENTS, PaymentChannel, PaymentStatus
 from app.core.db import fetch
 
@@ -163,29 +163,9 @@ async def claim_number(
     return owner
 
 
-async def find_number(session: AsyncSession, channel: str, number: str) -> ChannelNumber | None:
-    """Whose number this is."""
-    return await session.get(ChannelNumber, (channel, number))
-
-
-async def is_first_event(
-    session: AsyncSession, *, channel: str, event_id: str, kind: str, number: str, now: datetime
-) -> bool:
-    """Note a message of the channel; false when it was handled before."""
-    noted = await session.scalar(
-        insert(ChannelEvent)
-        .values(
-            channel=channel,
-            event_id=event_id,
-            kind=kind,
-            number=number,
-            received_at=now,
-            handled_at=now,
-        )
-        .on_conflict_do_nothing()
-        .returning(ChannelEvent.event_id)
-    )
-    return noted is not None
+async def get_number(session: AsyncSession, channel: str, number: str) -> ChannelNumber:
+    """Whose number this is; it is known to be one of ours."""
+    return await session.get_one(ChannelNumber, (channel, number))
 
 
 async def list_receipts(

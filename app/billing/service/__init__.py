@@ -28,7 +28,13 @@ from app.billing.service.bills import (
     wake_due_bills,
     watch_bills,
 )
+from app.billing.service.closing import close_past_dates, read_trial_balance
 from app.billing.service.door import record_door_payment
+from app.billing.service.hearing import (
+    apply_notification,
+    is_word_waiting,
+    wake_waiting_notifications,
+)
 from app.billing.service.ledger import (
     DEPOSIT,
     DEPOSIT_KEPT,
@@ -76,16 +82,19 @@ __all__ = [
     "Posting",
     "Purse",
     "accept_notification",
+    "apply_notification",
     "approve_refund",
     "ask_again",
     "ask_channel",
     "ask_for_bills",
     "ask_for_day",
     "close_open_payments",
+    "close_past_dates",
     "download_bill",
     "find_refundable_fen",
     "get_payment",
     "import_bill",
+    "is_word_waiting",
     "list_balances",
     "list_bills",
     "list_cash_held",
@@ -108,6 +117,7 @@ __all__ = [
     "post_many",
     "query_payment",
     "read_evidence",
+    "read_trial_balance",
     "record_door_payment",
     "record_marketplace_payment",
     "request_refund",
@@ -123,5 +133,6 @@ __all__ = [
     "wake_due_bills",
     "wake_due_payments",
     "wake_due_refunds",
+    "wake_waiting_notifications",
     "watch_bills",
 ]

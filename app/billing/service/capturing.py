@@ -30,10 +30,8 @@ async def capture(
     it. Raises FactsDiffer, with nothing changed, when merchant, app, number, amount or currency
     are not those we asked for.
     """
-    _require_same(payment, told, appid=appid)
+    require_same_payment(payment, told, appid=appid)
     if payment.status == PaymentStatus.CAPTURED:
-        if payment.channel_transaction_id != told.transaction_id:
-            raise FactsDiffer(payment.out_trade_no, differing=["transaction_id"])
         return False
     move_payment(payment, PaymentStatus.CAPTURED)
     payment.captured_at = at
@@ -70,7 +68,11 @@ async def capture(
     return True
 
 
-def _require_same(payment: Payment, told: Transaction, *, appid: str) -> None:
+def require_same_payment(payment: Payment, told: Transaction, *, appid: str) -> None:
+    """Raise FactsDiffer unless the channel speaks of the payment we asked for.
+
+    Of a captured one also the transaction must be the one it was captured by.
+    """
     asked = rules.PaidFacts(
         merchant=payment.merchant_account,
         appid=appid,
@@ -87,6 +89,9 @@ def _require_same(payment: Payment, told: Transaction, *, appid: str) -> None:
     )
     if (differing := rules.differing_paid(asked, said)) or not told.transaction_id:
         raise FactsDiffer(payment.out_trade_no, differing=differing or ["transaction_id"])
+    is_captured = payment.status == PaymentStatus.CAPTURED
+    if is_captured and payment.channel_transaction_id != told.transaction_id:
+        raise FactsDiffer(payment.out_trade_no, differing=["transaction_id"])
 
 
 async def end_payment(

@@ -117,7 +117,7 @@ async def take_channel_word(
     Late and repeated messages are harmless: a finished refund stays as it is. Raises FactsDiffer,
     with nothing changed, when numbers, merchant, amount or currency are not those we asked for.
     """
-    _require_same(payment, refund, told)
+    require_same_refund(payment, refund, told)
     refund.channel_refund_id = told.refund_id
     if refund.status == RefundStatus.APPROVED:
         move_refund(refund, RefundStatus.SUBMITTED)
@@ -172,7 +172,8 @@ async def _notice_contradiction(session: AsyncSession, refund: Refund, told: Ref
         await _alert(session, "refund_contradicted", refund, reason="the channel paid it as well")
 
 
-def _require_same(payment: Payment, refund: Refund, told: RefundFacts) -> None:
+def require_same_refund(payment: Payment, refund: Refund, told: RefundFacts) -> None:
+    """Raise FactsDiffer unless the channel speaks of the refund we asked for."""
     asked = rules.RefundedFacts(
         number=refund.out_refund_no,
         payment_number=payment.out_trade_no,

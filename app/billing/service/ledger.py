@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.models import LedgerTransfer, Payment
 from app.billing.repository import ledger as ledger_rows
+from app.billing.repository import totals
 from app.billing.states import PaymentChannel
 from app.core.clock import local_date
 
@@ -182,9 +183,10 @@ class ClearingItems:
     oldest_at: datetime | None
 
 
-async def list_clearing(session: AsyncSession) -> list[ClearingItems]:
+async def list_clearing(session: AsyncSession, *, today: date) -> list[ClearingItems]:
     """The clearing accounts with the age of their open items; a clean book shows zeros."""
-    balances = {row.account: row.balance_fen for row in await ledger_rows.list_balances(session)}
+    found = await totals.list_balances(session, until=date.max, today=today)
+    balances = {row.account: row.balance_fen for row in found}
     open_refunds = await ledger_rows.open_refunds(session)
     surplus = await ledger_rows.waiting_surplus(session)
     return [

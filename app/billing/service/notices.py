@@ -1,4 +1,4 @@
-"""Messages of the channel: verified, handled once, and answered alike however often they come."""
+"""Messages of a channel at the door: verified, compared, kept, and answered alike each time."""
 
 import json
 import time
@@ -7,11 +7,9 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.channels.accounts import gateway as configured_gateway
-from app.billing.channels.protocol import Notification, PaymentGateway, TradeState
+from app.billing.channels.protocol import CURRENCY, Notification, PaymentGateway, TradeState
 from app.billing.errors import (
     FactsDiffer,
     NotificationMalformed,
@@ -19,10 +17,10 @@ from app.billing.errors import (
     NotificationOfStranger,
     SignatureProbe,
 )
-from app.billing.repository import payments as rows
-from app.billing.repository import refunds as refund_rows
-from app.billing.service.capturing import FACTS_DIFFER, capture
-from app.billing.service.finishing import take_channel_word
+from app.billing.repository import events as rows
+from app.billing.service.capturing import FACTS_DIFFER, require_same_payment
+from app.billing.service.finishing import require_same_refund
+from app.billing.service.hearing import keep_notification
 from app.billing.states import PaymentChannel
 from app.core.alerts import raise_alert
 from app.core.db import Database
@@ -30,8 +28,6 @@ from app.identity.service import record_security_event, security_event
 
 log = structlog.get_logger()
 
-_DEADLOCKS: Final = frozenset({"40001", "40P01"})
-_TRIES: Final = 3
 _NOTED_PER_MINUTE: Final = 60
 
 
@@ -44,17 +40,21 @@ async def accept_notification(
     now: datetime,
     gateway: PaymentGateway | None = None,
 ) -> None:
-    """Verify a message of a channel and let it have its effect, once; call it outside a
-    transaction.
+    """Verify a message of a channel, compare it with what was asked for, and keep it with the job
+    that lets it have its effect; call it outside a transaction.
 
     Returns for a repeated one as for the first. Raises NotificationMalformed,
     NotificationNotGenuine (SignatureProbe without trace), NotificationOfStranger, FactsDiffer:
-    nothing is captured then, and all but the probe are noted as security events.
+    nothing is kept then, and all but the probe are noted as security events.
     """
     account = gateway or configured_gateway(channel)
     try:
         told = await account.read_notification(headers, body)
-        await _handle(database, channel, told, appid=account.appid, now=now)
+        if not _is_plain(told, appid=account.appid):
+            await _require_ours(database, channel.value, told, appid=account.appid)
+        if not await keep_notification(database, channel.value, told, now=now):
+            # a repeated one, or not ours: which of them, is worth a second look
+            await _require_ours(database, channel.value, told, appid=account.appid)
     except SignatureProbe:
         raise
     except (NotificationMalformed, NotificationNotGenuine) as error:
@@ -64,64 +64,43 @@ async def accept_notification(
         await _note(database, error.code, {"number": error.number})
         raise
     except FactsDiffer as error:
-        await _note_differing(database, error)
+        await note_differing(database, error)
         raise
 
 
-async def _handle(
-    database: Database, channel: PaymentChannel, told: Notification, *, appid: str, now: datetime
-) -> None:
-    for tried in range(1, _TRIES + 1):
-        try:
-            async with database.transaction() as session:
-                await _apply(session, channel, told, appid=appid, now=now)
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) not in _DEADLOCKS or tried == _TRIES:
-                raise
-        else:
-            return
-
-
-async def _apply(
-    session: AsyncSession,
-    channel: PaymentChannel,
-    told: Notification,
-    *,
-    appid: str,
-    now: datetime,
-) -> None:
-    about = told.transaction or told.refund
-    first = await rows.is_first_event(
-        session,
-        channel=channel.value,
-        event_id=told.event_id,
-        kind=told.kind,
-        number=about.number if about else "",
-        now=now,
+def _is_plain(told: Notification, *, appid: str) -> bool:
+    """A payment with everything said: whether it is ours is left to the database."""
+    paid = told.transaction
+    return (
+        paid is not None
+        and paid.state is TradeState.PAID
+        and paid.transaction_id is not None
+        and (paid.appid, paid.currency) == (appid, CURRENCY)
+        and told.refund_number is None
     )
-    if not first:
-        return
-    if about is None:
-        await raise_alert(session, "unknown_channel_event", told.kind)
-        return
-    known = await rows.find_number(session, channel.value, about.number)
-    kind = "payment" if told.transaction is not None else "refund"
-    if known is None or known.kind != kind:
-        raise NotificationOfStranger(about.number)
-    if told.refund_number is not None:
-        # money that went back and that nobody here asked for
-        asked = await rows.find_number(session, channel.value, told.refund_number)
-        if asked is None or asked.kind != "refund":
-            raise NotificationOfStranger(told.refund_number)
+
+
+async def _require_ours(
+    database: Database, channel: str, told: Notification, *, appid: str
+) -> None:
     if told.transaction is not None:
-        payment = await rows.lock_payment(session, known.customer_id, known.row_id)
-        # only money is believed at once: that nothing will come, the poller asks for itself
+        payment = await rows.read_payment(database, channel, told.transaction.number)
+        if payment is None:
+            raise NotificationOfStranger(told.transaction.number)
         if told.transaction.state is TradeState.PAID:
-            await capture(session, payment, told.transaction, appid=appid, at=now)
+            require_same_payment(payment, told.transaction, appid=appid)
+        # money that went back and that nobody here asked for
+        refund_number = told.refund_number
+        if refund_number is not None and not await rows.read_refund(
+            database, channel, refund_number
+        ):
+            raise NotificationOfStranger(refund_number)
     elif told.refund is not None:
-        refund = await refund_rows.lock_refund(session, known.customer_id, known.row_id)
-        payment = await rows.get_payment(session, known.customer_id, refund.payment_id)
-        await take_channel_word(session, payment, refund, told.refund, at=now)
+        known = await rows.read_refund(database, channel, told.refund.number)
+        if known is None:
+            raise NotificationOfStranger(told.refund.number)
+        refund, payment = known
+        require_same_refund(payment, refund, told.refund)
 
 
 class _Quota:
@@ -150,7 +129,8 @@ async def _note(database: Database, kind: str, facts: Mapping[str, str]) -> None
         await security_event(database, kind=kind, facts=json.dumps(facts))
 
 
-async def _note_differing(database: Database, error: FactsDiffer) -> None:
+async def note_differing(database: Database, error: FactsDiffer) -> None:
+    """A genuine message that does not fit: a security event, and an alert for a person."""
     log.warning("notification.differs", number=error.number, differing=error.differing)
     async with database.transaction() as session:
         facts = json.dumps({"number": error.number, "differing": error.differing})

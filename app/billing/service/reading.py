@@ -11,7 +11,9 @@ from app.billing.models import LedgerTransfer, Payment, Receipt, Refund, RefundL
 from app.billing.repository import ledger as ledger_rows
 from app.billing.repository import payments as payment_rows
 from app.billing.repository import refunds as refund_rows
-from app.billing.repository.ledger import AccountBalance, CashHeld
+from app.billing.repository import totals
+from app.billing.repository.ledger import CashHeld
+from app.billing.repository.totals import AccountBalance
 from app.billing.service.approving import evidence_cell
 from app.billing.service.ledger import BALANCE, DEPOSIT
 from app.billing.states import PaymentChannel, RefundStatus
@@ -103,9 +105,9 @@ async def list_refund_limits(session: AsyncSession) -> Sequence[RefundLimit]:
     return await refund_rows.list_refund_limits(session)
 
 
-async def list_balances(session: AsyncSession) -> list[AccountBalance]:
+async def list_balances(session: AsyncSession, *, today: date) -> list[AccountBalance]:
     """Totals of every account; `balance_fen` is credit minus debit."""
-    return await ledger_rows.list_balances(session)
+    return await totals.list_balances(session, until=date.max, today=today)
 
 
 async def list_transfers(

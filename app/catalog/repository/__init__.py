@@ -18,6 +18,7 @@ from app.catalog.errors import (
     PriceUnknown,
     ProductUnknown,
     VatRateOverlap,
+    VatRateUnknown,
 )
 from app.catalog.markets import Market
 from app.catalog.models import (
@@ -243,6 +244,31 @@ async def add_vat_rate(session: AsyncSession, rate: ProductVatRate) -> None:
     try:
         async with session.begin_nested():
             session.add(rate)
+    except DBAPIError as error:
+        if _sqlstate(error) == EXCLUSION_VIOLATION:
+            raise VatRateOverlap from error
+        raise
+
+
+async def lock_vat_rate(
+    session: AsyncSession, *, product_id: UUID, rate_id: UUID
+) -> ProductVatRate:
+    """One VAT rate of a product, locked; raises VatRateUnknown."""
+    rate = await session.scalar(
+        select(ProductVatRate)
+        .where(ProductVatRate.id == rate_id, ProductVatRate.product_id == product_id)
+        .with_for_update()
+    )
+    if rate is None:
+        raise VatRateUnknown
+    return rate
+
+
+async def set_vat_period(session: AsyncSession, rate: ProductVatRate, period: Range[date]) -> None:
+    """Give a VAT rate another period; raises VatRateOverlap."""
+    try:
+        async with session.begin_nested():
+            rate.valid = period
     except DBAPIError as error:
         if _sqlstate(error) == EXCLUSION_VIOLATION:
             raise VatRateOverlap from error

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from fastapi import Response
 
 from app.core.db import SessionDep
+from app.core.exporting import XLSX_TYPE
 from app.core.pagination import Page, PageDep, cursor_of
 from app.core.printing.font import PDF_TYPE
 from app.core.schemas import Answer
@@ -22,7 +23,6 @@ from app.kpi.api.callers import (
 from app.kpi.api.months import MonthText
 from app.kpi.definitions import KpiKey
 from app.kpi.exporting.service import Taken, export_report, export_workbook, list_exports
-from app.kpi.exporting.words import XLSX_TYPE
 
 router = Router()
 

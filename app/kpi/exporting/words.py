@@ -2,7 +2,6 @@
 
 from app.kpi.rules import KpiStatus
 
-XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 STATUS_LABELS = {
     KpiStatus.MET: "达标",
     KpiStatus.MISSED: "未达标",

@@ -2,17 +2,11 @@
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Any
 
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Font
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
-from app.core.clock import OPERATOR_ZONE
+from app.core.spreadsheet import make_cell
 from app.kpi.exporting.words import DIRECTION_LABELS, STATUS_LABELS, UNIT_LABELS
 from app.kpi.repository.rows import KpiRow
 from app.kpi.rules import Period
@@ -26,9 +20,6 @@ KIND_LABELS = {
     "trip_check": "车次检查",
     "slot": "冷库时段",
 }
-_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
-"""What a spreadsheet may take for a formula when it, or the next one to read the file, opens it."""
-_LONGEST = 32_000
 TABLE_HEAD = ("指标", "结果", "单位", "目标", "状态", "分子", "分母", "条款")
 ROW_HEAD = ("类别", "编号", "日期时间", "计入分子", "计入分母")
 
@@ -44,7 +35,7 @@ def build_workbook(
     """The file: the eight figures, and the rows behind one of them where asked for."""
     book = Workbook(write_only=True)
     table = book.create_sheet("指标")
-    table.append([_cell(table, f"{title}　{period.first} 至 {period.last}", bold=True)])
+    table.append([make_cell(table, f"{title}　{period.first} 至 {period.last}", bold=True)])
     _append(table, TABLE_HEAD, bold=True)
     for result in results:
         _append(table, _table_row(result))
@@ -94,25 +85,4 @@ def _plain(value: object) -> object:
 
 
 def _append(sheet: WriteOnlyWorksheet, values: Iterable[object], *, bold: bool = False) -> None:
-    sheet.append([_cell(sheet, value, bold=bold) for value in values])
-
-
-def _cell(sheet: WriteOnlyWorksheet, value: Any, *, bold: bool = False) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        value = "是" if value else "否"
-    if isinstance(value, datetime):
-        value = value.astimezone(OPERATOR_ZONE).strftime("%Y-%m-%d %H:%M:%S")
-    if isinstance(value, int | Decimal | date):
-        number: Any = value
-        cell = WriteOnlyCell(sheet, number)
-    else:
-        text = ILLEGAL_CHARACTERS_RE.sub("", str(value))[:_LONGEST]
-        cell = WriteOnlyCell(sheet, text)
-        cell.data_type = "s"
-        if text.startswith(_FORMULA_STARTS):
-            cell.quotePrefix = True
-    if bold:
-        cell.font = Font(bold=True)
-    return cell
+    sheet.append([make_cell(sheet, value, bold=bold) for value in values])

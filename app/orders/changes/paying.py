@@ -13,6 +13,7 @@ from app.billing.events import PaymentCaptured
 from app.billing.models import Payment, PaymentChannel
 from app.billing.service import (
     close_open_payments,
+    is_word_waiting,
     open_payment,
     request_refund,
     return_surplus,
@@ -183,6 +184,8 @@ async def sweep_changes(session: AsyncSession, *, now: datetime) -> None:
     ):
         found = await repository.get_change(session, customer_id, change_id)
         await repository.lock_order(session, customer_id, found.order_id)
+        if await is_word_waiting(session, customer_id=customer_id, reference_id=change_id):
+            continue
         change = await repository.get_change(session, customer_id, change_id, lock=True)
         if change.status is ChangeStatus.AWAITING_PAYMENT:
             await close_open_payments(

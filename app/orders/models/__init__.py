@@ -14,8 +14,8 @@ from app.orders.models.deposits import (
     DepositMove,
     InstallationMove,
 )
+from app.orders.models.entitlements import EntitlementEntry
 from app.orders.models.orders import (
-    EntitlementEntry,
     LineGift,
     Order,
     OrderAgreement,

@@ -109,6 +109,7 @@ class Order(CustomerOwned):
         ),
         Index("ix_orders_status_placed_at", "status", "placed_at"),
         Index("ix_orders_confirmed_at", "confirmed_at"),
+        Index("ix_orders_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
         Index("ix_orders_address_id", "customer_id", "address_id"),
         Index(
             "ix_orders_installation_id",
@@ -367,33 +368,3 @@ class LineGift(CustomerOwned):
     """The day whose plan it is in."""
     lapsed_at: Mapped[datetime | None]
     """When its order was cancelled before it came."""
-
-
-class EntitlementEntry(CustomerOwned):
-    """Append-only record of bottles and value a line gains or gives up."""
-
-    __tablename__ = "entitlement_entries"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["customer_id", "order_line_id"],
-            ["order_lines.customer_id", "order_lines.order_line_id"],
-        ),
-        CheckConstraint(
-            "kind IN ('bought', 'gift', 'opening', 'swapped_in', 'swapped_out', 'transferred_in',"
-            " 'transferred_out', 'credited', 'refunded', 'forfeited', 'restored')",
-            name="kind",
-        ),
-        CheckConstraint("bottles > 0 AND value_fen >= 0", name="amounts"),
-        Index("ix_entitlement_entries_line", "customer_id", "order_line_id"),
-    )
-
-    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
-    entry_id: Mapped[UUID] = mapped_column(primary_key=True)
-    order_line_id: Mapped[UUID]
-    kind: Mapped[str]
-    bottles: Mapped[int]
-    value_fen: Mapped[int]
-    product_id: Mapped[UUID | None] = mapped_column(ForeignKey("products.id"))
-    """None: the line's own product."""
-    at: Mapped[datetime]
-    cause_id: Mapped[UUID | None]

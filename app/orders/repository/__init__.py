@@ -24,6 +24,7 @@ from app.orders.repository.numbers import (
     current_version,
     find_number,
     known_numbers,
+    read_order_numbers,
 )
 from app.orders.repository.orders import (
     add_history,
@@ -117,6 +118,7 @@ __all__ = [
     "raise_version",
     "read_candidates",
     "read_order",
+    "read_order_numbers",
     "replace_terms",
     "set_unscheduled",
     "stuck_in_review",

@@ -5,11 +5,11 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import fetch
-from app.orders.models import OrderAgreement, OrderNumber
+from app.orders.models import Order, OrderAgreement, OrderNumber
 
 _CLAIM_NUMBER: Final = """
 INSERT INTO order_numbers (number, customer_id, order_id) VALUES ($1, $2, $3)
@@ -32,6 +32,20 @@ async def find_number(session: AsyncSession, number: str) -> tuple[UUID, UUID] |
     """(customer_id, order_id) of a number."""
     row = await session.get(OrderNumber, number)
     return None if row is None else (row.customer_id, row.order_id)
+
+
+async def read_order_numbers(
+    session: AsyncSession, keys: Collection[tuple[UUID, UUID]]
+) -> dict[UUID, str]:
+    """Our short numbers by order, of `(customer_id, order_id)`; what is no order is left out."""
+    if not keys:
+        return {}
+    rows = await session.execute(
+        select(Order.order_id, Order.order_no).where(
+            tuple_(Order.customer_id, Order.order_id).in_(keys)
+        )
+    )
+    return {row.order_id: row.order_no for row in rows}
 
 
 async def known_numbers(session: AsyncSession, numbers: Collection[str]) -> set[str]:

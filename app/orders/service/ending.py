@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.billing.service import close_open_payments
+from app.billing.service import close_open_payments, is_word_waiting
 from app.core.clock import local_date
 from app.orders import repository
 from app.orders.depositing import let_go
@@ -24,6 +24,8 @@ async def expire_unpaid(session: AsyncSession, *, now: datetime) -> int:
         session, before=now - GRACE, limit=BATCH
     ):
         order = await repository.lock_order(session, customer_id, order_id)
+        if await is_word_waiting(session, customer_id=customer_id, reference_id=order_id):
+            continue  # it is paid, perhaps: a worker that was away has not heard of it yet
         if order.status is OrderStatus.PENDING_PAYMENT:
             order.ended_at = now
             await close_open_payments(

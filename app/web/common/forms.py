@@ -2,13 +2,14 @@
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from app.core.db import Database
@@ -18,6 +19,7 @@ from app.core.schemas import Answer
 from app.identity.access import Principal
 from app.identity.browser import CSRF_FIELD
 from app.web.common.flash import see_other
+from app.web.common.problems import own_path
 from app.web.common.templating import is_htmx
 
 ONCE_FIELD = "once"
@@ -95,3 +97,23 @@ async def once(request: Request, caller: Principal) -> AsyncIterator[IdempotentC
     except BaseException:
         await free_key(database, call)
         raise
+
+
+async def carry_out(
+    request: Request,
+    caller: Principal,
+    session: AsyncSession,
+    act: Callable[[], Awaitable[object]],
+    *,
+    back: str,
+    told: str,
+) -> Response:
+    """Carry a form out once, however often it is sent, and go back to the list it stood on."""
+    address = own_path(back)
+    try:
+        async with once(request, caller) as call:
+            await act()
+            await call.remember(session, 201, Made(address=address))
+    except MadeBefore as made:
+        address = made.address
+    return see_other(address, flash=told)

@@ -45,9 +45,7 @@ from app.orders.states import (
     DepositState,
     InstallationState,
 )
-from app.web.common.flash import see_other
-from app.web.common.forms import Made, MadeBefore, once, once_key
-from app.web.common.problems import own_path
+from app.web.common.forms import carry_out, once_key
 from app.web.common.templating import is_htmx
 from app.web.manager.asking import HOME
 from app.web.manager.showing import show
@@ -171,26 +169,6 @@ async def boxes_page(
     )
 
 
-async def _act(
-    request: Request,
-    caller: Principal,
-    session: AsyncSession,
-    act: Callable[[], Awaitable[object]],
-    *,
-    back: str,
-    told: str,
-) -> Response:
-    """Carry a form out once, however often it is sent, and go back to the list."""
-    address = own_path(back)
-    try:
-        async with once(request, caller) as call:
-            await act()
-            await call.remember(session, 201, Made(address=address))
-    except MadeBefore as made:
-        address = made.address
-    return see_other(address, flash=told)
-
-
 def _on_box(
     act: Callable[..., Awaitable[object]],
     session: AsyncSession,
@@ -242,7 +220,7 @@ async def finish(
     """The box hangs: what waited for it begins on the first day still open."""
     handling = await handled_by(session, caller, clock)
     act = _on_box(installing.finish_installation, session, box, handling, note)
-    return await _act(
+    return await carry_out(
         request, caller, session, act, back=back, told="已记为安装，等待的订单从最早可送的一天开始"
     )
 
@@ -260,7 +238,9 @@ async def reopen(
     """Take back that it hangs, before anything that began by it is frozen."""
     handling = await handled_by(session, caller, clock)
     act = _on_box(installing.reopen_installation, session, box, handling, note)
-    return await _act(request, caller, session, act, back=back, told="已撤销安装，任务回到待安装")
+    return await carry_out(
+        request, caller, session, act, back=back, told="已撤销安装，任务回到待安装"
+    )
 
 
 @router.get("/manager/deposits")
@@ -317,7 +297,9 @@ async def give_back(
     """The box or the bottles are back: the deposit goes the way it came."""
     handling = await handled_by(session, caller, clock)
     act = _on_deposit(depositing.give_back, session, deposit, handling, note)
-    return await _act(request, caller, session, act, back=back, told="已记为归还，押金按原渠道退回")
+    return await carry_out(
+        request, caller, session, act, back=back, told="已记为归还，押金按原渠道退回"
+    )
 
 
 @router.post("/manager/deposits/{deposit}/keep")
@@ -333,7 +315,7 @@ async def keep(
     """What does not come back is kept, with its reason."""
     handling = await handled_by(session, caller, clock)
     act = _on_deposit(depositing.keep, session, deposit, handling, note)
-    return await _act(
+    return await carry_out(
         request, caller, session, act, back=back, told="已记为不退；需要时可在“不退”中撤销"
     )
 
@@ -351,4 +333,6 @@ async def release(
     """Take a keeping back: the deposit is due back again."""
     handling = await handled_by(session, caller, clock)
     act = _on_deposit(depositing.release_kept, session, deposit, handling, note)
-    return await _act(request, caller, session, act, back=back, told="已撤销不退，押金回到待归还")
+    return await carry_out(
+        request, caller, session, act, back=back, told="已撤销不退，押金回到待归还"
+    )

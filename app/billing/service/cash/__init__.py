@@ -1,5 +1,6 @@
 """The door of cash: from a deliverer's hand over the station to the bank, and where it stands."""
 
+from app.billing.repository.standing import DelivererStanding, StationStanding
 from app.billing.service.cash.days import close_day, list_days, reopen_day, view_day
 from app.billing.service.cash.deposits import (
     cancel_bank_deposit,
@@ -21,6 +22,8 @@ from app.billing.service.cash.reading import (
 )
 
 __all__ = [
+    "DelivererStanding",
+    "StationStanding",
     "approve_hand_in",
     "cancel_bank_deposit",
     "cancel_hand_in",

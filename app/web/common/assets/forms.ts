@@ -1,5 +1,6 @@
 // A second click on a button that is already sending does nothing, and a refusal that names fields
-// is told by their labels.
+// is told by their labels. `data-instant` on a form: a choice in it counts at once; `data-print` on a
+// button prints the page.
 
 function nameFields(): void {
   for (const place of document.querySelectorAll<HTMLElement>("[data-problem] [data-field]")) {
@@ -24,6 +25,12 @@ export function startForms(): void {
     form.ariaBusy = "true";
   });
   document.addEventListener("htmx:after:swap", nameFields);
+  document.addEventListener("change", (event) => {
+    (event.target as Element).closest<HTMLFormElement>("form[data-instant]")?.requestSubmit();
+  });
+  document.addEventListener("click", (event) => {
+    if ((event.target as Element).closest("[data-print]")) window.print();
+  });
   // The browser's back button brings the page as it was left.
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");

@@ -50,16 +50,6 @@ function startStream(place: HTMLElement): void {
 
 if (stream) startStream(stream);
 
-document.addEventListener("click", (event) => {
-  if ((event.target as Element).closest("[data-print]")) window.print();
-});
-
-// A choice in a filter form counts at once.
-document.addEventListener("change", (event) => {
-  const form = (event.target as Element).closest<HTMLFormElement>("form[data-instant]");
-  form?.requestSubmit();
-});
-
 // While a part is on its way, or did not come, it says so instead of standing empty.
 onHtmx("response:error", ({ ctx }) => {
   const place = ctx.sourceElement.closest<HTMLElement>("#kpis");

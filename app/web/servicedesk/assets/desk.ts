@@ -1,61 +1,9 @@
 // The service desk: rows by keyboard, a selection that survives refreshing, switches of forms.
 import { onHtmx } from "../../common/assets/htmx";
+import { startRows } from "../../common/assets/rows";
 
 const REST_MS = 15 * 60_000;
-const KEPT = "desk-row";
-let selected = sessionStorage.getItem(KEPT) ?? "";
-let position = -1;
 let lastTouch = Date.now();
-
-const rows = (): HTMLAnchorElement[] => [
-  ...document.querySelectorAll<HTMLAnchorElement>("a[data-row]"),
-];
-
-function mark(): void {
-  for (const row of rows()) {
-    if (row.id === selected) row.dataset["selected"] = "";
-    else delete row.dataset["selected"];
-  }
-}
-
-function select(row: HTMLAnchorElement | undefined, focus: boolean): void {
-  if (!row) return;
-  selected = row.id;
-  sessionStorage.setItem(KEPT, selected);
-  position = rows().indexOf(row);
-  mark();
-  if (focus) row.focus();
-}
-
-/** The row chosen last stays chosen; one that has left the list hands on to what took its place. */
-function keepSelection(): void {
-  const found = rows();
-  for (const place of document.querySelectorAll<HTMLElement>("[data-row-keys]")) {
-    place.hidden = found.length === 0;
-  }
-  if (selected === "" || found.length === 0) return;
-  const same = found.find((row) => row.id === selected);
-  if (!same && position < 0) return;
-  const wasFocused = document.activeElement === document.body;
-  select(same ?? found[Math.min(position, found.length - 1)], wasFocused);
-}
-
-function startRows(): void {
-  document.addEventListener("click", (event) => {
-    const mover = (event.target as Element).closest<HTMLElement>("[data-move]");
-    if (!mover) return;
-    const found = rows();
-    const at = found.findIndex((row) => row.id === selected);
-    const next = at < 0 ? 0 : at + Number(mover.dataset["move"]);
-    select(found[Math.max(0, Math.min(next, found.length - 1))], true);
-  });
-  document.addEventListener("focusin", (event) => {
-    const row = (event.target as Element).closest<HTMLAnchorElement>("a[data-row]");
-    if (row) select(row, false);
-  });
-  keepSelection();
-  document.addEventListener("htmx:after:swap", keepSelection);
-}
 
 /** Polling alone does not keep a forgotten desk logged in, and a hidden tab asks for nothing. */
 function startPolling(): void {
@@ -102,9 +50,6 @@ function startSwitches(): void {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
     const field = event.target as Element;
     if (field.matches("textarea")) field.closest("form")?.requestSubmit();
-  });
-  document.addEventListener("click", (event) => {
-    if ((event.target as Element).closest("[data-print]")) window.print();
   });
 }
 
@@ -162,7 +107,7 @@ function openNamed(): void {
 
 startOrder();
 openNamed();
-startRows();
+startRows("desk-row");
 startPolling();
 startSwitches();
 switchForms();

@@ -1,13 +1,13 @@
 """UnionPay: payments of another channel, and its bills
 
-Revision: 0026
-Revises: 0022
+Revision: 0027
+Revises: 0026
 """
 
 from alembic import op
 
-revision = "0026"
-down_revision = "0022"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
