@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from app.billing import service
 from app.billing.errors import NotificationMalformed
+from app.billing.models import RefundRule
 from app.billing.rules import DEFAULT_REFUND_LIMIT_FEN
 from app.billing.schemas import (
     Balances,
@@ -24,6 +25,8 @@ from app.billing.schemas import (
     RefundLimitIn,
     RefundLimits,
     RefundOut,
+    RefundRuleIn,
+    RefundRules,
     TransferOut,
     TrialBalanceOut,
 )
@@ -274,6 +277,24 @@ async def set_refund_limit(
         session, limit_fen=body.limit_fen, set_by=caller.account_id, now=clock.now()
     )
     return RefundLimits.of(list(limits), default_limit_fen=DEFAULT_REFUND_LIMIT_FEN)
+
+
+@router.get("/refund-rules")
+async def list_refund_rules(_: LimitReaders, session: SessionDep) -> RefundRules:
+    """How long and how often each channel gives money back, and where that is written."""
+    return RefundRules.of(await service.list_refund_rules(session))
+
+
+@router.put("/refund-rules")
+async def set_refund_rule(
+    caller: LimitSetters, body: RefundRuleIn, session: SessionDep, clock: ClockDep
+) -> RefundRules:
+    """Set a channel's rule from today on."""
+    now = clock.now()
+    rule = RefundRule(
+        **body.model_dump(), valid_from=local_date(now), set_by=caller.account_id, set_at=now
+    )
+    return RefundRules.of(await service.set_refund_rule(session, rule))
 
 
 @router.get("/ledger/balances")

@@ -8,6 +8,7 @@ from app.billing.service.approving import (
     pay_out_cash,
     resolve_manually,
     set_refund_limit,
+    set_refund_rule,
 )
 from app.billing.service.asking import ask_channel, query_payment
 from app.billing.service.bill_desk import (
@@ -59,6 +60,7 @@ from app.billing.service.reading import (
     list_payments,
     list_receipts,
     list_refund_limits,
+    list_refund_rules,
     list_refunds,
     list_transfers,
     read_evidence,
@@ -106,6 +108,7 @@ __all__ = [
     "list_payments",
     "list_receipts",
     "list_refund_limits",
+    "list_refund_rules",
     "list_refunds",
     "list_transfers",
     "match_unsettled",
@@ -126,6 +129,7 @@ __all__ = [
     "resolve_manually",
     "return_surplus",
     "set_refund_limit",
+    "set_refund_rule",
     "submit_refund",
     "transfer_id",
     "view_bill",

@@ -12,7 +12,7 @@ from app.billing.errors import FactsDiffer
 from app.billing.events import RefundSucceeded
 from app.billing.models import Payment, Refund
 from app.billing.service.ledger import REFUND_PAYABLE, account_of, post, transfer_id
-from app.billing.states import REFUND_MOVES, PaymentChannel, RefundStatus
+from app.billing.states import REFUND_MOVES, RefundStatus
 from app.core.alerts import raise_alert, resolve_alert
 from app.core.events import publish
 
@@ -42,23 +42,6 @@ def is_refused_for_good(refund: Refund) -> bool:
     if refund.failure is None or not refund.failure.startswith(REFUSED):
         return False
     return refund.failure.removeprefix(REFUSED) not in REFUSALS_THAT_PASS
-
-
-def obstacle_of(payment: Payment, *, refunds_before: int, at: datetime) -> str | None:
-    """Why the channel would not take another refund of a captured payment.
-
-    How long Alipay takes refunds is a matter of the contract: it refuses by itself.
-    """
-    captured_at = payment.captured_at or at
-    match PaymentChannel(payment.channel):
-        case PaymentChannel.WECHAT:
-            return rules.wechat_refund_obstacle(
-                captured_at=captured_at, refunds_before=refunds_before, now=at
-            )
-        case PaymentChannel.UNIONPAY:
-            return rules.unionpay_refund_obstacle(captured_at=captured_at, now=at)
-        case _:
-            return None
 
 
 def move_refund(refund: Refund, status: RefundStatus) -> None:
