@@ -102,6 +102,29 @@ async def accept_alipay_notification(request: Request, clock: ClockDep) -> Respo
     return PlainTextResponse(refused[1], status_code=refused[0])
 
 
+@router.post(
+    "/channels/unionpay/notifications",
+    dependencies=[OPEN],
+    response_class=PlainTextResponse,
+    responses={
+        status: {"description": "Not accepted; it is sent again"}
+        for status in (400, 401, 404, 409, 413, 503)
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+        }
+    },
+)
+async def accept_unionpay_notification(request: Request, clock: ClockDep) -> Response:
+    """A message of UnionPay, verified by its own signature; 200 when it has had its effect."""
+    refused = await _accept(request, PaymentChannel.UNIONPAY, clock)
+    if refused is None:
+        return PlainTextResponse("ok")
+    return PlainTextResponse(refused[1], status_code=refused[0])
+
+
 async def _accept(
     request: Request, channel: PaymentChannel, clock: ClockDep
 ) -> tuple[int, str] | None:

@@ -14,6 +14,9 @@ from app.billing.errors import PosSlipInvalid, RefundExceedsPaid
 
 WECHAT_DESCRIPTION_LENGTH: Final = 127
 
+_SECONDS_CARRIED: Final = 1 << 25
+"""Five base32 characters: after 388 days the same characters come again."""
+
 DEFAULT_REFUND_LIMIT_FEN: Final = 50_000
 """A staff member's refund above this waits for a second person, until a limit is set."""
 
@@ -138,6 +141,22 @@ def _doubling(tries: int, *, most: timedelta) -> timedelta:
 def channel_number(prefix: str, row_id: UUID) -> str:
     """Our number at a channel: a letter and 26 base32 characters, the same for every try."""
     return prefix + base64.b32encode(row_id.bytes).decode().rstrip("=")
+
+
+def timed_number(prefix: str, row_id: UUID, *, at: datetime) -> str:
+    """Our number at a channel that knows transactions by number and second: it ends in the second."""
+    second = int(at.timestamp()) % _SECONDS_CARRIED
+    return channel_number(prefix, row_id) + base64.b32encode((second << 7).to_bytes(4)).decode()[:5]
+
+
+def second_of(number: str, *, now: datetime) -> datetime:
+    """The second in which a number was made, the newest that fits up to a day from now.
+
+    Right for 387 days; raises ValueError for a number that carries none.
+    """
+    carried = int.from_bytes(base64.b32decode(number[-5:] + "AA=")) >> 7
+    latest = int(now.timestamp()) + 86_400
+    return datetime.fromtimestamp(latest - (latest - carried) % _SECONDS_CARRIED, now.tzinfo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,6 +207,7 @@ JOIN ledger_transfers t ON t.customer_id = f.customer_id AND t.source_id = f.ref
 WHERE f.to_origin <> CASE p.channel
     WHEN 'wechat' THEN t.credit_account = 'channel:wechat:' || p.merchant_account
     WHEN 'alipay' THEN t.credit_account = 'channel:alipay:' || p.merchant_account
+    WHEN 'unionpay' THEN t.credit_account = 'channel:unionpay:' || p.merchant_account
     WHEN 'pos' THEN t.credit_account = 'pos:' || p.merchant_account
     WHEN 'marketplace' THEN t.credit_account = 'marketplace:' || p.merchant_account
     ELSE t.credit_account LIKE 'cash:%' END
@@ -427,7 +428,7 @@ FROM refunds f
 JOIN payments p ON p.customer_id = f.customer_id AND p.payment_id = f.payment_id
 WHERE f.status NOT IN ('succeeded', 'failed')
   AND coalesce(f.approved_at, f.created_at) < CAST(:now AS timestamptz)
-      - CASE WHEN f.status IN ('approved', 'submitted') AND p.channel IN ('wechat', 'alipay')
+      - CASE WHEN f.status IN ('approved', 'submitted') AND p.channel IN ('wechat', 'alipay', 'unionpay')
              THEN interval '1 day' ELSE interval '7 days' END
 UNION ALL
 SELECT NULL, NULL, 'channel event ' || c.event_id, c.received_at

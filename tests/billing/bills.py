@@ -12,6 +12,7 @@ from app.billing.bill_models import Bill, BillDifference
 from app.billing.jobs import ask_for_bills
 from app.billing.models import Payment
 from app.billing.service import request_refund
+from app.billing.states import PaymentChannel
 from app.core.db import Database
 from app.core.ids import public_single
 from app.core.jobs import JobContext
@@ -77,11 +78,14 @@ async def give_back(database: Database, payment: Payment, fen: int) -> str:
     return refund.out_refund_no
 
 
-async def bills(database: Database) -> list[Bill]:
-    """All bills, oldest day first."""
+async def bills(database: Database, channel: PaymentChannel = PaymentChannel.WECHAT) -> list[Bill]:
+    """The bills of a channel, oldest day first."""
     async with database.transaction() as session:
         found = await session.scalars(
-            select(Bill).order_by(Bill.bill_date).execution_options(populate_existing=True)
+            select(Bill)
+            .where(Bill.channel == channel)
+            .order_by(Bill.bill_date)
+            .execution_options(populate_existing=True)
         )
         return list(found)
 
@@ -175,9 +179,9 @@ class Desk:
         self.headers = world.staff[Role.FINANCE].headers
         self.path = ""
 
-    async def bring(self, day: str, file: bytes) -> dict[str, Any]:
+    async def bring(self, day: str, file: bytes, **wanted: str) -> dict[str, Any]:
         """Bring the bill of a day as a file."""
-        wanted = {"bill_date": day}
+        wanted |= {"bill_date": day}
         made = await self.client.post("/bills", json=wanted, headers=self.headers | once())
         assert made.status_code == 201, made.text
         self.path = f"/bills/{made.json()['id']}"

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.billing.channels import wechat_bill
+from app.billing.channels import bill_rows
 from app.billing.models import Payment
 from app.billing.service import query_payment
 from app.billing.states import BillStatus
@@ -148,8 +148,8 @@ def no_bill(chance: random.Random, bill: Bill) -> bytes:
         lambda: whole[: chance.randrange(whole.index("总交易单数".encode()))],
         lambda: packed[: chance.randrange(2, len(packed))],
         lambda: packed[:-8] + bytes(8),
-        lambda: gzip.compress(bytes(wechat_bill.MAX_BYTES + 1)),
-        lambda: bytes(wechat_bill.MAX_BYTES + 1),
+        lambda: gzip.compress(bytes(bill_rows.MAX_BYTES + 1)),
+        lambda: bytes(bill_rows.MAX_BYTES + 1),
         lambda: bill_of(bill.rows, counted=len(bill.rows) + chance.choice([-1, 1, 1000])),
         lambda: bill_of([row("1900000109")]),
         lambda: whole.replace("商户订单号".encode(), "订单号".encode()),
@@ -255,7 +255,7 @@ async def test_what_differs_is_what_was_planted_and_ends_when_it_is_repaired(
     books: Books,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(wechat_bill, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(bill_rows, "MAX_BYTES", 1_000_000)
     desk = Desk(client, world)
     there: dict[date, Bill] = {}
 
@@ -309,7 +309,7 @@ async def test_downloads_that_are_no_bill_leave_nothing_until_it_comes(
     job_context: JobContext,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(wechat_bill, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(bill_rows, "MAX_BYTES", 100_000)
     set_both(clock, payments, MORNING)
     paid = await pay_one(database, payments, world.household)
     true = bill_of([row(payments.gateway.merchant, 商户订单号=paid.out_trade_no)])

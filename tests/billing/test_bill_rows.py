@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.billing.channels import wechat_bill
+from app.billing.channels import bill_rows
+from app.billing.channels.bill_rows import unpacked
 from app.billing.channels.bill_source import Fault
-from app.billing.channels.wechat_bill import read_bill, unpacked
+from app.billing.channels.wechat_bill import read_bill
 from app.billing.errors import BillFileMalformed
 from app.billing.states import BillEntry
 from app.core.money import yuan_text
@@ -124,7 +125,7 @@ def test_an_amount_is_as_many_fen_as_it_says(amount: str) -> None:
 
 
 def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wechat_bill, "MAX_BYTES", 1_000)
+    monkeypatch.setattr(bill_rows, "MAX_BYTES", 1_000)
     for content in (bytes(1_001), gzip.compress(bytes(1_001))):
         with pytest.raises(BillFileMalformed) as caught:
             unpacked(content)

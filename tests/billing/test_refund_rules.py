@@ -29,6 +29,7 @@ async def test_the_product_knows_the_channels_and_a_manager_may_know_better(
     assert {rule["channel"]: rule["max_age_days"] for rule in known} == {
         "alipay": 365,
         "pos": 180,
+        "unionpay": 330,
         "wechat": 365,
     }
     assert all(rule["articles"] for rule in known)
@@ -61,7 +62,7 @@ async def test_a_rule_without_its_article_or_sense_is_refused(
     answer = await client.put(URL, headers=world.staff[Role.MANAGER].headers, json=told)
     assert answer.status_code == 422
     known = await client.get(URL, headers=world.staff[Role.FINANCE].headers)
-    assert len(known.json()["items"]) == 3
+    assert len(known.json()["items"]) == 4
 
 
 async def test_money_goes_back_to_a_payment_that_takes_it_before_one_that_does_not(

@@ -54,7 +54,7 @@ class BillSource(Protocol):
         """The account's number at the channel."""
 
     async def fetch_bill(self, day: date) -> bytes | NoBill | Refused:
-        """The text of the day's bill of payments and refunds, its hash checked.
+        """The day's bill of payments and refunds as the channel makes it, its hash checked.
 
         Raises `httpx.HTTPError`, `OutcomeUnknown` or `TimeoutError` where nothing is known.
         """

@@ -1,9 +1,9 @@
 """One statement that lays a bill beside our books; run again, it changes nothing.
 
-Both sides of the day are joined by our number at the channel, and only where they disagree one looks
-further: for the number among all of ours, and for what only we have in the merchant's other bills.
-Where only the date differs nobody has to act: money booked late is there, and what fell around
-midnight is said.
+Both sides of the day are joined by our number at the channel, which for a card payment is that of
+its slip, and only where they disagree one looks further: for the number among all of ours, and for
+what only we have in the merchant's other bills. Where only the date differs nobody has to act: money
+booked late is there, and what fell around midnight is said.
 """
 
 from dataclasses import dataclass
@@ -33,11 +33,17 @@ WITH scope AS MATERIALIZED (
     FROM channel_bills b
     WHERE b.bill_id = :bill AND b.status <> 'waiting'
 ), ours AS MATERIALIZED (
-    SELECT 'payment' AS entry, p.out_trade_no AS number, p.captured_fen AS fen, p.customer_id,
-           p.payment_id AS row_id
+    SELECT 'payment' AS entry,
+           CASE WHEN s.channel = 'pos'
+                THEN concat_ws('|', e.pos_slip ->> 'merchant_no', e.pos_slip ->> 'terminal_no',
+                               e.pos_slip ->> 'batch_no', e.pos_slip ->> 'trace_no')
+                ELSE p.out_trade_no END AS number,
+           p.captured_fen AS fen, p.customer_id, p.payment_id AS row_id
     FROM scope s
     JOIN payments p ON p.merchant_account = s.merchant_account AND p.channel = s.channel
      AND p.captured_at >= s.since AND p.captured_at < s.until AND p.status = 'captured'
+    LEFT JOIN receipts e
+           ON s.channel = 'pos' AND e.customer_id = p.customer_id AND e.payment_id = p.payment_id
     UNION ALL
     SELECT 'refund', r.out_refund_no, r.amount_fen, r.customer_id, r.refund_id
     FROM scope s

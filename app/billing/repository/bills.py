@@ -189,6 +189,7 @@ async def list_bills(
     since: date | None,
     until: date | None,
     status: BillStatus | None,
+    channel: PaymentChannel | None,
     with_open: bool,
     after: tuple[date, UUID] | None,
     limit: int,
@@ -201,6 +202,8 @@ async def list_bills(
         wanted.append(Bill.bill_date <= until)
     if status is not None:
         wanted.append(Bill.status == status)
+    if channel is not None:
+        wanted.append(Bill.channel == channel)
     if with_open:
         items = select(BillDifference.bill_id).where(BillDifference.state == DifferenceState.OPEN)
         wanted.append(Bill.bill_id.in_(items))

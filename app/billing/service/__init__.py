@@ -1,5 +1,6 @@
 """The door of billing: what other packages may ask it to do."""
 
+from app.billing.channels.bill_readers import AS_FILES
 from app.billing.rules import PosSlip
 from app.billing.service.approving import (
     approve_refund,
@@ -75,6 +76,7 @@ from app.billing.service.refunds import (
 from app.billing.service.submitting import submit_refund
 
 __all__ = [
+    "AS_FILES",
     "DEPOSIT",
     "DEPOSIT_KEPT",
     "PREPAID",

@@ -35,7 +35,7 @@ CLEARING: Final = (REFUND_PAYABLE, SUSPENSE)
 def account_of(payment: Payment) -> str:
     """The account that holds a payment's money."""
     match PaymentChannel(payment.channel):
-        case PaymentChannel.WECHAT | PaymentChannel.ALIPAY:
+        case PaymentChannel.WECHAT | PaymentChannel.ALIPAY | PaymentChannel.UNIONPAY:
             return f"channel:{payment.channel}:{payment.merchant_account}"
         case PaymentChannel.CASH:
             return f"cash:{payment.merchant_account}"

@@ -27,6 +27,7 @@ from app.billing.service.ledger import (
     SUSPENSE,
     post,
 )
+from app.billing.service.payments import number_at
 from app.billing.states import ONLINE_CHANNELS, PaymentChannel, PaymentStatus, RefundStatus
 from app.core.clock import local_date
 from app.core.enqueueing import enqueue, enqueue_many
@@ -225,7 +226,7 @@ async def add_refund(
         payment_id=payment.payment_id,
         reference_id=payment.reference_id,
         cause=cause,
-        out_refund_no=rules.channel_number("R", refund_id),
+        out_refund_no=number_at(PaymentChannel(payment.channel), "R", refund_id),
         amount_fen=amount_fen,
         from_account=from_account,
         status=RefundStatus.REQUESTED,
