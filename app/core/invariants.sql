@@ -514,6 +514,19 @@ CROSS JOIN LATERAL (
 WHERE b.bill_date >= CAST(CAST(:now AS timestamptz) AS date) - 35
   AND (b.line_count <> l.lines OR b.matched_count + d.differing <> l.moving)
 
+-- name: I11 a channel's fees are booked as its bills say
+SELECT coalesce(b.bill_id, t.reference_id) AS bill_id, b.fee_fen, t.fen AS booked_fen
+FROM channel_bills b
+FULL JOIN (
+    SELECT l.reference_id,
+           sum(CASE l.debit_account WHEN 'channel_fee' THEN l.amount_fen ELSE -l.amount_fen END)
+               AS fen
+    FROM ledger_transfers l
+    WHERE l.cause = 'channel_fee'
+    GROUP BY l.reference_id
+) t ON t.reference_id = b.bill_id
+WHERE coalesce(b.fee_fen, 0) <> coalesce(t.fen, 0)
+
 -- name: I12 revenue booked is what lines have earned
 SELECT coalesce(b.customer_id, e.customer_id) AS customer_id, b.fen AS booked_fen,
        e.fen AS earned_fen

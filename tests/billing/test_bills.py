@@ -12,7 +12,7 @@ from app.billing.jobs import ask_for_bills, sweep, watch_bills
 from app.billing.states import BillStatus
 from app.core.clock import local_date
 from app.core.db import Database
-from app.core.ids import new_id, public_single
+from app.core.ids import HOUSE, new_id, public_single
 from app.core.jobs import JobContext
 from app.identity.models import Role
 from simulators.channels.faults import FaultKind
@@ -29,7 +29,7 @@ from tests.billing.bills import (
     row,
     set_both,
 )
-from tests.factories.billing import alerts, pay_one
+from tests.factories.billing import alerts, booked, pay_one
 from tests.factories.world import MORNING, TODAY, World, once
 from tests.fixtures.application import SetClock
 from tests.fixtures.invariants import assert_invariants
@@ -85,6 +85,9 @@ async def test_a_day_of_payments_and_refunds_agrees_and_is_asked_for_once(
     assert facts["theirs"] == {"paid_fen": 12_505, "refunded_fen": 700, "net_fen": 11_805}
     assert facts["ours"] == facts["theirs"]
     assert facts["fee_fen"] == 63 + 12 - 4
+    channel = f"channel:wechat:{payments.gateway.merchant}"
+    kept = [("channel_fee", "channel_fee", channel, 71)]
+    assert await booked(database, HOUSE) == kept
     counts = ("line_count", "bad_count", "matched_count", "open_count", "difference_fen")
     assert [facts[name] for name in counts] == [3, 0, 3, 0, 0]
 
@@ -96,6 +99,7 @@ async def test_a_day_of_payments_and_refunds_agrees_and_is_asked_for_once(
     assert await differences(database) == {}
     async with database.transaction() as session:
         assert await session.scalar(text("SELECT count(*) FROM channel_bill_lines")) == 3
+    assert await booked(database, HOUSE) == kept
     await hold(database, clock)
 
 

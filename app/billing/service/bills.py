@@ -27,6 +27,7 @@ from app.billing.errors import (
 )
 from app.billing.repository import bills as rows
 from app.billing.repository.bill_matching import match_bill
+from app.billing.service.bill_fees import book_fees
 from app.billing.states import BILL_MOVES, BillEntry, BillOrigin, BillStatus, PaymentChannel
 from app.core.alerts import raise_alert, resolve_alert
 from app.core.clock import OPERATOR_ZONE, local_date, local_instant
@@ -254,6 +255,7 @@ async def _take(
     bill.fee_fen = sum(line.fee_fen for line in read.lines)
     await session.flush()
     await rows.replace_rows(session, bill.bill_id, read)
+    await book_fees(session, bill, now=now)
     log.info(
         "bill.taken",
         **_named(bill),

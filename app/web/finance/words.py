@@ -110,6 +110,7 @@ ACCOUNTS: Final[Mapping[str, str]] = {
     "compensation": "售后补偿支出",
     "deposit_kept": "不退押金收入",
     "cash:office": "财务处现金",
+    "channel_fee": "渠道手续费",
     "cash_difference": "现金长短款",
     "dealer_settlement": "经销商结算支出",
     "manual_payout": "线下退款支出",
