@@ -11,7 +11,7 @@ from app.billing.cash_rights import (
     Cashiers,
     Confirmers,
     Finance,
-    HandInReaders,
+    HandReaders,
     LimitReaders,
     LimitSetters,
     Readers,
@@ -78,7 +78,7 @@ async def count_hand_in(
 
 @router.get("/hand-ins")
 async def list_hand_ins(
-    caller: HandInReaders,
+    caller: HandReaders,
     page: PageDep,
     session: SessionDep,
     station: PublicId = None,
