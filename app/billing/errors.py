@@ -66,6 +66,13 @@ class SecondPersonNeeded(Conflict):
     title = "申请人不能审批自己的退款"
 
 
+class BalanceShort(Conflict):
+    """The customer's balance holds less than is to be taken from it."""
+
+    code = "balance_short"
+    title = "余额不足"
+
+
 class CashAboveLimit(Conflict):
     """More than a member of staff may hand over before finance has approved it."""
 

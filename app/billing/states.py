@@ -13,6 +13,8 @@ class PaymentChannel(StrEnum):
     UNIONPAY = "unionpay"
     CASH = "cash"
     POS = "pos"
+    BALANCE = "balance"
+    """The customer's own balance with us."""
     MARKETPLACE = "marketplace"
     """Paid to a marketplace, which owes it to us and gives refunds back by itself."""
 
@@ -29,6 +31,7 @@ class PaymentMethod(StrEnum):
     H5 = "h5"
     PAGE = "page"
     APP = "app"
+    BALANCE = "balance"
     DOOR = "door"
     OUTSIDE = "outside"
 
@@ -42,8 +45,9 @@ METHODS = {
         {PaymentMethod.NATIVE, PaymentMethod.H5, PaymentMethod.PAGE, PaymentMethod.APP}
     ),
     PaymentChannel.UNIONPAY: frozenset({PaymentMethod.H5, PaymentMethod.PAGE}),
+    PaymentChannel.BALANCE: frozenset({PaymentMethod.BALANCE}),
 }
-"""The ways of paying online that each channel has."""
+"""The ways a customer pays by himself at each channel."""
 
 
 class PaymentStatus(StrEnum):
@@ -87,6 +91,7 @@ CHANNEL_LABELS = {
     PaymentChannel.UNIONPAY: "银联在线",
     PaymentChannel.CASH: "现金",
     PaymentChannel.POS: "POS 刷卡",
+    PaymentChannel.BALANCE: "余额",
     PaymentChannel.MARKETPLACE: "第三方平台",
 }
 

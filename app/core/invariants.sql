@@ -83,6 +83,7 @@ LEFT JOIN (
         UNION ALL
         SELECT t.customer_id, t.reference_id, t.amount_fen FROM ledger_transfers t
         WHERE t.debit_account IN ('balance', 'opening') AND t.credit_account = 'prepaid'
+          AND t.cause <> 'payment_captured'
         UNION ALL
         SELECT t.customer_id, t.reference_id, -t.amount_fen FROM ledger_transfers t
         WHERE t.debit_account = 'prepaid' AND t.credit_account = 'deposit'
@@ -210,6 +211,7 @@ WHERE f.to_origin <> CASE p.channel
     WHEN 'unionpay' THEN t.credit_account = 'channel:unionpay:' || p.merchant_account
     WHEN 'pos' THEN t.credit_account = 'pos:' || p.merchant_account
     WHEN 'marketplace' THEN t.credit_account = 'marketplace:' || p.merchant_account
+    WHEN 'balance' THEN t.credit_account = 'balance'
     ELSE t.credit_account LIKE 'cash:%' END
 
 -- name: I4 cash collected less cash handed in is cash held

@@ -185,7 +185,7 @@ async def pay_order(
             order_id=row_id,
             payment_id=named_id(row_id, call.name),
             channel=PaymentChannel(body.channel),
-            method=body.method,
+            method=body.way,
             openid=body.openid,
             payer_address=None if request.client is None else request.client.host,
             now=clock.now(),

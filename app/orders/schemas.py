@@ -219,13 +219,19 @@ class PaymentIn(Request):
     """Which channel, and how the payer will meet it: each has ways of its own.
 
     WeChat Pay has native, h5 and jsapi; Alipay native (QR code), h5, page (desktop) and app;
-    UnionPay h5 and page.
+    UnionPay h5 and page. From the own balance everything is paid at once or nothing, and the method
+    does not matter.
     """
 
-    channel: Literal["wechat", "alipay", "unionpay"] = "wechat"
+    channel: Literal["wechat", "alipay", "unionpay", "balance"] = "wechat"
     method: Literal["native", "h5", "jsapi", "page", "app"] = "native"
     openid: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{6,128}$")] | None = None
     """The payer at WeChat, for jsapi."""
+
+    @property
+    def way(self) -> str:
+        """The method as billing knows it."""
+        return "balance" if self.channel == "balance" else self.method
 
 
 class PaymentStarted(Answer):

@@ -11,13 +11,14 @@ import pytest
 from sqlalchemy import func, select
 
 from app.billing.bill_models import Bill, BillDifferenceMove, BillLine
-from app.billing.errors import ReceiptNumberTaken, RefundExceedsPaid
+from app.billing.errors import BalanceShort, ReceiptNumberTaken, RefundExceedsPaid
 from app.billing.models import ChannelEvent, LedgerTransfer, Payment, PaymentChannel, Refund
 from app.billing.service import (
     accept_notification,
     ask_channel,
     ask_for_bills,
     download_bill,
+    open_payment,
     pay_credit,
     request_refund,
     submit_refund,
@@ -310,3 +311,40 @@ async def test_two_workers_take_a_bill_once(live: Live, monkeypatch: pytest.Monk
         moves = list(await session.scalars(select(BillDifferenceMove.kind)))
         assert (lines, moves) == ([payment.out_trade_no], [DifferenceKind.DATE_DIFFERS])
         await assert_invariants(session, MORNING, only=("I1", "I9", "I11"))
+
+
+async def test_a_balance_for_one_pays_one_of_many(live: Live) -> None:
+    customer_id = live.household.customer_id
+    async with live.database.transaction() as session:
+        await pay_credit(
+            session,
+            customer_id=customer_id,
+            reference_id=new_id(),
+            source_id=new_id(),
+            amount_fen=1_050,
+            cause="ticket_compensation",
+            now=MORNING,
+        )
+
+    async def pay() -> bool:
+        try:
+            async with live.database.transaction() as session:
+                await open_payment(
+                    session,
+                    customer_id=customer_id,
+                    payment_id=new_id(),
+                    reference_id=new_id(),
+                    amount_fen=1_000,
+                    channel=PaymentChannel.BALANCE,
+                    method="balance",
+                    description="",
+                    expires_at=MORNING,
+                    now=MORNING,
+                )
+        except BalanceShort:
+            return False
+        return True
+
+    assert sorted(await asyncio.gather(*(pay() for _ in range(5)))) == [False] * 4 + [True]
+    assert await live.count(Payment) == 1
+    await hold(live)

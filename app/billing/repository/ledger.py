@@ -159,6 +159,19 @@ async def list_transfers(
     return found.all()
 
 
+_BALANCE_LOCK: Final = 7_300_723
+"""First key of the advisory lock that lets one transaction at a time take from a balance."""
+
+
+async def lock_balance(session: AsyncSession, customer_id: UUID) -> int:
+    """A customer's balance in fen; until commit nobody else takes from it."""
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(:lock, hashtext(:customer))"),
+        {"lock": _BALANCE_LOCK, "customer": str(customer_id)},
+    )
+    return await find_balance(session, customer_id=customer_id, account="balance")
+
+
 _CASH_LOCK: Final = 7_300_704
 """First key of the advisory lock that lets one transaction at a time pay out of a hand."""
 

@@ -32,6 +32,7 @@ from app.billing.service.bills import (
 )
 from app.billing.service.closing import close_past_dates, read_trial_balance
 from app.billing.service.door import record_door_payment
+from app.billing.service.from_balance import require_balance
 from app.billing.service.hearing import (
     apply_notification,
     is_word_waiting,
@@ -126,6 +127,7 @@ __all__ = [
     "record_door_payment",
     "record_marketplace_payment",
     "request_refund",
+    "require_balance",
     "resolve_manually",
     "return_surplus",
     "set_refund_limit",

@@ -21,6 +21,7 @@ from app.billing.repository import payments as payment_rows
 from app.billing.repository import refunds as rows
 from app.billing.service.finishing import is_refused_for_good, move_refund, succeed
 from app.billing.service.ledger import (
+    BALANCE,
     CASH_OFFICE,
     MANUAL_PAYOUT,
     REFUND_PAYABLE,
@@ -55,6 +56,8 @@ async def approve_refund(
     payment = await payment_rows.get_payment(session, customer_id, refund.payment_id)
     if payment.channel in ONLINE_CHANNELS:
         await send_to_channel(session, refund, now=now)
+    elif payment.channel == PaymentChannel.BALANCE:
+        await succeed(session, refund, account=BALANCE, at=now)
     await session.flush()
     return refund
 
@@ -74,7 +77,7 @@ async def pay_out(
     """
     refund = await rows.lock_refund(session, customer_id, refund_id)
     payment = await payment_rows.get_payment(session, customer_id, refund.payment_id)
-    if payment.channel in ONLINE_CHANNELS | {PaymentChannel.MARKETPLACE}:
+    if payment.channel in ONLINE_CHANNELS | {PaymentChannel.MARKETPLACE, PaymentChannel.BALANCE}:
         raise NotPaidOutByHand
     if refund.requested_by == by:
         raise SecondPersonNeeded

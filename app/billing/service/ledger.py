@@ -48,6 +48,8 @@ def channel_account(channel: PaymentChannel, merchant: str) -> str:
             return f"cash:{merchant}"
         case PaymentChannel.POS:
             return f"pos:{merchant}"
+        case PaymentChannel.BALANCE:
+            return BALANCE
         case PaymentChannel.MARKETPLACE:
             return f"marketplace:{merchant}"
 

@@ -12,6 +12,7 @@ from app.billing.channels.accounts import gateway
 from app.billing.errors import PayerMissing, PaymentMethodUnknown
 from app.billing.models import Payment
 from app.billing.repository import payments as rows
+from app.billing.service.from_balance import pay_from_balance
 from app.billing.states import METHODS, PaymentChannel, PaymentMethod, PaymentStatus
 from app.core.bulk import insert_unless_there
 from app.core.clock import wall_now
@@ -45,13 +46,24 @@ async def open_payment(
     """Write an attempt to pay, its number and its wake-up; call `ask_channel` after the commit.
 
     The same `payment_id` again is the same attempt, as it stands. `jsapi` needs the payer's
-    openid, WeChat's `h5` the payer's network address. Raises
-    ChannelNotConfigured, PaymentMethodUnknown, PayerMissing; ValueError unless `amount_fen` > 0.
+    openid, WeChat's `h5` the payer's network address. From the `balance` it is captured at once.
+    Raises ChannelNotConfigured, PaymentMethodUnknown, PayerMissing, BalanceShort; ValueError unless
+    `amount_fen` > 0.
     """
     if amount_fen <= 0:
         raise ValueError("a payment is positive")
     payer = {"openid": payer_openid, "address": payer_address}
     asked_method = _require_method(channel, method, payer)
+    if channel is PaymentChannel.BALANCE:
+        return await pay_from_balance(
+            session,
+            customer_id=customer_id,
+            payment_id=payment_id,
+            reference_id=reference_id,
+            amount_fen=amount_fen,
+            description=description[: rules.WECHAT_DESCRIPTION_LENGTH],
+            now=now,
+        )
     payment = Payment(
         customer_id=customer_id,
         payment_id=payment_id,

@@ -19,8 +19,10 @@ from app.billing.repository import refunds as rows
 from app.billing.service.finishing import (
     alert_by_hand,
     move_refund,
+    succeed,
 )
 from app.billing.service.ledger import (
+    BALANCE,
     DEPOSIT,
     PREPAID,
     REFUND_PAYABLE,
@@ -254,6 +256,9 @@ async def add_refund(
         )
     elif payment.channel == PaymentChannel.MARKETPLACE:
         await _await_marketplace(session, refund, now=now)
+    elif payment.channel == PaymentChannel.BALANCE:
+        if not waits:
+            await return_to_balance(session, refund, now=now)
     elif approved_by is not None:
         move_refund(refund, RefundStatus.APPROVED)
     await session.flush()
@@ -291,6 +296,13 @@ async def _start_online(
         move_refund(refund, RefundStatus.APPROVED)
         refund.approved_at = now
         await send_to_channel(session, refund, now=now)
+
+
+async def return_to_balance(session: AsyncSession, refund: Refund, *, now: datetime) -> None:
+    """What was paid from the balance is back there at once."""
+    move_refund(refund, RefundStatus.APPROVED)
+    refund.approved_at = refund.approved_at or now
+    await succeed(session, refund, account=BALANCE, at=now)
 
 
 async def _await_marketplace(session: AsyncSession, refund: Refund, *, now: datetime) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.billing.service import post, request_refund, transfer_id
+from app.billing.service import post, request_refund, require_balance, transfer_id
 from app.customers.service import contact_phone
 from app.network.errors import DayClosed, NoOpenDay
 from app.network.service import hold_open_days
@@ -232,6 +232,7 @@ async def _return_money(session: AsyncSession, change: OrderChange, *, now: date
         now=now,
     )
     if change.credit_fen:
+        await require_balance(session, customer_id=change.customer_id, amount_fen=change.credit_fen)
         await post(
             session,
             customer_id=change.customer_id,

@@ -1,0 +1,87 @@
+"""The customer's balance as a way of paying: captured at once, given back at once."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.billing.errors import BalanceShort
+from app.billing.events import PaymentCaptured
+from app.billing.models import Payment
+from app.billing.repository import ledger as ledger_rows
+from app.billing.repository import payments as rows
+from app.billing.service.capturing import alert_payment
+from app.billing.service.ledger import BALANCE, PREPAID, post
+from app.billing.states import PaymentChannel, PaymentMethod, PaymentStatus
+from app.core.events import publish
+
+
+async def pay_from_balance(
+    session: AsyncSession,
+    *,
+    customer_id: UUID,
+    payment_id: UUID,
+    reference_id: UUID,
+    amount_fen: int,
+    description: str,
+    now: datetime,
+) -> Payment:
+    """Take the whole amount from the balance; the same `payment_id` again is the same payment.
+
+    Raises BalanceShort, with nothing taken.
+    """
+    added = await rows.add_payment(
+        session,
+        {
+            "customer_id": customer_id,
+            "payment_id": payment_id,
+            "reference_id": reference_id,
+            "channel": PaymentChannel.BALANCE,
+            "method": PaymentMethod.BALANCE,
+            "merchant_account": BALANCE,
+            "out_trade_no": str(payment_id),
+            "amount_fen": amount_fen,
+            "description": description,
+            "status": PaymentStatus.CAPTURED,
+            "expires_at": now,
+            "created_at": now,
+            "captured_at": now,
+            "captured_fen": amount_fen,
+        },
+    )
+    payment = await rows.get_payment(session, customer_id, payment_id)
+    if not added:
+        return payment
+    await require_balance(session, customer_id=customer_id, amount_fen=amount_fen)
+    await post(
+        session,
+        customer_id=customer_id,
+        debit=BALANCE,
+        credit=PREPAID,
+        amount_fen=amount_fen,
+        cause="payment_captured",
+        reference_id=reference_id,
+        source_id=payment_id,
+        now=now,
+    )
+    captured = PaymentCaptured(
+        customer_id=customer_id,
+        payment_id=payment_id,
+        reference_id=reference_id,
+        amount_fen=amount_fen,
+        channel=PaymentChannel.BALANCE,
+        at=now,
+    )
+    await publish(session, captured)
+    if not captured.is_claimed:
+        await alert_payment(
+            session, "unmatched_payment", payment, reason="nobody knows the reference"
+        )
+    return payment
+
+
+async def require_balance(session: AsyncSession, *, customer_id: UUID, amount_fen: int) -> None:
+    """Hold a customer's balance until commit; raises BalanceShort when it is less than that."""
+    balance_fen = await ledger_rows.lock_balance(session, customer_id)
+    if balance_fen < amount_fen:
+        raise BalanceShort(balance_fen=balance_fen, needed_fen=amount_fen)
