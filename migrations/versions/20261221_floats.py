@@ -1,14 +1,14 @@
 """cash: change money for deliverers, and a station's cash to the operator's office
 
-Revision: 0030
-Revises: 0029
+Revision: 0031
+Revises: 0030
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030"
-down_revision = "0029"
+revision = "0031"
+down_revision = "0030"
 branch_labels = None
 depends_on = None
 
