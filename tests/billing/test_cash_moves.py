@@ -10,6 +10,7 @@ from sqlalchemy import delete, text
 from sqlalchemy.exc import DBAPIError
 
 from app.billing.cash_states import FloatMove
+from app.billing.repository.ledger import lock_cash_to_spare
 from app.billing.service import cash
 from app.core.db import Database
 from app.core.errors import AppError
@@ -55,6 +56,29 @@ async def in_hand(desk: Counter) -> tuple[int, ...]:
     return one["held_fen"], one["float_fen"], one["due_fen"]
 
 
+async def collect(desk: Counter, fen: int) -> None:
+    """The first deliverer takes cash; what he may pay out again is that, and not his float."""
+    async with desk.database.transaction() as session:
+        neighbour = await desk.world.add_household(session)
+        await take_cash(
+            session,
+            neighbour,
+            collector_id=desk.world.deliverers[0],
+            receipt_no="A-0002",
+            amount_fen=fen,
+        )
+        assert await lock_cash_to_spare(session, f"cash:{desk.world.deliverers[0]}") == fen
+
+
+async def kept(desk: Counter) -> int:
+    """What the station's deliverers took today and that reached neither bank nor office."""
+    async with desk.database.transaction() as session:
+        found = await cash.list_kept_cash(
+            session, stations={desk.world.station_id}, first=TODAY, last=TODAY
+        )
+    return sum(fen for _, _, fen in found)
+
+
 async def test_a_float_stays_two_days(desk: Counter, clock: SetClock) -> None:
     given = await desk.give(5_000)
     assert given.status_code == 201, given.text
@@ -65,15 +89,7 @@ async def test_a_float_stays_two_days(desk: Counter, clock: SetClock) -> None:
     assert empty == {"held_fen": 5_000, "float_fen": 5_000}
     assert (await desk.get("standing", by="customer"))["items"] == []
 
-    async with desk.database.transaction() as session:
-        neighbour = await desk.world.add_household(session)
-        await take_cash(
-            session,
-            neighbour,
-            collector_id=desk.world.deliverers[0],
-            receipt_no="A-0002",
-            amount_fen=3_000,
-        )
+    await collect(desk, 3_000)
     assert await in_hand(desk) == (8_000, 5_000, 3_000)
     whose = await desk.get("standing", by="customer")
     assert [one["held_fen"] for one in whose["items"]] == [3_000]
@@ -89,6 +105,7 @@ async def test_a_float_stays_two_days(desk: Counter, clock: SetClock) -> None:
     ]
     closed = (await desk.day("close")).json()
     assert closed["figures"]["closing_fen"] == 7_000
+    assert await kept(desk) == 12_000
     assert await figures(desk) == (0, 12_000, 0, 5_000, 0, 7_000)
     before = await desk.count()
     for late in (await desk.give(100), await desk.give(100, back=True)):
@@ -107,7 +124,7 @@ async def test_a_float_stays_two_days(desk: Counter, clock: SetClock) -> None:
     assert (place["floats_fen"], place["held_fen"], place["with_deliverers_fen"]) == (0, 12_000, 0)
     own, other = desk.world.deliverer_staff
     listed = (await desk.get("floats", own))["items"]
-    assert [one["amount_fen"] for one in listed] == [3_000, 2_000, 5_000]
+    assert sorted(one["amount_fen"] for one in listed) == [2_000, 3_000, 5_000]
     assert (await desk.get("floats", own, limit=1))["next_cursor"] is not None
     assert (await desk.get("floats", other))["items"] == []
     with pytest.raises(DBAPIError):
@@ -180,6 +197,7 @@ async def test_cash_comes_to_the_office(desk: Counter) -> None:
     assert await figures(desk) == (0, 9_000, 0, 0, 4_000, 5_000)
     [place] = (await desk.get("standing", by="station"))["items"]
     assert (place["remitted_fen"], place["held_fen"]) == (4_000, 5_000)
+    assert await kept(desk) == 5_000
     listed = (await desk.get("remittances", None, state="received"))["items"]
     assert [one["id"] for one in listed] == [facts["id"]]
     before = await desk.count()
