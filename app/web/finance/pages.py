@@ -3,14 +3,23 @@
 from app.core.unit import Router
 from app.identity.models import Role
 from app.web.common.registration import Entry, Pages
-from app.web.finance import balances, cash, days, differences, refunds, statements
+from app.web.finance import (
+    balances,
+    cash,
+    days,
+    differences,
+    hand_ins,
+    refunds,
+    slips,
+    statements,
+)
 from app.web.finance.rights import READERS
 from app.web.finance.showing import HOME
 
 router = Router(include_in_schema=False)
 
 
-for group in (days, differences, refunds, cash, statements, balances):
+for group in (days, differences, refunds, hand_ins, slips, cash, statements, balances):
     router.include_router(group.router)
 
 PAGES = Pages(
