@@ -38,6 +38,18 @@ def gateway(channel: PaymentChannel) -> PaymentGateway:
     return known[1]
 
 
+def list_online_channels() -> list[PaymentChannel]:
+    """The channels with an account, in the order in which a payer chooses."""
+    found = []
+    for channel in (PaymentChannel.WECHAT, PaymentChannel.ALIPAY):
+        try:
+            gateway(channel)
+        except ChannelNotConfigured:
+            continue
+        found.append(channel)
+    return found
+
+
 def bill_source() -> BillSource | None:
     """The account at WeChat Pay as a maker of bills; None where there is no account."""
     try:

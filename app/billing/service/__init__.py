@@ -1,5 +1,6 @@
 """The door of billing: what other packages may ask it to do."""
 
+from app.billing.channels.accounts import list_online_channels
 from app.billing.rules import PosSlip
 from app.billing.service.approving import (
     approve_refund,
@@ -101,6 +102,7 @@ __all__ = [
     "list_clearing",
     "list_differences",
     "list_faults",
+    "list_online_channels",
     "list_payments",
     "list_receipts",
     "list_refund_limits",

@@ -26,6 +26,7 @@ from app.orders.states import DEPOSIT_LABELS, LABELS, ChangeStatus, OrderStatus
 from app.orders.wording import pattern_words
 from app.web.common.forms import once_key
 from app.web.common.templating import render
+from app.web.customer.cashiers import pay_ways
 from app.web.customer.fields import change_forms
 from app.web.customer.owned import PublicId, own_id
 from app.web.customer.words import (
@@ -210,6 +211,7 @@ async def show_order(
         next_place=await _next_place(session, view),
         waiting=[one for one in shown if one.status is ChangeStatus.AWAITING_CONFIRMATION],
         can_pay=can_pay,
+        ways=pay_ways(),
         awaits_box=view.awaits_box,
         deposits=view.deposits,
         deposit_kinds=DEPOSIT_KINDS,
