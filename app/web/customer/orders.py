@@ -16,6 +16,8 @@ from app.core.pagination import PageDep, cursor_of
 from app.core.unit import Router
 from app.customers.service import get_address
 from app.identity.access import ClockDep, CustomerCaller, Principal
+from app.invoices.service import InvoiceView, view_order_invoices
+from app.invoices.states import INVOICE_LABELS
 from app.orders import changes_presenting, presenting
 from app.orders import service as orders
 from app.orders.changes.wanted import pattern_as_json
@@ -34,6 +36,7 @@ from app.web.customer.words import (
     DEPOSIT_KINDS,
     DEPOSIT_PILLS,
     DEPOSIT_WORDS,
+    INVOICE_KINDS,
     ORDER_KINDS,
     ProductName,
     place_words,
@@ -212,6 +215,9 @@ async def show_order(
         waiting=[one for one in shown if one.status is ChangeStatus.AWAITING_CONFIRMATION],
         can_pay=can_pay,
         ways=pay_ways(),
+        invoices=await _invoices(session, view) if order.paid_at else [],
+        invoice_labels=INVOICE_LABELS,
+        invoice_kinds=INVOICE_KINDS,
         awaits_box=view.awaits_box,
         deposits=view.deposits,
         deposit_kinds=DEPOSIT_KINDS,
@@ -229,6 +235,14 @@ async def show_order(
         move_labels={status.value: label for status, label in LABELS.items()},
         once=once_key(),
     )
+
+
+async def _invoices(session: AsyncSession, view: OrderView) -> Sequence[InvoiceView]:
+    """What was asked for about a paid order, newest first."""
+    found = await view_order_invoices(
+        session, customer_id=view.order.customer_id, order_id=view.order.order_id
+    )
+    return found.invoices
 
 
 async def _next_place(session: AsyncSession, view: OrderView) -> tuple[date, str] | None:
