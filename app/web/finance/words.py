@@ -7,6 +7,7 @@ from app.billing.cash_states import HandInState
 from app.billing.rules import TOO_MANY, TOO_OLD
 from app.billing.service.finishing import REFUSED
 from app.billing.states import DifferenceKind, DifferenceState, RefundStatus, RefundWork
+from app.invoices.states import InvoiceState
 
 WORK_LABELS: Final[Mapping[RefundWork, str]] = {
     RefundWork.APPROVE: "待审批",
@@ -148,4 +149,12 @@ HAND_INS: Final[Mapping[HandInState, str]] = {
     HandInState.WAITING: "warn",
     HandInState.BOOKED: "ok",
     HandInState.CANCELLED: "idle",
+}
+INVOICES: Final[Mapping[InvoiceState, str]] = {
+    InvoiceState.REQUESTED: "warn",
+    InvoiceState.EXPORTED: "info",
+    InvoiceState.ISSUED: "ok",
+    InvoiceState.REJECTED: "bad",
+    InvoiceState.CANCELLED: "idle",
+    InvoiceState.REVERSED: "idle",
 }
