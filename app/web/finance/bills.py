@@ -13,6 +13,7 @@ from app.core.pagination import BadCursor, PageDep, PageRequest, cursor_of
 from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.web.common.forms import Made, MadeBefore, go_to, once
+from app.web.finance import words
 from app.web.finance.rights import Finance, Reader
 from app.web.finance.showing import HOME, ROWS_A_PAGE, show
 
@@ -39,7 +40,7 @@ async def bill_page(
         id=bill,
         bill=view.bill,
         work=view.work,
-        faults=faults,
+        faults=[(one.line_no, words.FAULTS.get(one.reason, one.reason)) for one in faults],
         channels=CHANNEL_LABELS,
         states=BILL_LABELS,
         next_cursor=cursor_of(faults[-1].line_no) if len(found) > ROWS_A_PAGE else None,

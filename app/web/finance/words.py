@@ -145,6 +145,17 @@ DIFFERENCE_STATES: Final[Mapping[DifferenceState, str]] = {
     DifferenceState.EXPLAINED: "info",
     DifferenceState.RESOLVED: "ok",
 }
+FAULTS: Final[Mapping[str, str]] = {
+    "cells": "列数不对",
+    "duplicate": "与前面的行重复",
+    "other_merchant": "商户号不是本账户",
+    "other_date": "交易日期不是账单日期",
+    "state": "交易状态无法识别",
+    "number": "订单号无法识别",
+    "time": "交易时间无法识别",
+    "amount": "金额无法识别",
+    "fee": "手续费无法识别",
+}
 HAND_INS: Final[Mapping[HandInState, str]] = {
     HandInState.WAITING: "warn",
     HandInState.BOOKED: "ok",
