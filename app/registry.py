@@ -28,6 +28,7 @@ from app.delivery import api as delivery_api
 from app.delivery import handlers as delivery_handlers
 from app.delivery import jobs as delivery_jobs
 from app.delivery import models as delivery_models
+from app.delivery import settlement_models
 from app.identity import api as identity_api
 from app.identity import jobs as identity_jobs
 from app.identity import models as identity_models
@@ -184,6 +185,7 @@ MODEL_MODULES = (
     marketplaces_models,
     invoices_models,
     delivery_models,
+    settlement_models,
     aftersales_models,
     kpi_models,
 )

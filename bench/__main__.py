@@ -15,6 +15,7 @@ from app.core.clock import local_date, wall_now
 from app.core.db import Database
 from app.core.logging import set_up_logging
 from bench import (
+    bills,
     changes,
     dashboard,
     kpi,
@@ -55,10 +56,11 @@ BENCHMARKS = {
     "reminders": Measured(reminders.run, usual=(0.1,), full=(1.0,)),
     "withdrawal": Measured(withdrawal.run, usual=(0.1,), full=(1.0,)),
     "revenue": Measured(revenue.run, usual=(0.05,), full=(1.0,)),
+    "bills": Measured(bills.run, usual=(0.05,), full=(1.0,)),
     "pages": Measured(pages.run, full=(1.0,)),
 }
 """In full two million lines, a hundred thousand households with a month, two hundred thousand with
-a morning."""
+a morning, a bill of a million rows."""
 
 
 def say(text: str) -> None:

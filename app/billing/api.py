@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from app.billing import service
 from app.billing.errors import NotificationMalformed
+from app.billing.models import RefundRule
 from app.billing.rules import DEFAULT_REFUND_LIMIT_FEN
 from app.billing.schemas import (
     Balances,
@@ -24,6 +25,8 @@ from app.billing.schemas import (
     RefundLimitIn,
     RefundLimits,
     RefundOut,
+    RefundRuleIn,
+    RefundRules,
     TransferOut,
     TrialBalanceOut,
 )
@@ -96,6 +99,29 @@ async def accept_alipay_notification(request: Request, clock: ClockDep) -> Respo
     refused = await _accept(request, PaymentChannel.ALIPAY, clock)
     if refused is None:
         return PlainTextResponse("success")
+    return PlainTextResponse(refused[1], status_code=refused[0])
+
+
+@router.post(
+    "/channels/unionpay/notifications",
+    dependencies=[OPEN],
+    response_class=PlainTextResponse,
+    responses={
+        status: {"description": "Not accepted; it is sent again"}
+        for status in (400, 401, 404, 409, 413, 503)
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+        }
+    },
+)
+async def accept_unionpay_notification(request: Request, clock: ClockDep) -> Response:
+    """A message of UnionPay, verified by its own signature; 200 when it has had its effect."""
+    refused = await _accept(request, PaymentChannel.UNIONPAY, clock)
+    if refused is None:
+        return PlainTextResponse("ok")
     return PlainTextResponse(refused[1], status_code=refused[0])
 
 
@@ -251,6 +277,24 @@ async def set_refund_limit(
         session, limit_fen=body.limit_fen, set_by=caller.account_id, now=clock.now()
     )
     return RefundLimits.of(list(limits), default_limit_fen=DEFAULT_REFUND_LIMIT_FEN)
+
+
+@router.get("/refund-rules")
+async def list_refund_rules(_: LimitReaders, session: SessionDep) -> RefundRules:
+    """How long and how often each channel gives money back, and where that is written."""
+    return RefundRules.of(await service.list_refund_rules(session))
+
+
+@router.put("/refund-rules")
+async def set_refund_rule(
+    caller: LimitSetters, body: RefundRuleIn, session: SessionDep, clock: ClockDep
+) -> RefundRules:
+    """Set a channel's rule from today on."""
+    now = clock.now()
+    rule = RefundRule(
+        **body.model_dump(), valid_from=local_date(now), set_by=caller.account_id, set_at=now
+    )
+    return RefundRules.of(await service.set_refund_rule(session, rule))
 
 
 @router.get("/ledger/balances")

@@ -16,7 +16,7 @@ from app.billing.bill_schemas import (
     DifferenceOut,
     ReasonIn,
 )
-from app.billing.states import BillStatus, DifferenceKind, DifferenceState
+from app.billing.states import BillStatus, DifferenceKind, DifferenceState, PaymentChannel
 from app.core.db import SessionDep
 from app.core.idempotency import IdempotentDep
 from app.core.ids import read_single
@@ -43,6 +43,7 @@ async def list_bills(
     since: Day = None,
     until: Day = None,
     status: BillStatus | None = None,
+    channel: PaymentChannel | None = None,
     with_open: bool = False,
 ) -> Page[BillOut]:
     """Bills by day and merchant account, newest first; `with_open` only those with work left."""
@@ -51,6 +52,7 @@ async def list_bills(
         since=since,
         until=until,
         status=status,
+        channel=channel,
         with_open=with_open,
         after=page.after_date(),
         limit=page.limit,
@@ -68,7 +70,12 @@ async def ask_for_day(
 ) -> Response:
     """Want the bill of a day that has none; the same bill for a day that has one."""
     bill = await service.ask_for_day(
-        session, day=body.bill_date, by=caller.account_id, now=clock.now()
+        session,
+        day=body.bill_date,
+        channel=PaymentChannel(body.channel),
+        merchant=body.merchant_account,
+        by=caller.account_id,
+        now=clock.now(),
     )
     return await call.remember(session, 201, await _shown(session, bill))
 
@@ -98,7 +105,7 @@ async def download_again(
             "required": True,
             "content": {
                 kind: {"schema": {"type": "string", "format": "binary"}}
-                for kind in ("text/csv", "application/gzip")
+                for kind in ("text/csv", "application/gzip", "application/zip")
             },
         }
     },
@@ -111,7 +118,11 @@ async def import_file(
     session: SessionDep,
     clock: ClockDep,
 ) -> Response:
-    """Take the bill from a file (bill type ALL, packed by gzip or not) that is the body."""
+    """Take the bill from a file that is the body, as its channel makes it.
+
+    WeChat Pay: trade bill of type ALL, gzipped or not. Alipay: the zip of its trade bill, or the
+    业务明细 in it. UnionPay: the ZM file. POS: the acquirer's table of payments.
+    """
     bill = await service.import_bill(
         session,
         bill_id=read_single("bil", bill_id),

@@ -1,9 +1,10 @@
 """Shapes of the JSON API of channels' bills. Amounts are integer fen."""
 
 from datetime import date, datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.billing.bill_models import BillDifference, BillDifferenceMove, BillFault
 from app.billing.service.bill_desk import BillView
@@ -23,9 +24,11 @@ from app.core.schemas import Answer, Request, ShortText
 
 
 class BillDayIn(Request):
-    """A day whose bill is wanted."""
+    """A day whose bill is wanted; `merchant_account` is the acquirer's number of a POS merchant."""
 
     bill_date: date
+    channel: Literal["wechat", "alipay", "unionpay", "pos"] = "wechat"
+    merchant_account: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,32}$")] | None = None
 
 
 class BillSide(BaseModel):

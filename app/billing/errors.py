@@ -193,11 +193,25 @@ class BillTooOld(Conflict):
     title = "渠道只保留近三个月的账单，请改用文件导入"
 
 
+class BillComesAsFile(Conflict):
+    """Nobody can be asked for the bills of this channel: finance brings the file."""
+
+    code = "bill_comes_as_file"
+    title = "该渠道的账单无法自动下载，请导入对账文件"
+
+
+class BillMerchantMissing(InvalidInput):
+    """The bill of a channel without an account of its own here must name the merchant."""
+
+    code = "bill_merchant_missing"
+    title = "请填写对账文件所属的商户编号"
+
+
 class BillFileMalformed(InvalidInput):
-    """Not a trade bill of all kinds (bill_type ALL), or not a whole one; facts say what is wrong."""
+    """Not a bill of trades of its channel, or not a whole one; facts say what is wrong."""
 
     code = "bill_file_malformed"
-    title = "不是完整的微信支付交易账单（类型：全部）"
+    title = "不是该渠道完整的交易账单文件"
 
     def __init__(self, what: str) -> None:
         super().__init__(what=what)

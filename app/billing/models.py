@@ -25,6 +25,7 @@ __all__ = [
     "Receipt",
     "Refund",
     "RefundLimit",
+    "RefundRule",
     "RefundStatus",
 ]
 
@@ -206,6 +207,33 @@ class RefundLimit(Shared):
     valid_from: Mapped[date] = mapped_column(primary_key=True)
     limit_fen: Mapped[int]
     set_by: Mapped[UUID]
+    set_at: Mapped[datetime]
+
+
+class RefundRule(Shared):
+    """How a channel gives money back, from a date on, and where that is written."""
+
+    __tablename__ = "refund_rules"
+    __table_args__ = (
+        CheckConstraint(f"channel IN ({values_of(PaymentChannel)})", name="channel"),
+        CheckConstraint(
+            "max_age_days > 0 AND max_refunds > 0 AND gap_seconds >= 0 AND gap_seconds <= 3600",
+            name="limits",
+        ),
+        CheckConstraint("btrim(articles) <> ''", name="articles"),
+    )
+
+    channel: Mapped[PaymentChannel] = mapped_column(EnumText(PaymentChannel), primary_key=True)
+    valid_from: Mapped[date] = mapped_column(primary_key=True)
+    max_age_days: Mapped[int | None]
+    """From payment; None where the channel sets no end."""
+    max_refunds: Mapped[int | None]
+    """Of one payment."""
+    gap_seconds: Mapped[int]
+    articles: Mapped[str]
+    """The rule, contract or law that says so."""
+    set_by: Mapped[UUID | None]
+    """None for the rows that came with the product."""
     set_at: Mapped[datetime]
 
 

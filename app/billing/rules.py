@@ -12,10 +12,10 @@ from uuid import UUID
 
 from app.billing.errors import PosSlipInvalid, RefundExceedsPaid
 
-WECHAT_REFUND_DAYS: Final = 365
-WECHAT_MAX_REFUNDS: Final = 50
-WECHAT_REFUND_GAP: Final = timedelta(seconds=60)
 WECHAT_DESCRIPTION_LENGTH: Final = 127
+
+_SECONDS_CARRIED: Final = 1 << 25
+"""Five base32 characters: after 388 days the same characters come again."""
 
 DEFAULT_REFUND_LIMIT_FEN: Final = 50_000
 """A staff member's refund above this waits for a second person, until a limit is set."""
@@ -52,6 +52,8 @@ class Refundable:
     payment_id: UUID
     captured_at: datetime
     left_fen: int
+    is_taken_back: bool = True
+    """Whether its channel still gives money back by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +65,23 @@ class Share:
 
 
 def spread_refund(amount_fen: int, payments: Iterable[Refundable]) -> list[Share]:
-    """Spread a refund over captured payments, newest first.
+    """Spread a refund over captured payments: those first whose channel still takes it, newest first.
 
     Raises RefundExceedsPaid when they hold less.
     """
     if amount_fen < 0:
         raise ValueError("a refund is not negative")
-    newest_first = sorted(
-        payments, key=lambda paid: (paid.captured_at, paid.payment_id), reverse=True
+    in_turn = sorted(
+        payments,
+        key=lambda paid: (paid.is_taken_back, paid.captured_at, paid.payment_id),
+        reverse=True,
     )
-    refundable = sum(paid.left_fen for paid in newest_first)
+    refundable = sum(paid.left_fen for paid in in_turn)
     if amount_fen > refundable:
         raise RefundExceedsPaid(asked_fen=amount_fen, refundable_fen=refundable)
     shares: list[Share] = []
     rest = amount_fen
-    for paid in newest_first:
+    for paid in in_turn:
         part = min(rest, paid.left_fen)
         if part > 0:
             shares.append(Share(paid.payment_id, part))
@@ -85,20 +89,32 @@ def spread_refund(amount_fen: int, payments: Iterable[Refundable]) -> list[Share
     return shares
 
 
-def wechat_refund_obstacle(
-    *, captured_at: datetime, refunds_before: int, now: datetime
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundTerms:
+    """How a channel gives money back: days from payment, refunds of one payment, seconds between."""
+
+    max_age_days: int | None = None
+    max_refunds: int | None = None
+    gap_seconds: int = 0
+
+
+def refund_obstacle(
+    terms: RefundTerms, *, captured_at: datetime, refunds_before: int, now: datetime
 ) -> str | None:
-    """Why WeChat Pay would not take a refund: 365 days from payment, 50 refunds each."""
-    if now - captured_at > timedelta(days=WECHAT_REFUND_DAYS):
+    """Why the channel would not take a refund: too long ago, or too many of one payment."""
+    days, most = terms.max_age_days, terms.max_refunds
+    if days is not None and now - captured_at > timedelta(days=days):
         return TOO_OLD
-    if refunds_before >= WECHAT_MAX_REFUNDS:
+    if most is not None and refunds_before >= most:
         return TOO_MANY
     return None
 
 
-def wechat_refund_not_before(last_asked_at: datetime | None) -> datetime | None:
-    """From when on another refund of the same payment may be asked for: a minute apart."""
-    return None if last_asked_at is None else last_asked_at + WECHAT_REFUND_GAP
+def refund_not_before(terms: RefundTerms, last_asked_at: datetime | None) -> datetime | None:
+    """From when on another refund of the same payment may be asked for."""
+    if last_asked_at is None or terms.gap_seconds == 0:
+        return None
+    return last_asked_at + timedelta(seconds=terms.gap_seconds)
 
 
 def poll_payment_after(tries: int) -> timedelta:
@@ -125,6 +141,22 @@ def _doubling(tries: int, *, most: timedelta) -> timedelta:
 def channel_number(prefix: str, row_id: UUID) -> str:
     """Our number at a channel: a letter and 26 base32 characters, the same for every try."""
     return prefix + base64.b32encode(row_id.bytes).decode().rstrip("=")
+
+
+def timed_number(prefix: str, row_id: UUID, *, at: datetime) -> str:
+    """Our number at a channel that knows transactions by number and second: it ends in the second."""
+    second = int(at.timestamp()) % _SECONDS_CARRIED
+    return channel_number(prefix, row_id) + base64.b32encode((second << 7).to_bytes(4)).decode()[:5]
+
+
+def second_of(number: str, *, now: datetime) -> datetime:
+    """The second in which a number was made, the newest that fits up to a day from now.
+
+    Right for 387 days; raises ValueError for a number that carries none.
+    """
+    carried = int.from_bytes(base64.b32decode(number[-5:] + "AA=")) >> 7
+    latest = int(now.timestamp()) + 86_400
+    return datetime.fromtimestamp(latest - (latest - carried) % _SECONDS_CARRIED, now.tzinfo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,13 @@
 """Shapes of the JSON API of billing. Amounts are integer fen."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from app.billing.models import LedgerTransfer, Payment, Refund, RefundLimit
+from pydantic import Field
+
+from app.billing.models import LedgerTransfer, Payment, Refund, RefundLimit, RefundRule
 from app.billing.repository.ledger import CashHeld
 from app.billing.repository.totals import AccountBalance
 from app.billing.service.closing import TrialBalance
@@ -141,6 +144,41 @@ class RefundLimits(Answer):
             items=[RefundLimitOut.model_validate(limit) for limit in limits],
             default_limit_fen=default_limit_fen,
         )
+
+
+class RefundRuleIn(Request):
+    """How a channel gives money back from today on; None is no limit."""
+
+    channel: PaymentChannel
+    max_age_days: Annotated[int, Field(gt=0, le=3650)] | None = None
+    max_refunds: Annotated[int, Field(gt=0, le=10_000)] | None = None
+    gap_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
+    articles: ShortText
+    """The rule, contract or law that says so."""
+
+
+class RefundRuleOut(Answer):
+    """A rule and since when it holds; `set_by` is empty for those that came with the product."""
+
+    channel: PaymentChannel
+    valid_from: date
+    max_age_days: int | None
+    max_refunds: int | None
+    gap_seconds: int
+    articles: str
+    set_by: UUID | None
+    set_at: datetime
+
+
+class RefundRules(Answer):
+    """Rules by channel, newest first; a channel without one sets no limit."""
+
+    items: list[RefundRuleOut]
+
+    @classmethod
+    def of(cls, rules: Sequence[RefundRule]) -> "RefundRules":
+        """Of rows."""
+        return cls(items=[RefundRuleOut.model_validate(rule) for rule in rules])
 
 
 class AccountOut(Answer):

@@ -10,6 +10,7 @@ class PaymentChannel(StrEnum):
 
     WECHAT = "wechat"
     ALIPAY = "alipay"
+    UNIONPAY = "unionpay"
     CASH = "cash"
     POS = "pos"
     MARKETPLACE = "marketplace"
@@ -32,7 +33,7 @@ class PaymentMethod(StrEnum):
     OUTSIDE = "outside"
 
 
-ONLINE_CHANNELS = frozenset({PaymentChannel.WECHAT, PaymentChannel.ALIPAY})
+ONLINE_CHANNELS = frozenset({PaymentChannel.WECHAT, PaymentChannel.ALIPAY, PaymentChannel.UNIONPAY})
 """Where payments are asked for, and which give refunds back by themselves when told to."""
 
 METHODS = {
@@ -40,6 +41,7 @@ METHODS = {
     PaymentChannel.ALIPAY: frozenset(
         {PaymentMethod.NATIVE, PaymentMethod.H5, PaymentMethod.PAGE, PaymentMethod.APP}
     ),
+    PaymentChannel.UNIONPAY: frozenset({PaymentMethod.H5, PaymentMethod.PAGE}),
 }
 """The ways of paying online that each channel has."""
 
@@ -82,6 +84,7 @@ class RefundWork(StrEnum):
 CHANNEL_LABELS = {
     PaymentChannel.WECHAT: "微信支付",
     PaymentChannel.ALIPAY: "支付宝",
+    PaymentChannel.UNIONPAY: "银联在线",
     PaymentChannel.CASH: "现金",
     PaymentChannel.POS: "POS 刷卡",
     PaymentChannel.MARKETPLACE: "第三方平台",

@@ -37,7 +37,7 @@ async def copy_rows(
     if driver is None:
         raise RuntimeError("the connection has been closed")
     await driver.copy_records_to_table(
-        table, columns=list(columns), records=[[_plain(value) for value in row] for row in rows]
+        table, columns=list(columns), records=([_plain(value) for value in row] for row in rows)
     )
 
 

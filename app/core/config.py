@@ -120,6 +120,21 @@ class AlipaySettings(BaseSettings):
     """Alipay's public key, not the application's."""
 
 
+class UnionPaySettings(BaseSettings):
+    """A merchant account at UnionPay's online gateway, 5.1.0 with certificates."""
+
+    model_config = SettingsConfigDict(env_prefix="UNIONPAY_", extra="ignore")
+
+    base_url: str = "https://gateway.95516.com/gateway/api"
+    mer_id: str = ""
+    private_key_path: Path | None = None
+    """The merchant's .pfx."""
+    private_key_password: str = ""
+    root_cert_path: Path | None = None
+    middle_cert_path: Path | None = None
+    """Authorities under which UnionPay signs."""
+
+
 class AliyunSmsSettings(BaseSettings):
     """Aliyun Dysms account."""
 

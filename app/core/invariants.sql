@@ -207,6 +207,7 @@ JOIN ledger_transfers t ON t.customer_id = f.customer_id AND t.source_id = f.ref
 WHERE f.to_origin <> CASE p.channel
     WHEN 'wechat' THEN t.credit_account = 'channel:wechat:' || p.merchant_account
     WHEN 'alipay' THEN t.credit_account = 'channel:alipay:' || p.merchant_account
+    WHEN 'unionpay' THEN t.credit_account = 'channel:unionpay:' || p.merchant_account
     WHEN 'pos' THEN t.credit_account = 'pos:' || p.merchant_account
     WHEN 'marketplace' THEN t.credit_account = 'marketplace:' || p.merchant_account
     ELSE t.credit_account LIKE 'cash:%' END
@@ -427,7 +428,7 @@ FROM refunds f
 JOIN payments p ON p.customer_id = f.customer_id AND p.payment_id = f.payment_id
 WHERE f.status NOT IN ('succeeded', 'failed')
   AND coalesce(f.approved_at, f.created_at) < CAST(:now AS timestamptz)
-      - CASE WHEN f.status IN ('approved', 'submitted') AND p.channel IN ('wechat', 'alipay')
+      - CASE WHEN f.status IN ('approved', 'submitted') AND p.channel IN ('wechat', 'alipay', 'unionpay')
              THEN interval '1 day' ELSE interval '7 days' END
 UNION ALL
 SELECT NULL, NULL, 'channel event ' || c.event_id, c.received_at
@@ -512,6 +513,19 @@ CROSS JOIN LATERAL (
 ) d
 WHERE b.bill_date >= CAST(CAST(:now AS timestamptz) AS date) - 35
   AND (b.line_count <> l.lines OR b.matched_count + d.differing <> l.moving)
+
+-- name: I11 a channel's fees are booked as its bills say
+SELECT coalesce(b.bill_id, t.reference_id) AS bill_id, b.fee_fen, t.fen AS booked_fen
+FROM channel_bills b
+FULL JOIN (
+    SELECT l.reference_id,
+           sum(CASE l.debit_account WHEN 'channel_fee' THEN l.amount_fen ELSE -l.amount_fen END)
+               AS fen
+    FROM ledger_transfers l
+    WHERE l.cause = 'channel_fee'
+    GROUP BY l.reference_id
+) t ON t.reference_id = b.bill_id
+WHERE coalesce(b.fee_fen, 0) <> coalesce(t.fen, 0)
 
 -- name: I12 revenue booked is what lines have earned
 SELECT coalesce(b.customer_id, e.customer_id) AS customer_id, b.fen AS booked_fen,
@@ -616,3 +630,43 @@ FULL JOIN (
     GROUP BY t.booked_date, a.account
 ) s ON s.booked_date = d.booked_date AND s.account = d.account
 WHERE (d.debit_fen, d.credit_fen) IS DISTINCT FROM (s.debit_fen, s.credit_fen)
+
+-- name: I13 a dealer's issued statement is what its lines add up to
+SELECT s.statement_id, s.state, s.total_fen, l.fen AS lines_fen
+FROM dealer_statements s
+LEFT JOIN (
+    SELECT x.statement_id, sum(x.amount_fen) AS fen FROM dealer_statement_lines x
+    GROUP BY x.statement_id
+) l ON l.statement_id = s.statement_id
+WHERE s.total_fen IS DISTINCT FROM
+      CASE WHEN s.state IN ('issued', 'settled') THEN coalesce(l.fen, 0) ELSE l.fen END
+
+-- name: I13 a dealer's account holds what is issued and not settled
+SELECT coalesce(s.statement_id, b.source_id) AS statement_id, s.state, s.total_fen, b.issued_fen,
+       b.settled_fen
+FROM dealer_statements s
+FULL JOIN (
+    SELECT t.source_id, m.dealer_id,
+           sum(m.fen) FILTER (WHERE t.cause = 'dealer_statement_issued') AS issued_fen,
+           sum(m.fen) FILTER (WHERE t.cause IS DISTINCT FROM 'dealer_statement_issued')
+               AS settled_fen
+    FROM ledger_transfers t
+    CROSS JOIN LATERAL (
+        VALUES (t.debit_account, -t.amount_fen), (t.credit_account, t.amount_fen)
+    ) AS a(account, fen)
+    CROSS JOIN LATERAL (SELECT substr(a.account, 8) AS dealer_id, a.fen) m
+    WHERE t.customer_id = '00000000-0000-0000-0000-000000000000'
+      AND a.account LIKE 'dealer:%'
+    GROUP BY t.source_id, m.dealer_id
+) b ON b.source_id = s.statement_id AND b.dealer_id = s.dealer_id::text
+WHERE coalesce(b.issued_fen, 0)
+      <> CASE WHEN s.state IN ('issued', 'settled') THEN s.total_fen ELSE 0 END
+   OR coalesce(b.settled_fen, 0)
+      <> CASE WHEN s.state = 'settled' THEN -s.total_fen ELSE 0 END
+
+-- name: I13 no day of a station is settled with two dealers
+SELECT d.station_id, d.service_date, count(DISTINCT s.dealer_id) AS dealers
+FROM dealer_statement_days d
+JOIN dealer_statements s ON s.statement_id = d.statement_id
+GROUP BY d.station_id, d.service_date
+HAVING count(DISTINCT s.dealer_id) > 1

@@ -127,3 +127,31 @@ class StopsChanged(Conflict):
 
     code = "stops_changed"
     title = "区块内的户已变化，请刷新后重新排序"
+
+
+class DealerUnknown(NotFound):
+    """No such dealer."""
+
+    code = "dealer_not_found"
+    title = "没有找到该经销商"
+
+
+class DealerCodeTaken(Conflict):
+    """Another dealer has this code."""
+
+    code = "dealer_code_taken"
+    title = "经销商编码已被使用"
+
+
+class DealerInactive(Conflict):
+    """A dealer who has stopped takes over no station."""
+
+    code = "dealer_inactive"
+    title = "该经销商已停用"
+
+
+class DealerDaysSettled(Conflict):
+    """The days are on an issued statement; facts say through which day."""
+
+    code = "dealer_days_settled"
+    title = "所选日期已出具结算单，不能再更改"

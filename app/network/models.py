@@ -199,3 +199,56 @@ class Vehicle(Shared):
     plate: Mapped[str] = mapped_column(unique=True)
     station_id: Mapped[UUID] = mapped_column(ForeignKey("stations.id"), index=True)
     is_active: Mapped[bool] = mapped_column(default=True)
+
+
+class Dealer(Shared):
+    """A business that runs stations for the operator and settles with him (经销商)."""
+
+    __tablename__ = "dealers"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    is_active: Mapped[bool] = mapped_column(default=True)
+    settled_through: Mapped[date | None]
+    """The last day of his last issued statement: stations and terms up to it stand for good."""
+    created_at: Mapped[datetime]
+
+
+class DealerStation(Shared):
+    """Whose a station is over a period; a day without a row is the operator's own."""
+
+    __tablename__ = "dealer_stations"
+    __table_args__ = (
+        ExcludeConstraint(
+            ("station_id", "="), ("valid", "&&"), using="gist", name="ex_dealer_stations"
+        ),
+        CheckConstraint("NOT isempty(valid)", name="valid"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    dealer_id: Mapped[UUID] = mapped_column(ForeignKey("dealers.id"), index=True)
+    station_id: Mapped[UUID] = mapped_column(ForeignKey("stations.id"))
+    valid: Mapped[Range[date]] = mapped_column(DATERANGE)
+
+
+class DealerTerm(Shared):
+    """What a dealer gets from a date on: a share of delivered value, fen per bottle, or both."""
+
+    __tablename__ = "dealer_terms"
+    __table_args__ = (
+        CheckConstraint("share_bp BETWEEN 0 AND 10000", name="share"),
+        CheckConstraint("fen_per_bottle BETWEEN 0 AND 100000", name="fen_per_bottle"),
+    )
+
+    dealer_id: Mapped[UUID] = mapped_column(ForeignKey("dealers.id"), primary_key=True)
+    valid_from: Mapped[date] = mapped_column(primary_key=True)
+    share_bp: Mapped[int]
+    """Basis points: 1800 is 18 %."""
+    fen_per_bottle: Mapped[int]
+    bears_compensation: Mapped[bool]
+    """Whether credits given to his customers for complaints are taken from his share."""
+    note: Mapped[str]
+    """The contract's number or clause."""
+    set_by: Mapped[UUID]
+    set_at: Mapped[datetime]

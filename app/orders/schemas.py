@@ -218,10 +218,11 @@ class OrderHistoryOut(Answer):
 class PaymentIn(Request):
     """Which channel, and how the payer will meet it: each has ways of its own.
 
-    WeChat Pay has native, h5 and jsapi; Alipay native (QR code), h5, page (desktop) and app.
+    WeChat Pay has native, h5 and jsapi; Alipay native (QR code), h5, page (desktop) and app;
+    UnionPay h5 and page.
     """
 
-    channel: Literal["wechat", "alipay"] = "wechat"
+    channel: Literal["wechat", "alipay", "unionpay"] = "wechat"
     method: Literal["native", "h5", "jsapi", "page", "app"] = "native"
     openid: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{6,128}$")] | None = None
     """The payer at WeChat, for jsapi."""
@@ -231,7 +232,7 @@ class PaymentStarted(Answer):
     """A payment attempt; `handle` is what the payer's client needs.
 
     WeChat Pay: `code_url`, `h5_url` or the parameters of JSAPI; Alipay: `qr_code`, `pay_url`
-    (h5, page) or `order_string` (app).
+    (h5, page) or `order_string` (app); UnionPay: `pay_form`, a page that submits itself.
     """
 
     id: str

@@ -18,13 +18,16 @@ from simulators.channels.guard import loopback_only
 from simulators.channels.html import page
 from simulators.channels.simulator import ChannelSimulator
 from simulators.channels.taobao.control import TaobaoControl
+from simulators.channels.unionpay.control import UnionPayControl
+from simulators.channels.unionpay.pages import UnionPayPages
 from simulators.channels.wechat.control import WeChatControl
 from simulators.channels.wechat.pages import WeChatPages
 
 _HOME = (
-    "<p>这里模拟微信支付、支付宝和短信通道，仅供演示和测试，不产生真实交易。</p>"
+    "<p>这里模拟微信支付、支付宝、银联在线和短信通道，仅供演示和测试，不产生真实交易。</p>"
     '<ul><li><a href="/wechat/orders">微信支付订单</a>：代替顾客支付</li>'
     '<li><a href="/alipay/trades">支付宝交易</a>：代替顾客支付</li>'
+    '<li><a href="/unionpay/payments">银联交易</a>：代替顾客支付</li>'
     '<li><a href="/outbox">短信发件箱</a>：查看登录验证码等短信</li></ul>'
 )
 
@@ -68,6 +71,10 @@ def create_app(config: SimulatorConfig) -> Starlette:
             *AlipayPages(
                 simulator.alipay.trades, simulator.alipay.store, base_url=config.base_url
             ).routes(),
+            *simulator.unionpay.api.routes(),
+            *UnionPayPages(
+                simulator.unionpay.txns, simulator.unionpay.store, base_url=config.base_url
+            ).routes(),
             *WeChatPages(simulator.desk, base_url=config.base_url).routes(),
             *OutboxPage(simulator.sms, base_url=config.base_url).routes(),
             *simulator.taobao_api.routes(),
@@ -75,6 +82,7 @@ def create_app(config: SimulatorConfig) -> Starlette:
             *TaobaoControl(simulator).routes(),
             *WeChatControl(simulator).routes(),
             *AlipayControl(simulator).routes(),
+            *UnionPayControl(simulator).routes(),
         ],
         lifespan=lifespan,
     )

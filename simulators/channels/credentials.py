@@ -18,6 +18,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from simulators.channels.unionpay.merchant import (
+    UnionPayMerchant,
+    load_merchant,
+    merchant_settings,
+    new_merchant,
+)
+
 DEMO_MCHID_PREFIX: Final = "99"
 DEMO_ACCESS_KEY_PREFIX: Final = "LTAIDEMO"
 DEMO_SIGN_NAME: Final = "随心订"
@@ -88,6 +95,7 @@ class ChannelCredentials:
     public_keys: tuple[PlatformKey, ...]
     certificates: tuple[PlatformKey, ...]
     alipay: AlipayApp
+    unionpay: UnionPayMerchant
     sms: SmsAccount
     sms_backup: SmsAccount
     taobao: TaobaoApp
@@ -180,6 +188,7 @@ def generate_credentials() -> ChannelCredentials:
         public_keys=(new_platform_public_key(),),
         certificates=(new_platform_certificate(),),
         alipay=_new_alipay_app(),
+        unionpay=new_merchant(DEMO_MCHID_PREFIX + _random_digits(13)),
         sms=_new_sms_account(),
         sms_backup=_new_sms_account(),
         taobao=_new_taobao_app(),
@@ -212,14 +221,12 @@ def _new_taobao_app() -> TaobaoApp:
     )
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, content: str | bytes) -> None:
     """Replace a file atomically with mode 0600."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(
-        os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-    ) as out:
-        out.write(text)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        out.write(content.encode() if isinstance(content, str) else content)
     fresh.replace(path)
 
 
@@ -237,12 +244,12 @@ class _Files:
         self.alipay_app_key = alipay / "app_key.pem"
         self.alipay_public_key = alipay / "alipay_public_key.pem"
         self.alipay_platform_key = alipay / "platform_key.pem"
+        self.unionpay = var / "demo" / "unionpay"
 
     def complete(self) -> bool:
-        # a demo made before there was Alipay gets it
-        return all(
-            path.is_file() for name, path in vars(self).items() if not name.startswith("alipay")
-        )
+        # a demo made before there was Alipay or UnionPay gets them
+        late = ("alipay", "unionpay")
+        return all(path.is_file() for name, path in vars(self).items() if not name.startswith(late))
 
     def has_alipay(self) -> bool:
         return self.alipay_app_key.is_file() and self.alipay_platform_key.is_file()
@@ -272,6 +279,7 @@ def channel_settings(
             "private_key_path": str(files.alipay_app_key),
             "public_key_path": str(files.alipay_public_key),
         },
+        "unionpay": merchant_settings(credentials.unionpay, files.unionpay, base=base),
         "aliyun_sms": {"base_url": base} | asdict(credentials.sms),
         "aliyun_sms_backup": {"base_url": base} | asdict(credentials.sms_backup),
         "taobao": {"base_url": f"{base}/taobao/router/rest"} | asdict(credentials.taobao),
@@ -291,6 +299,8 @@ def save_credentials(
     write_private(files.alipay_app_key, alipay.private_key_pem)
     write_private(files.alipay_public_key, public_pem(alipay.platform_key_pem))
     write_private(files.alipay_platform_key, alipay.platform_key_pem)
+    for name, content in credentials.unionpay.files().items():
+        write_private(files.unionpay / name, content)
     settings = channel_settings(credentials, base_url=base_url, var=var)
     write_private(files.settings, json.dumps(settings, ensure_ascii=False, indent=1))
     return settings
@@ -318,6 +328,8 @@ def load_credentials(var: Path) -> ChannelCredentials | None:
         alipay=_alipay_app(settings["alipay"], files)
         if "alipay" in settings and files.has_alipay()
         else _new_alipay_app(),
+        unionpay=load_merchant(files.unionpay, settings.get("unionpay", {}).get("mer_id", ""))
+        or new_merchant(DEMO_MCHID_PREFIX + _random_digits(13)),
         sms=_sms_account(settings["aliyun_sms"]),
         # a demo made before there was a second account gets one
         sms_backup=_sms_account(settings["aliyun_sms_backup"])

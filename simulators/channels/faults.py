@@ -43,7 +43,7 @@ class FaultOrder(BaseModel):
 
     `count` None holds until cleared. `endpoint` narrows HTTP faults to one call (`create`, `query`,
     `close`, `refund`, `refund_query`, `certificates`, `bill`, `bill_file`, `SendSms`,
-    `QuerySendDetails`, or a method of TOP or of Alipay); `reference` narrows to one out_trade_no,
+    `QuerySendDetails`, a method of TOP or of Alipay, or `queryTrans`, `backTransReq`); `reference` narrows to one out_trade_no,
     out_refund_no or phone.
     `account` narrows to one SMS account, `primary` or `backup`; `code` is what SMS_REFUSED answers.
     `after_commit`: an error or reset strikes after the work was done. `times`: copies of a

@@ -35,6 +35,7 @@ def page(title: str, body: str, *, status: int = 200, refresh: int | None = None
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
         '<nav><a href="/">模拟通道</a><a href="/wechat/orders">微信支付订单</a>'
         '<a href="/alipay/trades">支付宝交易</a>'
+        '<a href="/unionpay/payments">银联交易</a>'
         f'<a href="/outbox">短信发件箱</a></nav><h1>{escape(title)}</h1>{body}</body></html>',
         status_code=status,
         headers=_HEADERS,

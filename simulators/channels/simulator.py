@@ -27,6 +27,7 @@ from simulators.channels.scheduler import Scheduler
 from simulators.channels.taobao.api import TaobaoApi
 from simulators.channels.taobao.demo import open_demo_shop
 from simulators.channels.taobao.shop import TaobaoShop
+from simulators.channels.unionpay.desk import UnionPayDesk
 from simulators.channels.wechat.api import WeChatApi
 from simulators.channels.wechat.bills import Bills
 from simulators.channels.wechat.desk import Desk
@@ -69,10 +70,22 @@ class ChannelSimulator:
             base_url=config.base_url,
             stall_seconds=config.stall_seconds,
         )
+        self.unionpay = UnionPayDesk(
+            merchant=credentials.unionpay,
+            path=config.var / "demo" / "unionpay.sqlite" if config.var else None,
+            clock=self.clock,
+            scheduler=self.scheduler,
+            faults=self.faults,
+            client=self._client,
+            refund_seconds=config.refund_seconds,
+            stall_seconds=config.stall_seconds,
+        )
         self._build_sms(credentials)
         self._build_taobao(credentials)
         self.desk.resume()
         self.alipay.notifier.resume()
+        self.unionpay.notifier.resume()
+        self.unionpay.txns.resume()
 
     @property
     def credentials(self) -> ChannelCredentials:
@@ -84,6 +97,7 @@ class ChannelSimulator:
         old, self._client = self._client, _client(transport)
         self.desk.notifier.use_client(self._client)
         self.alipay.notifier.use_client(self._client)
+        self.unionpay.notifier.use_client(self._client)
         self.receipts.use_client(self._client)
         self.replies.use_client(self._client)
         await old.aclose()
@@ -104,6 +118,7 @@ class ChannelSimulator:
         await self._client.aclose()
         self._store.close()
         self.alipay.store.close()
+        self.unionpay.store.close()
 
     def _build_wechat(self, credentials: ChannelCredentials) -> None:
         config, clock, merchant = self.config, self.clock, credentials.merchant

@@ -77,7 +77,13 @@ async def test_there_are_no_triggers_but_the_queue_s(session: AsyncSession) -> N
 
 
 async def test_money_and_entitlements_are_append_only(session: AsyncSession) -> None:
-    for table in ("ledger_transfers", "entitlement_entries", "cash_day_moves"):
+    for table in (
+        "ledger_transfers",
+        "entitlement_entries",
+        "cash_day_moves",
+        "dealer_statement_lines",
+        "dealer_statement_days",
+    ):
         granted = await session.scalars(
             text(
                 "SELECT privilege FROM (SELECT relacl, relowner FROM pg_class WHERE oid = :name ::regclass) c"

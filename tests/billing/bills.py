@@ -11,6 +11,8 @@ from sqlalchemy import select
 from app.billing.bill_models import Bill, BillDifference
 from app.billing.jobs import ask_for_bills
 from app.billing.models import Payment
+from app.billing.service import request_refund
+from app.billing.states import PaymentChannel
 from app.core.db import Database
 from app.core.ids import public_single
 from app.core.jobs import JobContext
@@ -25,6 +27,27 @@ from tests.fixtures.payments import Payments
 DAY: Final = timedelta(days=1)
 NEXT_MORNING: Final = MORNING + DAY + timedelta(minutes=5)
 """Five past ten: the bill of the day before is ready."""
+SPOILT: Final[Sequence[tuple[dict[str, str], str]]] = [
+    ({"订单金额": "1.234"}, "amount"),
+    ({"订单金额": "-1.00"}, "amount"),
+    ({"订单金额": "1e3"}, "amount"),
+    ({"订单金额": "９.00"}, "amount"),
+    ({"订单金额": "99999999999.00"}, "amount"),
+    ({"订单金额": "9999999999.00"}, "amount"),
+    ({"手续费": "x"}, "fee"),
+    ({"手续费": "0.1234567"}, "fee"),
+    ({"交易时间": "2026-02-30 10:00:00"}, "time"),
+    ({"交易时间": "2026-03-15T10:00:00"}, "time"),
+    ({"交易时间": ""}, "time"),
+    ({"交易时间": "2026-03-14 23:59:59"}, "other_date"),
+    ({"商户号": "1900000109"}, "other_merchant"),
+    ({"交易状态": "REVOKED"}, "state"),
+    ({"商户订单号": ""}, "number"),
+    ({"商户订单号": "9" * 65}, "number"),
+    ({"微信订单号": "4200 1"}, "number"),
+    ({"商品名称": "奶,`酪"}, "cells"),
+]
+"""What makes a payment's row of the fifteenth or later a bad one, and why."""
 
 
 def set_both(clock: SetClock, payments: Payments, at: datetime) -> None:
@@ -41,11 +64,28 @@ async def morning_after(clock: SetClock, payments: Payments, context: JobContext
     return await drain(context)
 
 
-async def bills(database: Database) -> list[Bill]:
-    """All bills, oldest day first."""
+async def give_back(database: Database, payment: Payment, fen: int) -> str:
+    """Want some of a payment back; answers the refund's number."""
+    async with database.transaction() as session:
+        [refund] = await request_refund(
+            session,
+            customer_id=payment.customer_id,
+            reference_id=payment.reference_id,
+            amount_fen=fen,
+            cause="order_rejected",
+            now=MORNING,
+        )
+    return refund.out_refund_no
+
+
+async def bills(database: Database, channel: PaymentChannel = PaymentChannel.WECHAT) -> list[Bill]:
+    """The bills of a channel, oldest day first."""
     async with database.transaction() as session:
         found = await session.scalars(
-            select(Bill).order_by(Bill.bill_date).execution_options(populate_existing=True)
+            select(Bill)
+            .where(Bill.channel == channel)
+            .order_by(Bill.bill_date)
+            .execution_options(populate_existing=True)
         )
         return list(found)
 
@@ -139,9 +179,9 @@ class Desk:
         self.headers = world.staff[Role.FINANCE].headers
         self.path = ""
 
-    async def bring(self, day: str, file: bytes) -> dict[str, Any]:
+    async def bring(self, day: str, file: bytes, **wanted: str) -> dict[str, Any]:
         """Bring the bill of a day as a file."""
-        wanted = {"bill_date": day}
+        wanted |= {"bill_date": day}
         made = await self.client.post("/bills", json=wanted, headers=self.headers | once())
         assert made.status_code == 201, made.text
         self.path = f"/bills/{made.json()['id']}"

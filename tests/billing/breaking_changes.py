@@ -35,6 +35,12 @@ async def bill_without_its_lines(session: AsyncSession, world: World) -> None:
     await session.execute(update(Bill).values(line_count=1, matched_count=1))
 
 
+async def fees_not_booked(session: AsyncSession, world: World) -> None:
+    """A bill says what the channel kept, and the ledger does not."""
+    await bill_without_its_lines(session, world)
+    await session.execute(update(Bill).values(line_count=0, matched_count=0, fee_fen=63))
+
+
 async def stuck_change(session: AsyncSession, world: World) -> None:
     """Its time to be paid is long over."""
     made = await order(session, world)
@@ -122,5 +128,6 @@ PLANTS: list[tuple[Plant, str]] = [
         bill_without_its_lines,
         "I11 every line of a bill agrees with our books, or stands in the work list",
     ),
+    (fees_not_booked, "I11 a channel's fees are booked as its bills say"),
     (stuck_change, "I9 no change is stuck"),
 ]

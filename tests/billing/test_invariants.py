@@ -22,8 +22,10 @@ from tests.billing import (
     breaking_alipay,
     breaking_cash,
     breaking_changes,
+    breaking_dealers,
     breaking_invoices,
     breaking_revenue,
+    breaking_unionpay,
 )
 from tests.billing.breaking import PLANTS, Plant, refund_without_payout
 from tests.factories.billing import Heard, pay_one, take_cash
@@ -60,6 +62,8 @@ ALL_PLANTS = [
     *breaking_cash.PLANTS,
     *breaking_alipay.PLANTS,
     *breaking_invoices.PLANTS,
+    *breaking_dealers.PLANTS,
+    *breaking_unionpay.PLANTS,
     (miscounted_morning, "I11 a block's morning adds up to its stops"),
 ]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.billing import rules
 from app.billing.errors import RefundExceedsPaid
-from app.billing.rules import Refundable, spread_refund
+from app.billing.rules import Refundable, RefundTerms, spread_refund
 from app.billing.states import (
     OPEN_PAYMENTS,
     OPEN_REFUNDS,
@@ -21,6 +21,8 @@ from app.billing.states import (
     RefundStatus,
 )
 from tests.factories.world import MORNING
+
+YEAR = timedelta(days=365)
 
 
 def payments(lefts: list[int]) -> list[Refundable]:
@@ -60,10 +62,40 @@ def test_a_negative_refund_is_a_bug() -> None:
     ],
 )
 def test_the_channels_limits(days: int, before: int, obstacle: str | None) -> None:
-    found = rules.wechat_refund_obstacle(
-        captured_at=MORNING, refunds_before=before, now=MORNING + timedelta(days=days)
+    found = rules.refund_obstacle(
+        RefundTerms(max_age_days=365, max_refunds=50),
+        captured_at=MORNING,
+        refunds_before=before,
+        now=MORNING + timedelta(days=days),
     )
     assert found == obstacle
+    without_end = RefundTerms()
+    assert (
+        rules.refund_obstacle(
+            without_end, captured_at=MORNING, refunds_before=10**6, now=MORNING + 9 * YEAR
+        )
+        is None
+    )
+
+
+def test_refunds_of_a_payment_keep_their_distance() -> None:
+    minute = RefundTerms(gap_seconds=60)
+    assert rules.refund_not_before(minute, MORNING) == MORNING + timedelta(seconds=60)
+    assert rules.refund_not_before(minute, None) is None
+    assert rules.refund_not_before(RefundTerms(), MORNING) is None
+
+
+def test_payments_whose_channel_takes_no_more_give_last() -> None:
+    old, older, new = (
+        Refundable(UUID(int=number), MORNING + timedelta(days=number), 100, is_taken_back=taken)
+        for number, taken in ((2, False), (1, False), (0, True))
+    )
+    shares = spread_refund(250, [older, new, old])
+    assert [(one.payment_id, one.amount_fen) for one in shares] == [
+        (new.payment_id, 100),
+        (old.payment_id, 100),
+        (older.payment_id, 50),
+    ]
 
 
 def test_patience_grows_and_ends() -> None:

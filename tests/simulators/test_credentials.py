@@ -22,7 +22,7 @@ def test_settings_are_made_once_and_only_the_address_changes(tmp_path: Path) -> 
     second = ensure_credentials(tmp_path, "http://127.0.0.1:9001")
     assert first["wechat"].pop("base_url") == "http://127.0.0.1:8001"
     assert second["wechat"].pop("base_url") == "http://127.0.0.1:9001"
-    for name in ("alipay", "aliyun_sms", "aliyun_sms_backup", "taobao"):
+    for name in ("alipay", "unionpay", "aliyun_sms", "aliyun_sms_backup", "taobao"):
         assert first[name].pop("base_url") != second[name].pop("base_url")
     assert first == second
     written = json.loads((tmp_path / "demo" / "channels.json").read_text())
@@ -47,7 +47,7 @@ def test_two_installations_share_nothing(tmp_path: Path) -> None:
 def test_files_are_private_and_the_keys_fit_together(tmp_path: Path) -> None:
     settings = ensure_credentials(tmp_path, "http://127.0.0.1:1")["wechat"]
     files = [path for path in (tmp_path / "demo").rglob("*") if path.is_file()]
-    assert len(files) == 8
+    assert len(files) == 15
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     credentials = load_credentials(tmp_path)
     assert credentials is not None

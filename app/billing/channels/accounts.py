@@ -1,5 +1,6 @@
 """Which merchant accounts this process uses, and whether they are whole."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -8,13 +9,24 @@ from app.billing.channels.alipay_account import (
     check_alipay_settings,
     load_alipay_settings,
 )
+from app.billing.channels.bill_readers import DOWNLOADED
 from app.billing.channels.bill_source import BillSource
 from app.billing.channels.protocol import PaymentGateway
 from app.billing.channels.real_money import check_real_money, key_file_text
+from app.billing.channels.unionpay_account import (
+    build_unionpay,
+    check_unionpay_settings,
+    load_unionpay_settings,
+)
 from app.billing.channels.wechat import WeChatGateway
 from app.billing.errors import ChannelNotConfigured
 from app.billing.states import PaymentChannel
-from app.core.config import AlipaySettings, InstallationSettings, WeChatPaySettings
+from app.core.config import (
+    AlipaySettings,
+    InstallationSettings,
+    UnionPaySettings,
+    WeChatPaySettings,
+)
 from app.core.demo_channels import demo_channel
 from app.core.errors import SetupError
 from app.core.runtime import Runtime, runtime
@@ -50,13 +62,17 @@ def list_online_channels() -> list[PaymentChannel]:
     return found
 
 
-def bill_source() -> BillSource | None:
-    """The account at WeChat Pay as a maker of bills; None where there is no account."""
-    try:
-        account = gateway(PaymentChannel.WECHAT)
-    except ChannelNotConfigured:
-        return None
-    return account if isinstance(account, BillSource) else None
+def bill_sources() -> Mapping[PaymentChannel, BillSource]:
+    """The accounts whose channels make bills to be downloaded; channels without one are absent."""
+    found: dict[PaymentChannel, BillSource] = {}
+    for channel in DOWNLOADED:
+        try:
+            account = gateway(channel)
+        except ChannelNotConfigured:
+            continue
+        if isinstance(account, BillSource):
+            found[channel] = account
+    return found
 
 
 def use_gateway(channel: PaymentChannel, chosen: PaymentGateway | None) -> None:
@@ -74,6 +90,10 @@ def _build(channel: PaymentChannel, current: Runtime) -> PaymentGateway:
         alipay = load_alipay_settings(current.installation)
         if alipay.app_id:
             return build_alipay(current, alipay)
+    if channel is PaymentChannel.UNIONPAY:
+        unionpay = load_unionpay_settings(current.installation)
+        if unionpay.mer_id:
+            return build_unionpay(current, unionpay)
     raise ChannelNotConfigured
 
 
@@ -110,6 +130,7 @@ def check_payment_settings(
     installation: InstallationSettings | None = None,
     wechat: WeChatPaySettings | None = None,
     alipay: AlipaySettings | None = None,
+    unionpay: UnionPaySettings | None = None,
 ) -> None:
     """Raise SetupError unless each account is whole and fits the installation.
 
@@ -119,6 +140,7 @@ def check_payment_settings(
     installed = installation or InstallationSettings()
     _check_wechat(installed, wechat or load_settings(installed))
     check_alipay_settings(installed, alipay or load_alipay_settings(installed))
+    check_unionpay_settings(installed, unionpay or load_unionpay_settings(installed))
 
 
 def _check_wechat(installed: InstallationSettings, account: WeChatPaySettings) -> None:

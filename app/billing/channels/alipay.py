@@ -8,7 +8,7 @@ what it does not know itself (20000, SYSTEM_ERROR) raises OutcomeUnknown: query 
 import asyncio
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -31,6 +31,7 @@ from app.billing.channels.alipay_signing import (
     sign,
     signed_text,
 )
+from app.billing.channels.bill_source import NoBill
 from app.billing.channels.protocol import (
     CURRENCY,
     Closed,
@@ -50,6 +51,11 @@ from app.core.money import yuan_text
 from app.core.outbound import OutcomeUnknown
 
 LONGEST_CALL_SECONDS: Final = 15.0
+LONGEST_DOWNLOAD_SECONDS: Final = 120.0
+BILL: Final = "alipay.data.dataservice.bill.downloadurl.query"
+BILL_HOSTS: Final = (".alipay.com", ".alipaydev.com")
+NO_BILL: Final = frozenset({"BILL_NOT_EXIST", "NO_BILL_DATA"})
+"""Last parts of sub-codes that say that nothing moved."""
 PRECREATE: Final = "alipay.trade.precreate"
 CASHIERS: Final = {
     "h5": ("alipay.trade.wap.pay", "QUICK_WAP_WAY"),
@@ -200,6 +206,32 @@ class AlipayGateway:
             return known.facts(merchant=self._seller_id)
         except ValueError as error:
             raise OutcomeUnknown(str(error)) from error
+
+    async def fetch_bill(self, day: date) -> bytes | NoBill | Refused:
+        """The archive of the day's trade bill, from where the signed answer says it lies."""
+        asked = {"bill_type": "trade", "bill_date": day.isoformat()}
+        answer = await self._call(BILL, asked)
+        if isinstance(answer, Refused):
+            return NoBill() if answer.code.rpartition(".")[2].upper() in NO_BILL else answer
+        link = self._download_link(answer.get("bill_download_url"))
+        async with asyncio.timeout(LONGEST_DOWNLOAD_SECONDS):
+            response = await self._http.get(link)
+        if not httpx.codes.is_success(response.status_code):
+            raise OutcomeUnknown(f"status {response.status_code} for the bill")
+        return response.content
+
+    def _download_link(self, told: object) -> str:
+        """Where the bill lies; what is told without TLS is fetched with it."""
+        try:
+            link = httpx.URL(told) if isinstance(told, str) else httpx.URL()
+        except httpx.InvalidURL as error:
+            raise OutcomeUnknown("the bill has no address") from error
+        own = httpx.URL(self._base_url)
+        if (link.scheme, link.netloc) == (own.scheme, own.netloc):
+            return str(link)
+        if not f".{link.host}".endswith(BILL_HOSTS):
+            raise OutcomeUnknown("the bill's address is not Alipay's")
+        return str(link.copy_with(scheme="https"))
 
     async def read_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """Decode the form once and check the signature over it; the headers carry nothing.

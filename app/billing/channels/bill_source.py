@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from app.billing.channels.protocol import Refused
 from app.billing.states import BillEntry
@@ -13,11 +13,12 @@ class NoBill:
     """Nothing moved that day: a normal answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineFacts:
-    """One readable row. Amounts are fen; `number` is ours, `channel_no` the channel's."""
+class LineFacts(NamedTuple):
+    """One readable row. Amounts are fen; `number` is ours, `channel_no` the channel's.
 
-    line_no: int
+    A plain tuple in the order of the table, for a bill may have a million of them.
+    """
+
     entry: BillEntry
     number: str
     channel_no: str
@@ -25,6 +26,7 @@ class LineFacts:
     amount_fen: int
     fee_fen: int
     moves_money: bool
+    line_no: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class BillSource(Protocol):
         """The account's number at the channel."""
 
     async def fetch_bill(self, day: date) -> bytes | NoBill | Refused:
-        """The text of the day's bill of payments and refunds, its hash checked.
+        """The day's bill of payments and refunds as the channel makes it, its hash checked.
 
         Raises `httpx.HTTPError`, `OutcomeUnknown` or `TimeoutError` where nothing is known.
         """

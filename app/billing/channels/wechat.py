@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from wechatpayv3.async_ import AsyncWeChatPay
 from wechatpayv3.async_.type import WeChatPayType
 
+from app.billing.channels.bill_rows import unpacked
 from app.billing.channels.bill_source import NoBill
 from app.billing.channels.protocol import (
     CURRENCY,
@@ -35,7 +36,6 @@ from app.billing.channels.protocol import (
     Refused,
     Transaction,
 )
-from app.billing.channels.wechat_bill import unpacked
 from app.billing.channels.wechat_messages import (
     NotificationIn,
     RefundIn,

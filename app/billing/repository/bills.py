@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.billing.bill_models import (
     Bill,
@@ -16,7 +17,7 @@ from app.billing.bill_models import (
     BillFault,
     BillLine,
 )
-from app.billing.channels.bill_source import ReadBill
+from app.billing.channels.bill_source import LineFacts, ReadBill
 from app.billing.errors import BillUnknown, DifferenceUnknown
 from app.billing.states import (
     BillStatus,
@@ -28,6 +29,9 @@ from app.core.bulk import copy_rows
 
 BATCH: Final = 200
 """Bills one sweep wakes up; the rest waits for the next."""
+
+NEIGHBOURS: Final = 3
+"""Days by which the two sides may put the same money apart: midnight, and what is heard late."""
 
 _MAKE_DAYS: Final = text("""
 INSERT INTO channel_bills (bill_id, channel, merchant_account, bill_date, status, created_at,
@@ -128,7 +132,11 @@ async def list_waiting(session: AsyncSession, *, before: date) -> Sequence[Bill]
 
 
 async def list_unsettled(session: AsyncSession, *, since: date) -> Sequence[UUID]:
-    """Bills of days from a date on whose differences may yet close by themselves."""
+    """Bills of days from a date on that another matching may change, oldest first.
+
+    Those whose differences may yet close by themselves; and the neighbours of a bill that has come
+    since, for it may have lost a row which one of theirs had moved to.
+    """
     live = select(BillDifference.bill_id).where(
         BillDifference.ended_at.is_(None),
         BillDifference.state != DifferenceState.RESOLVED,
@@ -137,9 +145,21 @@ async def list_unsettled(session: AsyncSession, *, since: date) -> Sequence[UUID
             BillDifference.kind != DifferenceKind.DATE_DIFFERS,
         ),
     )
+    other = aliased(Bill)
+    came_since = (
+        select(other.bill_id)
+        .where(
+            other.channel == Bill.channel,
+            other.merchant_account == Bill.merchant_account,
+            other.bill_date.between(Bill.bill_date - NEIGHBOURS, Bill.bill_date + NEIGHBOURS),
+            other.bill_id != Bill.bill_id,
+            other.taken_at >= Bill.matched_at,
+        )
+        .exists()
+    )
     found = await session.scalars(
         select(Bill.bill_id)
-        .where(Bill.bill_date >= since, Bill.bill_id.in_(live))
+        .where(Bill.bill_date >= since, or_(Bill.bill_id.in_(live), came_since))
         .order_by(Bill.bill_date)
     )
     return found.all()
@@ -152,14 +172,8 @@ async def replace_rows(session: AsyncSession, bill_id: UUID, read: ReadBill) -> 
     await copy_rows(
         session,
         BillLine.__tablename__,
-        [column.key for column in BillLine.__table__.columns],
-        (
-            (
-                *(bill_id, line.entry.value, line.number, line.channel_no, line.happened_at),
-                *(line.amount_fen, line.fee_fen, line.moves_money, line.line_no),
-            )
-            for line in read.lines
-        ),
+        ["bill_id", *LineFacts._fields],
+        ((bill_id, *line) for line in read.lines),
     )
     await copy_rows(
         session,
@@ -175,6 +189,7 @@ async def list_bills(
     since: date | None,
     until: date | None,
     status: BillStatus | None,
+    channel: PaymentChannel | None,
     with_open: bool,
     after: tuple[date, UUID] | None,
     limit: int,
@@ -187,6 +202,8 @@ async def list_bills(
         wanted.append(Bill.bill_date <= until)
     if status is not None:
         wanted.append(Bill.status == status)
+    if channel is not None:
+        wanted.append(Bill.channel == channel)
     if with_open:
         items = select(BillDifference.bill_id).where(BillDifference.state == DifferenceState.OPEN)
         wanted.append(Bill.bill_id.in_(items))

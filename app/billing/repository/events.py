@@ -20,6 +20,18 @@ VALUES ($7, $8, $9, $10, $11::jsonb, $12) ON CONFLICT DO NOTHING RETURNING event
 """
 """A statement of `core.enqueueing.write_and_enqueue`."""
 
+KEEP_PAID: Final = """
+INSERT INTO channel_events (channel, event_id, kind, number, told, received_at)
+SELECT $7, $8, $9, $10, $11::jsonb, $12
+FROM channel_numbers n
+JOIN payments p ON p.customer_id = n.customer_id AND p.payment_id = n.row_id
+WHERE n.channel = $7 AND n.number = $10 AND n.kind = 'payment'
+  AND p.merchant_account = $13 AND p.amount_fen = $14
+  AND (p.status <> 'captured' OR p.channel_transaction_id = $15)
+ON CONFLICT DO NOTHING RETURNING event_id
+"""
+"""The same for a payment, which is kept only where it is the one we asked for."""
+
 _PAYMENT: Final = """
 SELECT p.* FROM channel_numbers n
 JOIN payments p ON p.customer_id = n.customer_id AND p.payment_id = n.row_id

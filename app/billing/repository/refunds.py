@@ -10,8 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.errors import RefundUnknown
-from app.billing.models import Refund, RefundLimit
-from app.billing.states import ASKABLE_REFUNDS, RefundStatus
+from app.billing.models import Refund, RefundLimit, RefundRule
+from app.billing.rules import RefundTerms
+from app.billing.states import ASKABLE_REFUNDS, PaymentChannel, RefundStatus
 
 BATCH: Final = 1000
 """Rows one sweep wakes up; the rest waits for the next."""
@@ -126,5 +127,59 @@ async def put_refund_limit(
                 "set_by": statement.excluded.set_by,
                 "set_at": statement.excluded.set_at,
             },
+        )
+    )
+
+
+_NO_LIMIT: Final = RefundTerms()
+
+
+class TermsOfDay:
+    """How each channel gives money back on a date; `found` are the rules up to it, in order."""
+
+    def __init__(self, found: Sequence[RefundRule]) -> None:
+        self._terms = {
+            rule.channel: RefundTerms(
+                max_age_days=rule.max_age_days,
+                max_refunds=rule.max_refunds,
+                gap_seconds=rule.gap_seconds,
+            )
+            for rule in found
+        }
+
+    def of(self, channel: PaymentChannel) -> RefundTerms:
+        """Those of a channel; without any limit where no row tells."""
+        return self._terms.get(channel, _NO_LIMIT)
+
+
+async def read_terms(session: AsyncSession, *, on: date) -> TermsOfDay:
+    """The refund terms in force on a date."""
+    found = await session.scalars(
+        select(RefundRule).where(RefundRule.valid_from <= on).order_by(RefundRule.valid_from)
+    )
+    return TermsOfDay(found.all())
+
+
+async def list_refund_rules(session: AsyncSession) -> Sequence[RefundRule]:
+    """All rules, by channel, the newest first."""
+    found = await session.scalars(
+        select(RefundRule)
+        .order_by(RefundRule.channel, RefundRule.valid_from.desc())
+        .execution_options(populate_existing=True)
+    )
+    return found.all()
+
+
+async def put_refund_rule(session: AsyncSession, rule: RefundRule) -> None:
+    """Write a rule; a second one for the same channel and date replaces the first."""
+    told = {
+        name: getattr(rule, name)
+        for name in ("max_age_days", "max_refunds", "gap_seconds", "articles", "set_by", "set_at")
+    }
+    await session.execute(
+        insert(RefundRule)
+        .values(channel=rule.channel, valid_from=rule.valid_from, **told)
+        .on_conflict_do_update(
+            index_elements=[RefundRule.channel, RefundRule.valid_from], set_=told
         )
     )

@@ -1,5 +1,6 @@
 """Where cash stands: per deliverer, per station, and whose money is still in a deliverer's hand."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -82,6 +83,31 @@ CROSS JOIN LATERAL (
 WHERE c.held_fen IS NOT NULL
 """
 """Deliverers who ever held cash, by the indexes of their accounts."""
+
+_KEPT: Final = f"""
+SELECT m.station_id, m.booked_date, sum(m.fen)::bigint AS fen
+FROM (
+    SELECT h.station_id, t.booked_date, t.amount_fen AS fen
+    FROM ledger_transfers t JOIN ({HOMES}) h ON t.debit_account = 'cash:' || h.id
+    WHERE t.booked_date BETWEEN :first AND :today AND t.debit_account LIKE 'cash:%'
+      AND t.cause NOT LIKE '%\\_cancelled'
+    UNION ALL
+    SELECT h.station_id, t.booked_date, -t.amount_fen
+    FROM ledger_transfers t JOIN ({HOMES}) h ON t.credit_account = 'cash:' || h.id
+    WHERE t.booked_date BETWEEN :first AND :today AND t.credit_account LIKE 'cash:%'
+      AND t.cause NOT IN ('cash_handed_in', 'cash_shortage')
+    UNION ALL
+    SELECT t.reference_id, t.booked_date,
+           CASE 'cash:station:' || t.reference_id WHEN t.debit_account THEN t.amount_fen
+                WHEN t.credit_account THEN -t.amount_fen ELSE 0 END
+    FROM ledger_transfers t
+    WHERE t.customer_id = :house AND t.booked_date BETWEEN :first AND :today
+      AND t.cause LIKE 'cash\\_banked%'
+) m
+WHERE m.station_id = ANY(:stations)
+GROUP BY m.station_id, m.booked_date
+"""
+"""Cash taken and not paid out again, less what reached the bank; what is short stays in it."""
 
 _BY_DELIVERER: Final = f"""
 SELECT h.id AS deliverer_id, h.name, h.station_id,
@@ -193,3 +219,17 @@ async def list_customers(
         text(_BY_CUSTOMER), _facts(station_id, after, limit, today=today, second=None)
     )
     return [CustomerStanding(**row) for row in found.mappings()]
+
+
+async def list_kept(
+    session: AsyncSession, *, stations: Collection[UUID], first: date, last: date
+) -> list[tuple[UUID, date, int]]:
+    """Station, date and fen of cash that its deliverers took and that did not reach the bank.
+
+    Below zero where more was banked than taken. A deliverer counts where he belongs on the last day.
+    """
+    found = await session.execute(
+        text(_KEPT),
+        {"stations": list(stations), "first": first, "today": last, "house": HOUSE},
+    )
+    return [(row.station_id, row.booked_date, row.fen) for row in found]

@@ -1,6 +1,7 @@
 """The door of billing: what other packages may ask it to do."""
 
 from app.billing.channels.accounts import list_online_channels
+from app.billing.channels.bill_readers import AS_FILES
 from app.billing.rules import PosSlip
 from app.billing.service.approving import (
     approve_refund,
@@ -8,6 +9,7 @@ from app.billing.service.approving import (
     pay_out_cash,
     resolve_manually,
     set_refund_limit,
+    set_refund_rule,
 )
 from app.billing.service.asking import ask_channel, query_payment
 from app.billing.service.bill_desk import (
@@ -59,6 +61,7 @@ from app.billing.service.reading import (
     list_payments,
     list_receipts,
     list_refund_limits,
+    list_refund_rules,
     list_refunds,
     list_transfers,
     read_evidence,
@@ -74,6 +77,7 @@ from app.billing.service.refunds import (
 from app.billing.service.submitting import submit_refund
 
 __all__ = [
+    "AS_FILES",
     "DEPOSIT",
     "DEPOSIT_KEPT",
     "PREPAID",
@@ -106,6 +110,7 @@ __all__ = [
     "list_payments",
     "list_receipts",
     "list_refund_limits",
+    "list_refund_rules",
     "list_refunds",
     "list_transfers",
     "match_unsettled",
@@ -126,6 +131,7 @@ __all__ = [
     "resolve_manually",
     "return_surplus",
     "set_refund_limit",
+    "set_refund_rule",
     "submit_refund",
     "transfer_id",
     "view_bill",

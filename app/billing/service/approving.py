@@ -15,7 +15,7 @@ from app.billing.errors import (
     RefundExceedsPaid,
     SecondPersonNeeded,
 )
-from app.billing.models import Payment, Refund, RefundLimit
+from app.billing.models import Payment, Refund, RefundLimit, RefundRule
 from app.billing.repository import ledger as ledger_rows
 from app.billing.repository import payments as payment_rows
 from app.billing.repository import refunds as rows
@@ -166,6 +166,12 @@ async def set_refund_limit(
         session, valid_from=local_date(now), limit_fen=limit_fen, set_by=set_by, now=now
     )
     return await rows.list_refund_limits(session)
+
+
+async def set_refund_rule(session: AsyncSession, rule: RefundRule) -> Sequence[RefundRule]:
+    """How a channel gives money back from a date on; refunds asked for before are asked again."""
+    await rows.put_refund_rule(session, rule)
+    return await rows.list_refund_rules(session)
 
 
 def _needs_a_person(refund: Refund) -> bool:

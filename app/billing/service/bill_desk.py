@@ -17,6 +17,7 @@ from app.billing.states import (
     BillStatus,
     DifferenceKind,
     DifferenceState,
+    PaymentChannel,
 )
 from app.core.ids import new_id
 
@@ -37,6 +38,7 @@ async def list_bills(
     since: date | None,
     until: date | None,
     status: BillStatus | None,
+    channel: PaymentChannel | None,
     with_open: bool,
     after: tuple[date, UUID] | None,
     limit: int,
@@ -47,6 +49,7 @@ async def list_bills(
         since=since,
         until=until,
         status=status,
+        channel=channel,
         with_open=with_open,
         after=after,
         limit=limit,

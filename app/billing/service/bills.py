@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing import rules
 from app.billing.bill_models import Bill
-from app.billing.channels import wechat_bill
-from app.billing.channels.accounts import bill_source
+from app.billing.channels.accounts import bill_sources, gateway
+from app.billing.channels.bill_readers import AS_FILES, READERS
 from app.billing.channels.bill_source import BillSource, NoBill, ReadBill
 from app.billing.channels.protocol import Refused
 from app.billing.errors import (
+    BillComesAsFile,
     BillFileMalformed,
+    BillMerchantMissing,
     BillNotReady,
     BillTooOld,
     BillUnknown,
@@ -25,6 +27,7 @@ from app.billing.errors import (
 )
 from app.billing.repository import bills as rows
 from app.billing.repository.bill_matching import match_bill
+from app.billing.service.bill_fees import book_fees
 from app.billing.states import BILL_MOVES, BillEntry, BillOrigin, BillStatus, PaymentChannel
 from app.core.alerts import raise_alert, resolve_alert
 from app.core.clock import OPERATOR_ZONE, local_date, local_instant
@@ -45,28 +48,24 @@ MOST_MADE_UP: Final = timedelta(days=31)
 REMATCHED: Final = timedelta(days=35)
 """Bills so old are matched again while they have open differences."""
 
-CHANNEL: Final = PaymentChannel.WECHAT
-
 Answer = ReadBill | NoBill | Refused
 
 
 async def ask_for_bills(session: AsyncSession, *, now: datetime) -> int:
-    """Want yesterday's bill, and those of days before that nobody asked for; answers how many
-    downloads are enqueued. Does nothing without a merchant account.
+    """Want yesterday's bill of every channel that makes them, and those of days before that nobody
+    asked for; answers how many downloads are enqueued. Channels without an account are left out.
     """
-    source = bill_source()
-    if source is None:
-        return 0
     yesterday = local_date(now) - timedelta(days=1)
-    oldest = await rows.find_oldest_date(session, channel=CHANNEL, merchant=source.merchant)
-    await rows.make_days(
-        session,
-        channel=CHANNEL,
-        merchant=source.merchant,
-        first=max(oldest or yesterday, yesterday - MOST_MADE_UP),
-        last=yesterday,
-        now=now,
-    )
+    for channel, source in bill_sources().items():
+        oldest = await rows.find_oldest_date(session, channel=channel, merchant=source.merchant)
+        await rows.make_days(
+            session,
+            channel=channel,
+            merchant=source.merchant,
+            first=max(oldest or yesterday, yesterday - MOST_MADE_UP),
+            last=yesterday,
+            now=now,
+        )
     return await wake_due_bills(session, now=now)
 
 
@@ -80,37 +79,47 @@ async def wake_due_bills(session: AsyncSession, *, now: datetime) -> int:
 async def ask_again(session: AsyncSession, *, bill_id: UUID, by: UUID, now: datetime) -> Bill:
     """Download a day's bill once more; what it brought before stays until the new one is there.
 
-    Raises BillUnknown, ChannelNotConfigured, BillTooOld, BillNotReady.
+    Raises BillUnknown, BillComesAsFile, ChannelNotConfigured, BillTooOld, BillNotReady.
     """
     bill = await rows.get_bill(session, bill_id, lock=True)
-    source = _require_source()
+    if bill.channel in AS_FILES:
+        raise BillComesAsFile
+    source = _require_source(PaymentChannel(bill.channel))
     if bill.merchant_account != source.merchant:
         raise ChannelNotConfigured(merchant=bill.merchant_account)
-    _require_kept(bill.bill_date, now=now)
+    _require_kept(bill, now=now)
     bill.tries, bill.next_try_at, bill.asked_by = 0, now, by
     await session.flush()
     await _enqueue(session, [bill.bill_id])
     return bill
 
 
-async def ask_for_day(session: AsyncSession, *, day: date, by: UUID, now: datetime) -> Bill:
+async def ask_for_day(
+    session: AsyncSession,
+    *,
+    day: date,
+    by: UUID,
+    now: datetime,
+    channel: PaymentChannel = PaymentChannel.WECHAT,
+    merchant: str | None = None,
+) -> Bill:
     """The bill of a day that has none yet, wanted from now on; one that is there stays as it is.
 
-    A day older than the channel keeps waits for a file. Raises ChannelNotConfigured, BillNotReady.
+    A day older than the channel keeps, and the bill of a channel that cannot be asked, wait for a
+    file; `merchant` names the account there where it is not ours by setting. Raises
+    ChannelNotConfigured, BillMerchantMissing, BillNotReady.
     """
-    source = _require_source()
-    _require_ready(day, now=now)
-    found = await rows.find_by_day(session, channel=CHANNEL, merchant=source.merchant, day=day)
+    account = _require_merchant(channel, merchant)
+    _require_ready(channel, day, now=now)
+    found = await rows.find_by_day(session, channel=channel, merchant=account, day=day)
     if found is not None:
         return found
-    await rows.make_days(
-        session, channel=CHANNEL, merchant=source.merchant, first=day, last=day, now=now
-    )
-    made = await rows.find_by_day(session, channel=CHANNEL, merchant=source.merchant, day=day)
+    await rows.make_days(session, channel=channel, merchant=account, first=day, last=day, now=now)
+    made = await rows.find_by_day(session, channel=channel, merchant=account, day=day)
     if made is None:
         raise BillUnknown
     made.asked_by = by
-    if rules.is_bill_kept(day, today=local_date(now)):
+    if channel not in AS_FILES and rules.is_bill_kept(day, today=local_date(now)):
         await _enqueue(session, [made.bill_id])
     else:
         made.next_try_at = None
@@ -121,6 +130,7 @@ async def ask_for_day(session: AsyncSession, *, day: date, by: UUID, now: dateti
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     bill_id: UUID
+    channel: PaymentChannel
     day: date
     source: BillSource
 
@@ -146,7 +156,8 @@ async def download_bill(database: Database, *, bill_id: UUID, now: datetime) -> 
 
 async def _prepare(session: AsyncSession, bill_id: UUID, *, now: datetime) -> _Attempt | None:
     bill = await rows.get_bill(session, bill_id, lock=True)
-    source = bill_source()
+    channel = PaymentChannel(bill.channel)
+    source = bill_sources().get(channel)
     if source is None or source.merchant != bill.merchant_account:
         return None
     if bill.next_try_at is None or bill.next_try_at > now:
@@ -156,16 +167,16 @@ async def _prepare(session: AsyncSession, bill_id: UUID, *, now: datetime) -> _A
         return None
     bill.tries += 1
     bill.next_try_at = now + rules.retry_bill_after(bill.tries)
-    return _Attempt(bill_id, bill.bill_date, source)
+    return _Attempt(bill_id, channel, bill.bill_date, source)
 
 
 async def _fetch(attempt: _Attempt) -> Answer:
     found = await attempt.source.fetch_bill(attempt.day)
     if not isinstance(found, bytes):
         return found
-    merchant, day = attempt.source.merchant, attempt.day
+    read, merchant = READERS[attempt.channel], attempt.source.merchant
     try:
-        return await asyncio.to_thread(wechat_bill.read_bill, found, merchant=merchant, day=day)
+        return await asyncio.to_thread(read, found, merchant=merchant, day=attempt.day)
     except BillFileMalformed as error:
         raise OutcomeUnknown(f"the bill is malformed: {error.what}") from error
 
@@ -190,17 +201,15 @@ async def _record(
 async def import_bill(
     session: AsyncSession, *, bill_id: UUID, content: bytes, by: UUID, now: datetime
 ) -> Bill:
-    """Take a bill from a file, packed by gzip or not, as if it had been downloaded.
+    """Take a bill from a file as its channel makes it, as if it had been downloaded.
 
-    Raises BillUnknown, BillFileMalformed.
+    The same file again changes nothing. Raises BillUnknown, BillFileMalformed.
     """
     bill = await rows.get_bill(session, bill_id)
-    merchant, day = bill.merchant_account, bill.bill_date
-
-    def read() -> ReadBill:
-        return wechat_bill.read_bill(wechat_bill.unpacked(content), merchant=merchant, day=day)
-
-    found = await asyncio.to_thread(read)
+    read = READERS[PaymentChannel(bill.channel)]
+    found = await asyncio.to_thread(
+        read, content, merchant=bill.merchant_account, day=bill.bill_date
+    )
     if found.faults and not found.lines:
         raise BillFileMalformed(found.faults[0].reason)
     bill = await rows.get_bill(session, bill_id, lock=True)
@@ -246,6 +255,7 @@ async def _take(
     bill.fee_fen = sum(line.fee_fen for line in read.lines)
     await session.flush()
     await rows.replace_rows(session, bill.bill_id, read)
+    await book_fees(session, bill, now=now)
     log.info(
         "bill.taken",
         **_named(bill),
@@ -280,22 +290,40 @@ async def _enqueue(session: AsyncSession, bill_ids: Sequence[UUID]) -> None:
     )
 
 
-def _require_source() -> BillSource:
-    source = bill_source()
+def _require_source(channel: PaymentChannel) -> BillSource:
+    source = bill_sources().get(channel)
     if source is None:
         raise ChannelNotConfigured
     return source
 
 
-def _require_ready(day: date, *, now: datetime) -> None:
-    ready_at = local_instant(day + timedelta(days=1), time(rules.BILL_READY_HOUR))
+def _require_merchant(channel: PaymentChannel, merchant: str | None) -> str:
+    """Whose bill it is: our account's where the channel is asked, or as it is said."""
+    if channel not in AS_FILES:
+        own = _require_source(channel).merchant
+        if merchant not in {None, own}:
+            raise ChannelNotConfigured(merchant=merchant or "")
+        return own
+    if merchant is not None:
+        return merchant
+    if channel is PaymentChannel.POS:
+        raise BillMerchantMissing
+    try:
+        return gateway(channel).merchant
+    except ChannelNotConfigured as error:
+        raise BillMerchantMissing from error
+
+
+def _require_ready(channel: PaymentChannel, day: date, *, now: datetime) -> None:
+    hour = 0 if channel in AS_FILES else rules.BILL_READY_HOUR
+    ready_at = local_instant(day + timedelta(days=1), time(hour))
     if now < ready_at:
         raise BillNotReady(ready_at=ready_at.isoformat())
 
 
-def _require_kept(day: date, *, now: datetime) -> None:
-    _require_ready(day, now=now)
-    if not rules.is_bill_kept(day, today=local_date(now)):
+def _require_kept(bill: Bill, *, now: datetime) -> None:
+    _require_ready(PaymentChannel(bill.channel), bill.bill_date, now=now)
+    if not rules.is_bill_kept(bill.bill_date, today=local_date(now)):
         raise BillTooOld
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.bill_models import Bill, BillDifference
 from app.billing.cash_models import BankDeposit
-from app.billing.channels.accounts import bill_source
+from app.billing.channels.accounts import bill_sources
 from app.billing.repository import daily as rows
 from app.billing.repository.daily import StationDay
 from app.billing.service.bill_desk import BillView, list_bills
@@ -25,13 +25,13 @@ MOST_BILLS: Final = 200
 class DayClosing:
     """A date's bills and cash; closed when every bill agrees and every station is closed.
 
-    `is_unasked`: our merchant account has no bill of the date, which has passed.
+    `unasked`: channels of our merchant accounts without a bill of the date, which has passed.
     """
 
     day: date
     bills: Sequence[BillView]
     stations: Sequence[StationDay]
-    is_unasked: bool
+    unasked: Sequence[PaymentChannel]
 
     @property
     def open_count(self) -> int:
@@ -42,7 +42,7 @@ class DayClosing:
     def missing_count(self) -> int:
         """Bills that have not come."""
         waiting = sum(one.bill.status == BillStatus.WAITING for one in self.bills)
-        return waiting + self.is_unasked
+        return waiting + len(self.unasked)
 
     @property
     def unread_count(self) -> int:
@@ -73,17 +73,22 @@ async def view_closing(session: AsyncSession, *, day: date, today: date) -> DayC
         since=day,
         until=day,
         status=None,
+        channel=None,
         with_open=False,
         after=None,
         limit=MOST_BILLS,
     )
-    source = bill_source()
-    known = {one.bill.merchant_account for one in bills}
+    known = {(one.bill.channel, one.bill.merchant_account) for one in bills}
+    unasked = [
+        channel
+        for channel, source in bill_sources().items()
+        if (channel, source.merchant) not in known
+    ]
     return DayClosing(
         day=day,
         bills=bills,
         stations=await rows.list_station_days(session, day=day),
-        is_unasked=source is not None and day < today and source.merchant not in known,
+        unasked=unasked if day < today else [],
     )
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.billing import rules
 from app.billing.channels.alipay import CALL_LIMIT as ALIPAY_CALL_LIMIT
 from app.billing.channels.protocol import CURRENCY, RefundFacts, RefundState
+from app.billing.channels.unionpay import CLOSED_FOR_NOW, OUT_OF_HOURS
 from app.billing.errors import FactsDiffer
 from app.billing.events import RefundSucceeded
 from app.billing.models import Payment, Refund
@@ -29,6 +30,8 @@ REFUSALS_THAT_PASS = frozenset(
         "SYSTEM_ERROR",
         "ACQ.SELLER_BALANCE_NOT_ENOUGH",
         ALIPAY_CALL_LIMIT,
+        CLOSED_FOR_NOW,
+        OUT_OF_HOURS,
     }
 )
 """Short balance and throttling: tried again, shown after some tries. Others need a person."""

@@ -34,14 +34,20 @@ _TOLD: Final = TypeAdapter(Notification)
 
 async def keep_notification(
     database: Database, channel: str, told: Notification, *, now: datetime
-) -> None:
-    """Keep a verified message and enqueue its effect, in one commit; a repeated one does nothing."""
-    about = told.transaction or told.refund
-    await write_and_enqueue(
+) -> bool:
+    """Keep a verified message and enqueue its effect, in one commit.
+
+    False, with nothing kept, for a repeated one, and for a payment of another merchant or amount or
+    captured by another transaction than told.
+    """
+    paid, about = told.transaction, told.transaction or told.refund
+    is_paid = paid is not None and paid.state is TradeState.PAID
+    return await write_and_enqueue(
         database,
-        rows.KEEP,
+        rows.KEEP_PAID if is_paid else rows.KEEP,
         *(channel, told.event_id, told.kind, about.number if about else ""),
         *(_TOLD.dump_json(told).decode(), now),
+        *((paid.merchant, paid.amount_fen, paid.transaction_id) if paid and is_paid else ()),
         name=APPLY_JOB,
         payload=_payload(channel, told.event_id),
         dedupe_key=_key(channel, told.event_id),

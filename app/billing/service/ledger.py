@@ -25,6 +25,8 @@ DEPOSIT_KEPT: Final = "deposit_kept"
 COMPENSATION: Final = "compensation"
 CASH_OFFICE: Final = "cash:office"
 """Cash at the operator's desk, from which finance pays cash refunds out."""
+CHANNEL_FEE: Final = "channel_fee"
+"""What channels keep of payments, and give back with refunds."""
 MANUAL_PAYOUT: Final = "manual_payout"
 """Refunds settled by bank transfer or otherwise not to their origin."""
 
@@ -34,15 +36,20 @@ CLEARING: Final = (REFUND_PAYABLE, SUSPENSE)
 
 def account_of(payment: Payment) -> str:
     """The account that holds a payment's money."""
-    match PaymentChannel(payment.channel):
-        case PaymentChannel.WECHAT | PaymentChannel.ALIPAY:
-            return f"channel:{payment.channel}:{payment.merchant_account}"
+    return channel_account(PaymentChannel(payment.channel), payment.merchant_account)
+
+
+def channel_account(channel: PaymentChannel, merchant: str) -> str:
+    """The account of a merchant's money at a channel, of a deliverer's cash, of a shop."""
+    match channel:
+        case PaymentChannel.WECHAT | PaymentChannel.ALIPAY | PaymentChannel.UNIONPAY:
+            return f"channel:{channel}:{merchant}"
         case PaymentChannel.CASH:
-            return f"cash:{payment.merchant_account}"
+            return f"cash:{merchant}"
         case PaymentChannel.POS:
-            return f"pos:{payment.merchant_account}"
+            return f"pos:{merchant}"
         case PaymentChannel.MARKETPLACE:
-            return f"marketplace:{payment.merchant_account}"
+            return f"marketplace:{merchant}"
 
 
 async def post(

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from app.billing.channels.accounts import gateway as configured_gateway
-from app.billing.channels.protocol import Notification, PaymentGateway, TradeState
+from app.billing.channels.protocol import CURRENCY, Notification, PaymentGateway, TradeState
 from app.billing.errors import (
     FactsDiffer,
     NotificationMalformed,
@@ -50,7 +50,11 @@ async def accept_notification(
     account = gateway or configured_gateway(channel)
     try:
         told = await account.read_notification(headers, body)
-        await _require_ours(database, channel.value, told, appid=account.appid)
+        if not _is_plain(told, appid=account.appid):
+            await _require_ours(database, channel.value, told, appid=account.appid)
+        if not await keep_notification(database, channel.value, told, now=now):
+            # a repeated one, or not ours: which of them, is worth a second look
+            await _require_ours(database, channel.value, told, appid=account.appid)
     except SignatureProbe:
         raise
     except (NotificationMalformed, NotificationNotGenuine) as error:
@@ -62,7 +66,18 @@ async def accept_notification(
     except FactsDiffer as error:
         await note_differing(database, error)
         raise
-    await keep_notification(database, channel.value, told, now=now)
+
+
+def _is_plain(told: Notification, *, appid: str) -> bool:
+    """A payment with everything said: whether it is ours is left to the database."""
+    paid = told.transaction
+    return (
+        paid is not None
+        and paid.state is TradeState.PAID
+        and paid.transaction_id is not None
+        and (paid.appid, paid.currency) == (appid, CURRENCY)
+        and told.refund_number is None
+    )
 
 
 async def _require_ours(

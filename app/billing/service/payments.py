@@ -59,7 +59,7 @@ async def open_payment(
         channel=channel,
         method=asked_method,
         merchant_account=gateway(channel).merchant,
-        out_trade_no=rules.channel_number("P", payment_id),
+        out_trade_no=number_at(channel, "P", payment_id),
         amount_fen=amount_fen,
         description=description[: rules.WECHAT_DESCRIPTION_LENGTH],
         status=PaymentStatus.CREATED,
@@ -86,6 +86,13 @@ async def open_payment(
         session, ASK_JOB, _payload(payment), dedupe_key=_key(ASK_JOB, payment), after=WAKE_UP_AFTER
     )
     return payment
+
+
+def number_at(channel: PaymentChannel, prefix: str, row_id: UUID) -> str:
+    """Our number of a new payment or refund at a channel."""
+    if channel is PaymentChannel.UNIONPAY:
+        return rules.timed_number(prefix, row_id, at=wall_now())
+    return rules.channel_number(prefix, row_id)
 
 
 def _require_method(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.billing.models import LedgerTransfer, Payment, Receipt, Refund, RefundLimit
+from app.billing.models import LedgerTransfer, Payment, Receipt, Refund, RefundLimit, RefundRule
 from app.billing.repository import ledger as ledger_rows
 from app.billing.repository import payments as payment_rows
 from app.billing.repository import refunds as refund_rows
@@ -103,6 +103,11 @@ def read_evidence(refund: Refund) -> str | None:
 async def list_refund_limits(session: AsyncSession) -> Sequence[RefundLimit]:
     """Limits above which a staff member's refund waits, newest first."""
     return await refund_rows.list_refund_limits(session)
+
+
+async def list_refund_rules(session: AsyncSession) -> Sequence[RefundRule]:
+    """How each channel gives money back, newest first of each."""
+    return await refund_rows.list_refund_rules(session)
 
 
 async def list_balances(session: AsyncSession, *, today: date) -> list[AccountBalance]:

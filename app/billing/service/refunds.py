@@ -1,6 +1,7 @@
 """Refunds asked for. Never more goes back than was captured."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from app.billing.service.ledger import (
     SUSPENSE,
     post,
 )
+from app.billing.service.payments import number_at
 from app.billing.states import ONLINE_CHANNELS, PaymentChannel, PaymentStatus, RefundStatus
 from app.core.clock import local_date
 from app.core.enqueueing import enqueue, enqueue_many
@@ -49,6 +51,8 @@ async def request_refund(
 ) -> list[Refund]:
     """Give money of a reference back, newest payment first; once per cause, 0 gives nothing.
 
+    Payments whose channel takes no more refunds (`refund_rules`) give only what no other holds.
+
     `from_account` gives it up: what is prepaid, unless it is a deposit.
 
     WeChat Pay and Alipay: submitted by a job, unless a member of staff asked (`requested_by`) for
@@ -63,7 +67,10 @@ async def request_refund(
     made = await rows.list_payment_refunds(session, customer_id, [p.payment_id for p in paid])
     if known := [refund for refund in made if refund.cause == cause]:
         return known
-    shares = rules.spread_refund(amount_fen, [left_of(payment, made) for payment in paid])
+    terms = await rows.read_terms(session, on=local_date(now))
+    shares = rules.spread_refund(
+        amount_fen, [_offer(payment, made, terms, now=now) for payment in paid]
+    )
     waits = approved_by is None and await is_above_limit(
         session, amount_fen, requested_by=requested_by, now=now
     )
@@ -177,6 +184,19 @@ def _counted(payment: Payment, made: Sequence[Refund]) -> list[Refund]:
     ]
 
 
+def _offer(
+    payment: Payment, made: Sequence[Refund], terms: rows.TermsOfDay, *, now: datetime
+) -> rules.Refundable:
+    left = left_of(payment, made)
+    obstacle = rules.refund_obstacle(
+        terms.of(PaymentChannel(payment.channel)),
+        captured_at=left.captured_at,
+        refunds_before=len(_counted(payment, made)),
+        now=now,
+    )
+    return replace(left, is_taken_back=obstacle is None)
+
+
 def left_of(payment: Payment, made: Sequence[Refund]) -> rules.Refundable:
     """What is left of a payment after the refunds made of it; lock the payment before."""
     if payment.captured_at is None or payment.captured_fen is None:
@@ -206,7 +226,7 @@ async def add_refund(
         payment_id=payment.payment_id,
         reference_id=payment.reference_id,
         cause=cause,
-        out_refund_no=rules.channel_number("R", refund_id),
+        out_refund_no=number_at(PaymentChannel(payment.channel), "R", refund_id),
         amount_fen=amount_fen,
         from_account=from_account,
         status=RefundStatus.REQUESTED,
@@ -257,12 +277,13 @@ async def _start_online(
         customer_id=refund.customer_id,
         row_id=refund.refund_id,
     )
-    obstacle = None
-    if payment.channel == PaymentChannel.WECHAT:
-        # how long Alipay takes refunds is a matter of the contract: it refuses by itself
-        obstacle = rules.wechat_refund_obstacle(
-            captured_at=payment.captured_at or now, refunds_before=refunds_before, now=now
-        )
+    terms = await rows.read_terms(session, on=local_date(now))
+    obstacle = rules.refund_obstacle(
+        terms.of(PaymentChannel(payment.channel)),
+        captured_at=payment.captured_at or now,
+        refunds_before=refunds_before,
+        now=now,
+    )
     if obstacle is not None:
         refund.failure = obstacle
         await alert_by_hand(session, refund, reason=obstacle)

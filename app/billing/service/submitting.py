@@ -25,6 +25,7 @@ from app.billing.service.finishing import (
 )
 from app.billing.states import ASKABLE_REFUNDS, ONLINE_CHANNELS, PaymentChannel, RefundStatus
 from app.core.alerts import raise_alert
+from app.core.clock import local_date
 from app.core.db import Database
 from app.core.events import publish
 from app.core.outbound import Answered, OutcomeUnknown, Unknown, call_outside
@@ -124,14 +125,13 @@ async def _prepare(
 async def _may_ask_now(
     session: AsyncSession, payment: Payment, refund: Refund, *, at: datetime
 ) -> bool:
-    if payment.channel != PaymentChannel.WECHAT:
-        return True
-    not_before = rules.wechat_refund_not_before(await rows.last_refund_asked_at(session, refund))
+    terms = (await rows.read_terms(session, on=local_date(at))).of(PaymentChannel(payment.channel))
+    not_before = rules.refund_not_before(terms, await rows.last_refund_asked_at(session, refund))
     if not_before is not None and at < not_before:
         refund.next_try_at = not_before
         return False
-    obstacle = rules.wechat_refund_obstacle(
-        captured_at=payment.captured_at or at, refunds_before=0, now=at
+    obstacle = rules.refund_obstacle(
+        terms, captured_at=payment.captured_at or at, refunds_before=0, now=at
     )
     if obstacle is not None:
         refund.failure, refund.next_try_at = obstacle, None

@@ -1,7 +1,7 @@
 """JSON endpoints of delivery."""
 
 from app.core.unit import Router
-from app.delivery.api import book, recording, resting, routes, sync, withdrawal
+from app.delivery.api import book, liability, recording, resting, routes, settling, sync, withdrawal
 
 router = Router(tags=["delivery"])
 router.include_router(sync.router)
@@ -10,3 +10,5 @@ router.include_router(book.router)
 router.include_router(recording.router)
 router.include_router(resting.router)
 router.include_router(withdrawal.router)
+router.include_router(settling.router)
+router.include_router(liability.router)

@@ -1,4 +1,4 @@
-"""Dated rows that replace each other: cut-offs of a station, deliverers of a block."""
+"""Dated rows that replace each other: cut-offs of a station, deliverers of a block, dealers."""
 
 from datetime import date
 from typing import TypeVar
@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core.ids import new_id
-from app.network.models import BlockDeliverer, StationCutoff
+from app.network.models import BlockDeliverer, DealerStation, StationCutoff
 from app.network.rules import Period
 
-Dated = TypeVar("Dated", StationCutoff, BlockDeliverer)
+Dated = TypeVar("Dated", StationCutoff, BlockDeliverer, DealerStation)
 
 
 def to_range(period: Period) -> Range[date]:

@@ -94,6 +94,11 @@ async def list_stations_called(session: AsyncSession, *, names: Collection[str])
     )
 
 
+async def list_stations_by_id(session: AsyncSession, ids: Collection[UUID]) -> list[Station]:
+    """The stations with these ids."""
+    return list(await session.scalars(select(Station).where(Station.id.in_(ids))))
+
+
 async def list_cutoffs(session: AsyncSession, station_id: UUID) -> list[StationCutoff]:
     """Cut-offs of a station, oldest first."""
     return list(

@@ -51,6 +51,7 @@ from app.network.service.stations import (
     list_cities,
     list_cutoffs,
     list_stations,
+    list_stations_by_id,
     list_vehicles,
     match_stations,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "list_days",
     "list_rules",
     "list_stations",
+    "list_stations_by_id",
     "list_stops",
     "list_vehicles",
     "match_many",

@@ -99,6 +99,11 @@ async def list_stations(
     )
 
 
+async def list_stations_by_id(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, Station]:
+    """Stations by their ids; an unknown one is absent."""
+    return {one.id: one for one in await stations.list_stations_by_id(session, ids)}
+
+
 async def match_stations(
     session: AsyncSession, *, names: Collection[str]
 ) -> dict[str, tuple[UUID, ...]]:

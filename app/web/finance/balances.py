@@ -24,6 +24,7 @@ router = Router(include_in_schema=False)
 
 HANDS: Final = "cash:"
 SAFES: Final = "cash:station:"
+DEALERS: Final = "dealer:"
 LIABILITIES: Final = ("prepaid", "balance", "deposit", "refund_payable", "suspense")
 
 COLUMNS: Final = (
@@ -130,7 +131,8 @@ async def take_out(
 def _groups(accounts: Sequence[AccountBalance]) -> list[Group]:
     hands = [one for one in accounts if _is_hand(one.account)]
     safes = [one for one in accounts if one.account.startswith(SAFES)]
-    many = {one.account for one in (*hands, *safes)}
+    dealers = [one for one in accounts if one.account.startswith(DEALERS)]
+    many = {one.account for one in (*hands, *safes, *dealers)}
     assets = [_line(one) for one in accounts if one.account not in many and _is_asset(one.account)]
     if hands:
         assets.append(_many(f"送奶员手中现金（{len(hands)} 人）", hands))
@@ -142,7 +144,11 @@ def _groups(accounts: Sequence[AccountBalance]) -> list[Group]:
         for one in accounts
         if one.account not in many and one.account not in LIABILITIES and not _is_asset(one.account)
     ]
-    return [Group("资金", assets), Group("欠顾客的款项", owed), Group("收入与损益", rest)]
+    groups = [Group("资金", assets), Group("欠顾客的款项", owed), Group("收入与损益", rest)]
+    if dealers:
+        added = _sum(f"经销商往来（{len(dealers)} 家）", [_line(one) for one in dealers])
+        groups.insert(2, Group("应付经销商", [added]))
+    return groups
 
 
 def _is_hand(account: str) -> bool:

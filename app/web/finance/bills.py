@@ -43,6 +43,8 @@ async def bill_page(
         faults=[(one.line_no, words.FAULTS.get(one.reason, one.reason)) for one in faults],
         channels=CHANNEL_LABELS,
         states=BILL_LABELS,
+        comes_as_file=view.bill.channel in billing.AS_FILES,
+        file_kind=words.BILL_FILES.get(view.bill.channel, ""),
         next_cursor=cursor_of(faults[-1].line_no) if len(found) > ROWS_A_PAGE else None,
         is_first=page.after is None,
         address=f"{BILLS}/{bill}",

@@ -9,13 +9,13 @@ from fastapi.responses import Response
 
 from app.billing import service as billing
 from app.billing.service import daily
-from app.billing.states import BILL_LABELS, CHANNEL_LABELS
+from app.billing.states import BILL_LABELS, CHANNEL_LABELS, PaymentChannel
 from app.core.db import SessionDep
 from app.core.ids import read_single
 from app.core.unit import Router
 from app.identity.access import ClockDep
 from app.web.common.forms import carry_out
-from app.web.finance.asking import DayText, read_day
+from app.web.finance.asking import DayText, Text, one_of, read_day
 from app.web.finance.rights import Finance, Reader
 from app.web.finance.showing import HOME, show
 
@@ -47,6 +47,7 @@ async def day_page(
         after=shown + timedelta(days=1) if shown < today else None,
         channel_labels=CHANNEL_LABELS,
         bill_labels=BILL_LABELS,
+        as_files=billing.AS_FILES,
         back=f"{HOME}?day={shown}",
     )
 
@@ -74,10 +75,18 @@ async def ask_for_bill(
     caller: Finance,
     session: SessionDep,
     clock: ClockDep,
+    channel: Text = "",
     back: Back = HOME,
 ) -> Response:
-    """Want the bill of a day that has none."""
-    act = partial(billing.ask_for_day, session, day=day, by=caller.account_id, now=clock.now())
+    """Want a channel's bill of a day that has none, WeChat Pay's unless another is named."""
+    act = partial(
+        billing.ask_for_day,
+        session,
+        day=day,
+        channel=one_of(PaymentChannel, channel) or PaymentChannel.WECHAT,
+        by=caller.account_id,
+        now=clock.now(),
+    )
     told = "已索取账单，稍后自动对账"
     return await carry_out(request, caller, session, act, back=back, told=told)
 

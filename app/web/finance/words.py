@@ -6,7 +6,13 @@ from typing import Final
 from app.billing.cash_states import HandInState
 from app.billing.rules import TOO_MANY, TOO_OLD
 from app.billing.service.finishing import REFUSED
-from app.billing.states import DifferenceKind, DifferenceState, RefundStatus, RefundWork
+from app.billing.states import (
+    DifferenceKind,
+    DifferenceState,
+    PaymentChannel,
+    RefundStatus,
+    RefundWork,
+)
 from app.invoices.states import InvoiceState
 
 WORK_LABELS: Final[Mapping[RefundWork, str]] = {
@@ -111,7 +117,9 @@ ACCOUNTS: Final[Mapping[str, str]] = {
     "compensation": "售后补偿支出",
     "deposit_kept": "不退押金收入",
     "cash:office": "财务处现金",
+    "channel_fee": "渠道手续费",
     "cash_difference": "现金长短款",
+    "dealer_settlement": "经销商结算支出",
     "manual_payout": "线下退款支出",
     "bank": "银行存款",
 }
@@ -144,6 +152,12 @@ DIFFERENCE_STATES: Final[Mapping[DifferenceState, str]] = {
     DifferenceState.OPEN: "warn",
     DifferenceState.EXPLAINED: "info",
     DifferenceState.RESOLVED: "ok",
+}
+BILL_FILES: Final[Mapping[PaymentChannel, str]] = {
+    PaymentChannel.WECHAT: "商户平台的交易账单（全部），CSV 或 GZIP",
+    PaymentChannel.ALIPAY: "商家平台的业务明细，ZIP 或 CSV",
+    PaymentChannel.UNIONPAY: "银联商户的 ZM 对账文件",
+    PaymentChannel.POS: "收单机构的交易明细表，CSV",
 }
 FAULTS: Final[Mapping[str, str]] = {
     "cells": "列数不对",

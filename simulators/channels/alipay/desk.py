@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 
+from simulators.channels.alipay.bills import Bills
 from simulators.channels.alipay.gateway import AlipayApi
 from simulators.channels.alipay.models import Refund, Trade
 from simulators.channels.alipay.notifications import Notifier
@@ -40,9 +41,13 @@ class AlipayDesk:
             client=client,
         )
         self.trades = Trades(store=self.store, clock=clock, faults=faults, tell=self._tell)
+        self.bills = Bills(
+            store=self.store, clock=clock, seller_id=app.seller_id, base_url=base_url
+        )
         self.api = AlipayApi(
             app=app,
             trades=self.trades,
+            bills=self.bills,
             store=self.store,
             faults=faults,
             clock=clock,

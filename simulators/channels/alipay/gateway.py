@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from simulators.channels.alipay.bills import PATH as BILL_PATH
+from simulators.channels.alipay.bills import Bills
 from simulators.channels.alipay.models import AlipayRefusal, Trade, invalid
 from simulators.channels.alipay.notifications import yuan
 from simulators.channels.alipay.signing import fits, load_key, request_text, rsa2
@@ -45,6 +47,7 @@ class AlipayApi:
         *,
         app: AlipayApp,
         trades: Trades,
+        bills: Bills,
         store: Store,
         faults: FaultBox,
         clock: SimClock,
@@ -53,6 +56,7 @@ class AlipayApi:
     ) -> None:
         self._app = app
         self._trades = trades
+        self._bills = bills
         self._store = store
         self._faults = faults
         self._clock = clock
@@ -66,6 +70,7 @@ class AlipayApi:
             "alipay.trade.close": self._close,
             "alipay.trade.refund": self._refund,
             "alipay.trade.fastpay.refund.query": self._query_refund,
+            "alipay.data.dataservice.bill.downloadurl.query": self._ask_bill,
         }
 
     def routes(self) -> list[Route]:
@@ -74,6 +79,7 @@ class AlipayApi:
         return [
             Route(PATH, self._serve, methods=["POST"]),
             Route(PATH, shown, methods=["GET"]),
+            Route(BILL_PATH, self._bill_file, methods=["GET"]),
         ]
 
     def enter_cashier(self, form: Mapping[str, str]) -> Trade:
@@ -227,6 +233,18 @@ class AlipayApi:
         if "gmt_refund_pay" in content.get("query_options", ()):
             answer["gmt_refund_pay"] = china_plain(refund.refunded_at)
         return answer
+
+    def _ask_bill(self, _: Mapping[str, str], content: Content) -> dict[str, Any]:
+        address = self._bills.ask(
+            bill_date=_number(content, "bill_date"), bill_type=_number(content, "bill_type")
+        )
+        return {"bill_download_url": address}
+
+    async def _bill_file(self, request: Request) -> Response:
+        content = self._bills.fetch(request.query_params.get("token", ""))
+        if content is None:
+            return Response("下载链接已失效", status_code=404, media_type="text/plain")
+        return Response(content, media_type="application/zip")
 
     def _asked_for(self, content: Content) -> Trade:
         return self._trades.get(**_either(content))

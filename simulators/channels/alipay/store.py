@@ -1,5 +1,6 @@
 """Alipay's books."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,16 @@ class Store(Books):
         return self._all(
             Trade, "SELECT * FROM trades ORDER BY created_at DESC, rowid DESC LIMIT ?", limit
         )
+
+    def list_trades_paid(self, *, since: datetime, until: datetime) -> list[Trade]:
+        """Trades paid in a span, oldest first."""
+        sql = "SELECT * FROM trades WHERE paid_at >= ? AND paid_at < ? ORDER BY paid_at"
+        return self._all(Trade, sql, since, until)
+
+    def list_refunds_made(self, *, since: datetime, until: datetime) -> list[Refund]:
+        """Refunds made in a span, oldest first."""
+        sql = "SELECT * FROM refunds WHERE refunded_at >= ? AND refunded_at < ? ORDER BY rowid"
+        return self._all(Refund, sql, since, until)
 
     def add_refund(self, refund: Refund) -> None:
         """Note a refund."""

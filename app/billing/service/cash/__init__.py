@@ -1,6 +1,7 @@
 """The door of cash: from a deliverer's hand over the station to the bank, and where it stands."""
 
 from app.billing.repository.standing import DelivererStanding, StationStanding
+from app.billing.service.cash.booking import BANK
 from app.billing.service.cash.days import close_day, list_days, reopen_day, view_day
 from app.billing.service.cash.deposits import (
     cancel_bank_deposit,
@@ -19,10 +20,12 @@ from app.billing.service.cash.limits import list_difference_limits, set_differen
 from app.billing.service.cash.reading import (
     list_customer_standing,
     list_deliverer_standing,
+    list_kept_cash,
     list_station_standing,
 )
 
 __all__ = [
+    "BANK",
     "DelivererStanding",
     "StationStanding",
     "approve_hand_in",
@@ -37,6 +40,7 @@ __all__ = [
     "list_deliverer_standing",
     "list_difference_limits",
     "list_hand_ins",
+    "list_kept_cash",
     "list_station_standing",
     "record_bank_deposit",
     "reopen_day",

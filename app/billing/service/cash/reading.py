@@ -1,5 +1,6 @@
 """Where cash stands, as finance, stations and auditors read it (S1 5.2.7)."""
 
+from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
@@ -39,3 +40,10 @@ async def list_customer_standing(
     return await rows.list_customers(
         session, station_id=station_id, today=today, after=after, limit=limit
     )
+
+
+async def list_kept_cash(
+    session: AsyncSession, *, stations: Collection[UUID], first: date, last: date
+) -> list[tuple[UUID, date, int]]:
+    """Station, date and fen of cash taken at doors that did not reach the bank on those days."""
+    return await rows.list_kept(session, stations=stations, first=first, last=last)
