@@ -88,7 +88,7 @@ async def list_page(
         states=DIFFERENCE_STATE_LABELS,
         state_looks=words.DIFFERENCE_STATES,
         channels=CHANNEL_LABELS,
-        billed=[PaymentChannel.WECHAT, PaymentChannel.ALIPAY],
+        billed=words.BILL_FILES,
         is_refund=BillEntry.REFUND,
         asked=said,
         is_narrowed=bool(kind or channel or day) or chosen is not DifferenceState.OPEN,

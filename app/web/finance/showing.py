@@ -34,9 +34,9 @@ SECTIONS: Final = (
     Section("差异", f"{HOME}/differences", icon="layout-split"),
     Section("退款", f"{HOME}/refunds", icon="arrow-return-left"),
     Section("现金", f"{HOME}/cash", icon="cash-stack"),
-    Section("发票", f"{HOME}/invoices", icon="receipt"),
     Section("对账单", f"{HOME}/statements", icon="journal-text"),
     Section("试算平衡", f"{HOME}/balances", icon="clipboard-data"),
+    Section("发票", f"{HOME}/invoices", icon="receipt"),
 )
 
 

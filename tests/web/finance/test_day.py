@@ -141,7 +141,7 @@ async def look_into_it(site: Site, page: Page, traded: Traded) -> None:
     await page.get_by_role("link", name=TODAY.isoformat(), exact=True).click()
     site.expected.append("400 (Bad Request)")
     await bring_file(page, b"no bill")
-    await expect(page.get_by_text("不是完整的微信支付交易账单")).to_be_visible()
+    await expect(page.get_by_text("不是该渠道完整的交易账单文件")).to_be_visible()
     await bring_file(page, bill_of([*traded.rows, row("1900000000", 商户订单号="P-9")]))
     faults = page.get_by_role("region", name="无法识别的行")
     await expect(faults).to_contain_text("商户号不是本账户")
