@@ -1,5 +1,6 @@
 """The door of billing: what other packages may ask it to do."""
 
+from app.billing.channels.accounts import list_online_channels
 from app.billing.channels.bill_readers import AS_FILES
 from app.billing.rules import PosSlip
 from app.billing.service.approving import (
@@ -106,6 +107,7 @@ __all__ = [
     "list_clearing",
     "list_differences",
     "list_faults",
+    "list_online_channels",
     "list_payments",
     "list_receipts",
     "list_refund_limits",

@@ -14,6 +14,7 @@ from app.billing.service.cash.hand_ins import (
     confirm_hand_in,
     count_hand_in,
     list_hand_ins,
+    view_hand_in,
 )
 from app.billing.service.cash.limits import list_difference_limits, set_difference_limit
 from app.billing.service.cash.reading import (
@@ -45,4 +46,5 @@ __all__ = [
     "reopen_day",
     "set_difference_limit",
     "view_day",
+    "view_hand_in",
 ]
