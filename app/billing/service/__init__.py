@@ -33,7 +33,7 @@ from app.billing.service.bills import (
 )
 from app.billing.service.closing import close_past_dates, read_trial_balance
 from app.billing.service.door import record_door_payment
-from app.billing.service.from_balance import require_balance
+from app.billing.service.from_balance import read_balance, require_balance
 from app.billing.service.hearing import (
     apply_notification,
     is_word_waiting,
@@ -124,6 +124,7 @@ __all__ = [
     "post",
     "post_many",
     "query_payment",
+    "read_balance",
     "read_evidence",
     "read_trial_balance",
     "record_door_payment",

@@ -28,7 +28,7 @@ from app.orders.states import DEPOSIT_LABELS, LABELS, ChangeStatus, OrderStatus
 from app.orders.wording import pattern_words
 from app.web.common.forms import once_key
 from app.web.common.templating import render
-from app.web.customer.cashiers import pay_ways
+from app.web.customer.cashiers import own_pay_ways
 from app.web.customer.fields import change_forms
 from app.web.customer.owned import PublicId, own_id
 from app.web.customer.words import (
@@ -214,7 +214,7 @@ async def show_order(
         next_place=await _next_place(session, view),
         waiting=[one for one in shown if one.status is ChangeStatus.AWAITING_CONFIRMATION],
         can_pay=can_pay,
-        ways=pay_ways(),
+        ways=await own_pay_ways(session, customer_id=order.customer_id, amount_fen=order.due_fen),
         invoices=await _invoices(session, view) if order.paid_at else [],
         invoice_labels=INVOICE_LABELS,
         invoice_kinds=INVOICE_KINDS,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.billing.models import Payment
 from app.billing.service import ask_channel
-from app.billing.states import PaymentChannel
+from app.billing.states import PaymentChannel, PaymentStatus
 from app.core.db import Database, SessionDep
 from app.core.errors import AppError, NotFound
 from app.core.ids import named_id
@@ -18,7 +18,7 @@ from app.orders import service as orders
 from app.orders.states import ChangeStatus, OrderStatus
 from app.web.common.forms import go_to
 from app.web.common.templating import render
-from app.web.customer.cashiers import Channel, cashier_of, method_for, pay_ways
+from app.web.customer.cashiers import OwnChannel, cashier_of, method_for, pay_ways
 from app.web.customer.changing import refusal
 from app.web.customer.orders import find_order
 from app.web.customer.owned import PublicId, own_id
@@ -51,6 +51,8 @@ async def _started(
         )
     except AppError as error:
         return refusal(request, error)
+    if asked.status == PaymentStatus.CAPTURED:
+        return go_to(request, back, "已付款")
     return render(
         request,
         "customer/pay_part.html",
@@ -72,7 +74,7 @@ async def pay_order(
     clock: ClockDep,
     order_id: PublicId,
     attempt: Attempt,
-    channel: Channel = "wechat",
+    channel: OwnChannel = "wechat",
 ) -> Response:
     """Start the payment of an order by the channel that was chosen."""
     row_id, by = own_id(caller, "ord", order_id), PaymentChannel(channel)
@@ -118,7 +120,7 @@ async def pay_change(
     order_id: PublicId,
     change_id: PublicId,
     attempt: Attempt,
-    channel: Channel = "wechat",
+    channel: OwnChannel = "wechat",
 ) -> Response:
     """Start the payment of a change that waits for it."""
     by = PaymentChannel(channel)

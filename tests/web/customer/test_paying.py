@@ -9,7 +9,9 @@ from playwright.async_api import Page, expect
 from sqlalchemy import select
 
 from app.billing.models import Payment
-from app.billing.states import PaymentChannel, PaymentMethod
+from app.billing.service import pay_credit, read_balance
+from app.billing.states import PaymentChannel, PaymentMethod, PaymentStatus
+from app.core.ids import new_id
 from app.core.jobs import JobContext
 from app.invoices.models import InvoiceRequest
 from app.invoices.states import InvoiceState
@@ -94,3 +96,31 @@ async def test_paid_by_a_code_after_all_and_invoiced(site: Site, placed: dict[st
     await ask_for_invoice(site, page)
     async with site.database.transaction() as session:
         await assert_invariants(session, site.clock.now(), only=("I1", "I3", "I5"))
+
+
+async def test_paid_from_the_balance_with_one_tap(site: Site, placed: dict[str, Any]) -> None:
+    customer_id = site.world.household.customer_id
+    context = await site.context(size=DESK)
+    await site.use_token(context, site.world.household.token)
+    page = await site.page(f"/my/orders/{placed['id']}", context=context)
+    await expect(page.get_by_role("button", name=re.compile("微信支付"))).to_be_visible()
+    await expect(page.get_by_role("button", name=re.compile("余额支付"))).to_have_count(0)
+    async with site.database.transaction() as session:
+        await pay_credit(
+            session,
+            customer_id=customer_id,
+            reference_id=new_id(),
+            source_id=new_id(),
+            amount_fen=placed["price_fen"],
+            cause="ticket_compensation",
+            now=site.clock.now(),
+        )
+    await page.reload()
+    await page.get_by_role("button", name=re.compile("余额支付")).dblclick()
+    await expect(page.get_by_text("已付款", exact=True)).to_be_visible()
+    found = await payments_of(site)
+    assert {channel: one.status for channel, one in found.items()} == {
+        PaymentChannel.BALANCE: PaymentStatus.CAPTURED
+    }
+    async with site.database.transaction() as session:
+        assert await read_balance(session, customer_id=customer_id) == 0
