@@ -111,6 +111,20 @@ async def list_hand_ins(
     )
 
 
+@router.get("/hand-ins/{hand_in}")
+async def get_hand_in(caller: HandReaders, hand_in: str, session: SessionDep) -> HandInOut:
+    """One hand-in: a deliverer's own, one of a station manager's station, or any."""
+    hand_in_id = read_single("hin", hand_in)
+    if caller.has(Role.STATION_MANAGER, Role.FINANCE, Role.AUDITOR):
+        return HandInOut.of(
+            await cash.view_hand_in(session, hand_in_id=hand_in_id, within=own_station(caller))
+        )
+    found = await cash.view_hand_in(session, hand_in_id=hand_in_id)
+    if found.row.deliverer_id != caller.own_deliverer_id:
+        raise HandInUnknown
+    return HandInOut.of(found)
+
+
 @router.post("/hand-ins/{hand_in}/approve", response_model=HandInOut)
 async def approve_hand_in(
     caller: Cashiers, call: IdempotentDep, hand_in: str, session: SessionDep, clock: ClockDep

@@ -105,7 +105,7 @@ class HandInOut(Answer):
         state = HandInState(row.state)
         return cls(
             id=public_single("hin", row.hand_in_id),
-            receipt_no=f"{view.station_code}-{row.year}-{row.receipt_no:06}",
+            receipt_no=view.number,
             station=public_single("stn", row.station_id),
             deliverer=public_single("dlv", row.deliverer_id),
             deliverer_name=view.deliverer_name,

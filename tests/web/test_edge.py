@@ -151,10 +151,10 @@ async def test_roles_without_a_page_are_refused_readably(site: Site) -> None:
     attach(app, site.runtime)
     site.serve(app)
     site.expected = ["403", "404"]
-    page = await site.page("/admins", Role.FINANCE)
+    page = await site.page("/admins", Role.AUDITOR)
     await expect(page.get_by_role("heading", name="没有权限")).to_be_attached()
     await expect(page.get_by_text("请求编号")).to_be_visible()
-    await expect(page.get_by_text("finance", exact=True).first).to_be_visible()
+    await expect(page.get_by_text("auditor", exact=True).first).to_be_visible()
     await check_axe(page)
     await shot(page, "problem-403")
     await page.goto("/nowhere")

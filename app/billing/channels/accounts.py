@@ -50,6 +50,18 @@ def gateway(channel: PaymentChannel) -> PaymentGateway:
     return known[1]
 
 
+def list_online_channels() -> list[PaymentChannel]:
+    """The channels with an account, in the order in which a payer chooses."""
+    found = []
+    for channel in (PaymentChannel.WECHAT, PaymentChannel.ALIPAY):
+        try:
+            gateway(channel)
+        except ChannelNotConfigured:
+            continue
+        found.append(channel)
+    return found
+
+
 def bill_sources() -> Mapping[PaymentChannel, BillSource]:
     """The accounts whose channels make bills to be downloaded; channels without one are absent."""
     found: dict[PaymentChannel, BillSource] = {}

@@ -37,6 +37,11 @@ class HandInView:
     station_code: str
     deliverer_name: str
 
+    @property
+    def number(self) -> str:
+        """Number of its receipt: station, year, number within both."""
+        return f"{self.station_code}-{self.row.year}-{self.row.receipt_no:06}"
+
 
 async def find_home(session: AsyncSession, deliverer_id: UUID, *, today: date) -> UUID | None:
     """The station a deliverer belongs to."""

@@ -1,5 +1,6 @@
 """The door of billing: what other packages may ask it to do."""
 
+from app.billing.channels.accounts import list_online_channels
 from app.billing.channels.bill_readers import AS_FILES
 from app.billing.rules import PosSlip
 from app.billing.service.approving import (
@@ -32,7 +33,7 @@ from app.billing.service.bills import (
 )
 from app.billing.service.closing import close_past_dates, read_trial_balance
 from app.billing.service.door import record_door_payment
-from app.billing.service.from_balance import require_balance
+from app.billing.service.from_balance import read_balance, require_balance
 from app.billing.service.hearing import (
     apply_notification,
     is_word_waiting,
@@ -106,6 +107,7 @@ __all__ = [
     "list_clearing",
     "list_differences",
     "list_faults",
+    "list_online_channels",
     "list_payments",
     "list_receipts",
     "list_refund_limits",
@@ -122,6 +124,7 @@ __all__ = [
     "post",
     "post_many",
     "query_payment",
+    "read_balance",
     "read_evidence",
     "read_trial_balance",
     "record_door_payment",

@@ -85,3 +85,8 @@ async def require_balance(session: AsyncSession, *, customer_id: UUID, amount_fe
     balance_fen = await ledger_rows.lock_balance(session, customer_id)
     if balance_fen < amount_fen:
         raise BalanceShort(balance_fen=balance_fen, needed_fen=amount_fen)
+
+
+async def read_balance(session: AsyncSession, *, customer_id: UUID) -> int:
+    """What a customer may spend, in fen."""
+    return await ledger_rows.find_balance(session, customer_id=customer_id, account=BALANCE)

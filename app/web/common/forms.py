@@ -116,4 +116,4 @@ async def carry_out(
             await call.remember(session, 201, Made(address=address))
     except MadeBefore as made:
         address = made.address
-    return see_other(address, flash=told)
+    return go_to(request, address, told)

@@ -28,6 +28,7 @@ from app.orders.service import OrderView
 from app.orders.states import WAITING_MOVES, ChangeStatus
 from app.web.common.forms import Made, MadeBefore, as_shape, go_to, once, once_key
 from app.web.common.templating import render
+from app.web.customer.cashiers import own_pay_ways
 from app.web.customer.fields import change_forms, read_change
 from app.web.customer.ordering import CYCLES, PATTERNS
 from app.web.customer.orders import find_order, line_choices
@@ -246,6 +247,7 @@ async def show_receipt(
         receipt=receipt,
         order_id=order_id,
         change_kinds=CHANGE_KINDS,
+        ways=await own_pay_ways(session, customer_id=change.customer_id, amount_fen=change.pay_fen),
         can_undo=receipt.undoable
         and (
             change.status in WAITING_MOVES

@@ -9,13 +9,13 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import Form, Request
 from starlette.responses import Response
 
 from app.aftersales import confirming, rating_links
 from app.billing.service import ask_channel
+from app.billing.states import PaymentChannel
 from app.core.db import Database
 from app.core.errors import AppError
 from app.core.http import status_of
@@ -36,6 +36,7 @@ from app.orders.service import telephone
 from app.orders.service.agreements import can_print
 from app.web.common.flash import see_other
 from app.web.common.templating import render
+from app.web.customer.cashiers import Channel, cashier_of, method_for, pay_ways
 from app.web.customer.link_forms import ClaimForm
 
 router = Router(prefix="/l", include_in_schema=False, dependencies=[OPEN])
@@ -48,7 +49,6 @@ TEMPLATES = {
 }
 Token = str
 """Any text: one that cannot be ours is an unknown link like all others."""
-_SCHEMES = frozenset({"https", "http", "weixin"})
 
 
 def _guarded(answer: Response) -> Response:
@@ -111,6 +111,7 @@ async def _shown(database: Database, token: str, *, now: datetime) -> tuple[str,
             "line_names": names,
             "product_names": {},
             "attempt": secrets.token_hex(16),
+            "ways": pay_ways(),
         }
         return TEMPLATES[link.purpose], values
 
@@ -122,7 +123,7 @@ async def show_link(request: Request, clock: ClockDep, token: Token) -> Response
         template, values = await _shown(request.app.state.database, token, now=clock.now())
     except AppError as error:
         return _problem(request, error)
-    return _guarded(render(request, template, pay_address=None, **values))
+    return _guarded(render(request, template, cashier=None, **values))
 
 
 async def _act(
@@ -261,20 +262,23 @@ async def pay(
     clock: ClockDep,
     token: Token,
     attempt: Annotated[str, Form(pattern=r"^[0-9a-f]{32}$")],
+    channel: Channel = "wechat",
 ) -> Response:
-    """Start a payment on the phone; the attempt is committed before the channel is asked.
+    """Start a payment by the channel that was chosen; the attempt is committed before the channel is asked.
 
     A second tap, and a page loaded again, are the same attempt.
     """
     check_origin(request)
+    by = PaymentChannel(channel)
     database: Database = request.app.state.database
     try:
         async with database.transaction() as session:
             payment = await telephone.pay_by_link(
                 session,
                 token=token,
-                attempt=attempt,
-                method="h5",
+                attempt=f"{attempt}-{channel}",
+                channel=by,
+                method=method_for(request, by),
                 openid=None,
                 payer_address=None if request.client is None else request.client.host,
                 now=clock.now(),
@@ -288,6 +292,5 @@ async def pay(
         template, values = await _shown(database, token, now=clock.now())
     except AppError as error:
         return _problem(request, error, token=token)
-    address = str((asked.handle or {}).get("h5_url", ""))
-    safe = address if urlsplit(address).scheme in _SCHEMES else ""
-    return _guarded(render(request, template, pay_address=safe, **values))
+    cashier = cashier_of(request, asked, back=f"/l/{token}")
+    return _guarded(render(request, template, cashier=cashier, **values))

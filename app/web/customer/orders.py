@@ -16,6 +16,8 @@ from app.core.pagination import PageDep, cursor_of
 from app.core.unit import Router
 from app.customers.service import get_address
 from app.identity.access import ClockDep, CustomerCaller, Principal
+from app.invoices.service import InvoiceView, view_order_invoices
+from app.invoices.states import INVOICE_LABELS
 from app.orders import changes_presenting, presenting
 from app.orders import service as orders
 from app.orders.changes.wanted import pattern_as_json
@@ -26,6 +28,7 @@ from app.orders.states import DEPOSIT_LABELS, LABELS, ChangeStatus, OrderStatus
 from app.orders.wording import pattern_words
 from app.web.common.forms import once_key
 from app.web.common.templating import render
+from app.web.customer.cashiers import own_pay_ways
 from app.web.customer.fields import change_forms
 from app.web.customer.owned import PublicId, own_id
 from app.web.customer.words import (
@@ -33,6 +36,7 @@ from app.web.customer.words import (
     DEPOSIT_KINDS,
     DEPOSIT_PILLS,
     DEPOSIT_WORDS,
+    INVOICE_KINDS,
     ORDER_KINDS,
     ProductName,
     place_words,
@@ -210,6 +214,10 @@ async def show_order(
         next_place=await _next_place(session, view),
         waiting=[one for one in shown if one.status is ChangeStatus.AWAITING_CONFIRMATION],
         can_pay=can_pay,
+        ways=await own_pay_ways(session, customer_id=order.customer_id, amount_fen=order.due_fen),
+        invoices=await _invoices(session, view) if order.paid_at else [],
+        invoice_labels=INVOICE_LABELS,
+        invoice_kinds=INVOICE_KINDS,
         awaits_box=view.awaits_box,
         deposits=view.deposits,
         deposit_kinds=DEPOSIT_KINDS,
@@ -227,6 +235,14 @@ async def show_order(
         move_labels={status.value: label for status, label in LABELS.items()},
         once=once_key(),
     )
+
+
+async def _invoices(session: AsyncSession, view: OrderView) -> Sequence[InvoiceView]:
+    """What was asked for about a paid order, newest first."""
+    found = await view_order_invoices(
+        session, customer_id=view.order.customer_id, order_id=view.order.order_id
+    )
+    return found.invoices
 
 
 async def _next_place(session: AsyncSession, view: OrderView) -> tuple[date, str] | None:

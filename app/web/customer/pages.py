@@ -8,6 +8,7 @@ from app.web.customer import (
     days,
     entering,
     home,
+    invoices,
     links,
     money,
     ordering,
@@ -23,6 +24,7 @@ router.include_router(ordering.router)
 router.include_router(days.router)
 router.include_router(changing.router)
 router.include_router(paying.router)
+router.include_router(invoices.router)
 router.include_router(orders.router)
 router.include_router(money.router)
 router.include_router(tickets.router)

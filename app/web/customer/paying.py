@@ -2,14 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
-from urllib.parse import urlencode, urlsplit
 
 from fastapi import Form, Request
 from starlette.responses import Response
 
 from app.billing.models import Payment
 from app.billing.service import ask_channel
-from app.core.config import InstallationSettings
+from app.billing.states import PaymentChannel, PaymentStatus
 from app.core.db import Database, SessionDep
 from app.core.errors import AppError, NotFound
 from app.core.ids import named_id
@@ -19,13 +18,13 @@ from app.orders import service as orders
 from app.orders.states import ChangeStatus, OrderStatus
 from app.web.common.forms import go_to
 from app.web.common.templating import render
+from app.web.customer.cashiers import OwnChannel, cashier_of, method_for, pay_ways
 from app.web.customer.changing import refusal
 from app.web.customer.orders import find_order
 from app.web.customer.owned import PublicId, own_id
 
 router = Router(prefix="/my/orders", include_in_schema=False)
 Attempt = Annotated[str, Form(pattern=r"^[0-9a-f]{32}$")]
-_SCHEMES = frozenset({"https", "http", "weixin"})
 
 
 async def _started(
@@ -52,18 +51,16 @@ async def _started(
         )
     except AppError as error:
         return refusal(request, error)
-    safe = _cashier(str((asked.handle or {}).get("h5_url", "")), request, back=back)
+    if asked.status == PaymentStatus.CAPTURED:
+        return go_to(request, back, "已付款")
     return render(
-        request, "customer/pay_part.html", address=safe, amount_fen=asked.amount_fen, back=back
+        request,
+        "customer/pay_part.html",
+        cashier=cashier_of(request, asked, back=back),
+        amount_fen=asked.amount_fen,
+        ways=pay_ways(),
+        back=back,
     )
-
-
-def _cashier(address: str, request: Request, *, back: str) -> str:
-    """The channel's cashier, which leads back to the page; "" for what no phone should open."""
-    if urlsplit(address).scheme not in _SCHEMES:
-        return ""
-    installed: InstallationSettings = request.app.state.runtime.installation
-    return f"{address}&{urlencode({'redirect_url': installed.base_url + back})}"
 
 
 def _payer(request: Request) -> str | None:
@@ -77,9 +74,10 @@ async def pay_order(
     clock: ClockDep,
     order_id: PublicId,
     attempt: Attempt,
+    channel: OwnChannel = "wechat",
 ) -> Response:
-    """Start the payment of an order."""
-    row_id = own_id(caller, "ord", order_id)
+    """Start the payment of an order by the channel that was chosen."""
+    row_id, by = own_id(caller, "ord", order_id), PaymentChannel(channel)
     return await _started(
         request,
         clock,
@@ -88,8 +86,9 @@ async def pay_order(
             session,
             customer_id=caller.customer_id,
             order_id=row_id,
-            payment_id=named_id(row_id, attempt),
-            method="h5",
+            payment_id=named_id(row_id, f"{attempt}-{channel}"),
+            channel=by,
+            method=method_for(request, by),
             openid=None,
             payer_address=_payer(request),
             now=clock.now(),
@@ -121,8 +120,10 @@ async def pay_change(
     order_id: PublicId,
     change_id: PublicId,
     attempt: Attempt,
+    channel: OwnChannel = "wechat",
 ) -> Response:
     """Start the payment of a change that waits for it."""
+    by = PaymentChannel(channel)
     row_id, change_row = own_id(caller, "ord", order_id), own_id(caller, "chg", change_id)
     return await _started(
         request,
@@ -133,8 +134,9 @@ async def pay_change(
             customer_id=caller.customer_id,
             order_id=row_id,
             change_id=change_row,
-            payment_id=named_id(change_row, attempt),
-            method="h5",
+            payment_id=named_id(change_row, f"{attempt}-{channel}"),
+            channel=by,
+            method=method_for(request, by),
             openid=None,
             payer_address=_payer(request),
             now=clock.now(),

@@ -15,6 +15,7 @@ from app.customers.models import ConsentPurpose
 from app.customers.rules import building_text
 from app.customers.service import Building
 from app.delivery.service import MilkState
+from app.invoices.states import InvoiceState
 from app.orders.states import ChangeStatus, DepositState
 
 ANNOUNCEMENT_LABELS = {
@@ -41,6 +42,12 @@ STATE_KINDS = {
     MilkState.SKIPPED: "idle",
     MilkState.PAUSED: "idle",
     MilkState.WITHDRAWN: "warn",
+}
+INVOICE_KINDS = {
+    InvoiceState.REQUESTED: "info",
+    InvoiceState.EXPORTED: "info",
+    InvoiceState.ISSUED: "ok",
+    InvoiceState.REJECTED: "bad",
 }
 ORDER_KINDS = {
     "pending_payment": "warn",

@@ -1,5 +1,6 @@
 """What a page is asked about: a day, a station, one of several words."""
 
+import unicodedata
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, TypeVar
@@ -8,7 +9,8 @@ from uuid import UUID
 from fastapi import Query
 
 from app.core.ids import read_single
-from app.web.finance.errors import BadPeriod
+from app.core.money import MAX_FEN, fen_from_yuan
+from app.web.finance.errors import AmountWrong, BadPeriod
 
 DayText = Annotated[str, Query(max_length=10)]
 Text = Annotated[str, Query(max_length=60)]
@@ -37,3 +39,14 @@ def one_of(kind: type[Choice], text: str) -> Choice | None:
 def read_station(text: str) -> UUID | None:
     """The station a filter names; None for all."""
     return read_single("stn", text) if text else None
+
+
+def read_yuan(text: str) -> int:
+    """Fen of what a person writes in yuan; raises AmountWrong."""
+    try:
+        found = fen_from_yuan(unicodedata.normalize("NFKC", text).strip().replace(",", ""))
+    except ValueError as error:
+        raise AmountWrong from error
+    if not 0 <= found <= MAX_FEN:
+        raise AmountWrong
+    return found

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import Form, Path, Query, Request
+from fastapi import Path, Query, Request
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,25 +15,21 @@ from app.billing.repository.cash import HandInView
 from app.billing.service import cash, daily
 from app.core.db import SessionDep
 from app.core.ids import read_single
-from app.core.schemas import ShortText
 from app.core.unit import Router
 from app.identity.access import ClockDep, Principal
 from app.network import service as network
 from app.web.common.forms import carry_out
 from app.web.finance import words
 from app.web.finance.asking import DayText, Text, read_day, read_station
+from app.web.finance.hand_ins import CASH, Back, Reason
 from app.web.finance.rights import Finance, Reader
-from app.web.finance.showing import HOME, show
+from app.web.finance.showing import show
 
-CASH: Final = f"{HOME}/cash"
 MOST_ROWS: Final = 200
 MOST_HANDS: Final = 12
 router = Router(prefix=CASH, include_in_schema=False)
 
-Back = Annotated[str, Form(max_length=2000)]
-Reason = Annotated[ShortText, Form()]
 StationId = Annotated[str, Path(max_length=60)]
-HandInId = Annotated[str, Path(max_length=60)]
 
 
 @router.get("")
@@ -81,6 +77,7 @@ async def cash_page(
             for one in places
             if (station_id is None and not one.is_idle) or one.station_id == station_id
         ],
+        closed={one.station_id for one in places if one.is_closed},
         view=view,
         hand_ins=hand_ins,
         deposits=deposits,
@@ -124,28 +121,6 @@ def _people(hand_ins: list[HandInView], more: list[UUID]) -> set[UUID]:
 def _own(caller: Principal, hand_ins: list[HandInView]) -> set[UUID]:
     """Those the caller counted himself: a second person approves them."""
     return {one.row.hand_in_id for one in hand_ins if one.row.counted_by == caller.account_id}
-
-
-@router.post("/hand-ins/{hand_in}/approve")
-async def approve(
-    request: Request,
-    hand_in: HandInId,
-    caller: Finance,
-    session: SessionDep,
-    clock: ClockDep,
-    back: Back = CASH,
-) -> Response:
-    """The second person books a hand-in whose difference is above the limit."""
-    act = partial(
-        cash.approve_hand_in,
-        session,
-        hand_in_id=read_single("hin", hand_in),
-        within=None,
-        by=caller.account_id,
-        own_deliverer_id=caller.deliverer_id,
-        now=clock.now(),
-    )
-    return await carry_out(request, caller, session, act, back=back, told="已复核入账")
 
 
 @router.post("/{station}/{day}/close")

@@ -37,6 +37,8 @@ from app.web.finance.showing import HOME, ROWS_A_PAGE, show
 DIFFERENCES: Final = f"{HOME}/differences"
 ALL: Final = "all"
 router = Router(prefix=DIFFERENCES, include_in_schema=False)
+BillId = Annotated[str, Path(max_length=60)]
+DifferenceId = Annotated[str, Path(max_length=60)]
 TOLD: Final = {
     DifferenceState.EXPLAINED: "已说明，继续跟踪",
     DifferenceState.RESOLVED: "已解决",
@@ -86,7 +88,7 @@ async def list_page(
         states=DIFFERENCE_STATE_LABELS,
         state_looks=words.DIFFERENCE_STATES,
         channels=CHANNEL_LABELS,
-        billed=[PaymentChannel.WECHAT, PaymentChannel.ALIPAY],
+        billed=words.BILL_FILES,
         is_refund=BillEntry.REFUND,
         asked=said,
         is_narrowed=bool(kind or channel or day) or chosen is not DifferenceState.OPEN,
@@ -97,11 +99,38 @@ async def list_page(
     )
 
 
+@router.get("/{bill}/{difference}")
+async def difference_page(
+    request: Request, bill: BillId, difference: DifferenceId, _: Reader, session: SessionDep
+) -> Response:
+    """One difference: both sides, and who said what about it and when."""
+    bill_id = read_single("bil", bill)
+    found, moves = await billing.view_difference(
+        session, bill_id=bill_id, difference_id=read_single("dif", difference)
+    )
+    people = {one.moved_by for one in moves if one.moved_by is not None}
+    names = await read_names(session, people)
+    return show(
+        request,
+        "difference.html",
+        one=found,
+        bill=(await billing.view_bill(session, bill_id=bill_id)).bill,
+        moves=moves,
+        names={one: name.display_name for one, name in names.items()},
+        path=f"{DIFFERENCES}/{bill}/{difference}",
+        kinds=DIFFERENCE_LABELS,
+        states=DIFFERENCE_STATE_LABELS,
+        state_looks=words.DIFFERENCE_STATES,
+        channels=CHANNEL_LABELS,
+        is_refund=BillEntry.REFUND,
+    )
+
+
 @router.post("/{bill}/{difference}")
 async def move(
     request: Request,
-    bill: Annotated[str, Path(max_length=60)],
-    difference: Annotated[str, Path(max_length=60)],
+    bill: BillId,
+    difference: DifferenceId,
     caller: Finance,
     session: SessionDep,
     clock: ClockDep,

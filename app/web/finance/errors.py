@@ -15,3 +15,10 @@ class BadPeriod(InvalidInput):
 
     code = "bad_period"
     title = "日期有误，开始日期不能晚于结束日期"
+
+
+class AmountWrong(InvalidInput):
+    """No amount in yuan, or one that is not whole in fen."""
+
+    code = "amount_wrong"
+    title = "金额有误，请填写元，最多两位小数"

@@ -36,6 +36,7 @@ SECTIONS: Final = (
     Section("现金", f"{HOME}/cash", icon="cash-stack"),
     Section("对账单", f"{HOME}/statements", icon="journal-text"),
     Section("试算平衡", f"{HOME}/balances", icon="clipboard-data"),
+    Section("发票", f"{HOME}/invoices", icon="receipt"),
 )
 
 

@@ -6,7 +6,14 @@ from typing import Final
 from app.billing.cash_states import HandInState
 from app.billing.rules import TOO_MANY, TOO_OLD
 from app.billing.service.finishing import REFUSED
-from app.billing.states import DifferenceKind, DifferenceState, RefundStatus, RefundWork
+from app.billing.states import (
+    DifferenceKind,
+    DifferenceState,
+    PaymentChannel,
+    RefundStatus,
+    RefundWork,
+)
+from app.invoices.states import InvoiceState
 
 WORK_LABELS: Final[Mapping[RefundWork, str]] = {
     RefundWork.APPROVE: "待审批",
@@ -146,8 +153,33 @@ DIFFERENCE_STATES: Final[Mapping[DifferenceState, str]] = {
     DifferenceState.EXPLAINED: "info",
     DifferenceState.RESOLVED: "ok",
 }
+BILL_FILES: Final[Mapping[PaymentChannel, str]] = {
+    PaymentChannel.WECHAT: "商户平台的交易账单（全部），CSV 或 GZIP",
+    PaymentChannel.ALIPAY: "商家平台的业务明细，ZIP 或 CSV",
+    PaymentChannel.UNIONPAY: "银联商户的 ZM 对账文件",
+    PaymentChannel.POS: "收单机构的交易明细表，CSV",
+}
+FAULTS: Final[Mapping[str, str]] = {
+    "cells": "列数不对",
+    "duplicate": "与前面的行重复",
+    "other_merchant": "商户号不是本账户",
+    "other_date": "交易日期不是账单日期",
+    "state": "交易状态无法识别",
+    "number": "订单号无法识别",
+    "time": "交易时间无法识别",
+    "amount": "金额无法识别",
+    "fee": "手续费无法识别",
+}
 HAND_INS: Final[Mapping[HandInState, str]] = {
     HandInState.WAITING: "warn",
     HandInState.BOOKED: "ok",
     HandInState.CANCELLED: "idle",
+}
+INVOICES: Final[Mapping[InvoiceState, str]] = {
+    InvoiceState.REQUESTED: "warn",
+    InvoiceState.EXPORTED: "info",
+    InvoiceState.ISSUED: "ok",
+    InvoiceState.REJECTED: "bad",
+    InvoiceState.CANCELLED: "idle",
+    InvoiceState.REVERSED: "idle",
 }

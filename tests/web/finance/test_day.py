@@ -1,9 +1,10 @@
 """Finance closes a day: what the channel's bill says otherwise is worked off, cash is closed."""
 
+from dataclasses import dataclass
 from datetime import date
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 from sqlalchemy import select
 
 from app.billing.bill_models import BillDifference
@@ -28,8 +29,16 @@ __all__ = ["heard"]
 MOST_KB = 60
 
 
+@dataclass(frozen=True)
+class Traded:
+    """The cashier's desk, and the bill's rows in its file."""
+
+    counter: Counter
+    rows: list[dict[str, str]]
+
+
 @pytest.fixture
-async def traded(site: Site, till: Till, heard: object) -> Counter:
+async def traded(site: Site, till: Till, heard: object) -> Traded:
     """The morning after a day whose bill has one sum otherwise, and cash that was counted short."""
     counter = Counter(till.client, site.database, site.world)
     async with open_payments(site.runtime, parallel=True) as payments:
@@ -41,14 +50,13 @@ async def traded(site: Site, till: Till, heard: object) -> Counter:
         counted = await counter.hand_in(9_000, 6_500, reason="少一张收据", is_signed=True)
         assert counted.status_code == 201, counted.text
         site.clock.set(NEXT_MORNING)
-        file = bill_of(
-            [
-                row(payments.gateway.merchant, 商户订单号=agreed.out_trade_no),
-                row(payments.gateway.merchant, 商户订单号=off.out_trade_no, 订单金额="30.01"),
-            ]
-        )
-        await Desk(till.client, site.world).bring(TODAY.isoformat(), file)
-    return counter
+        merchant = payments.gateway.merchant
+        rows = [
+            row(merchant, 商户订单号=agreed.out_trade_no),
+            row(merchant, 商户订单号=off.out_trade_no, 订单金额="30.01"),
+        ]
+        await Desk(till.client, site.world).bring(TODAY.isoformat(), bill_of(rows))
+    return Traded(counter, rows)
 
 
 async def same_figures(counter: Counter, day: date) -> None:
@@ -61,7 +69,7 @@ async def same_figures(counter: Counter, day: date) -> None:
     assert station["state"] == alone["state"]
 
 
-async def test_a_day_is_closed_in_minutes(site: Site, traded: Counter) -> None:
+async def test_a_day_is_closed_in_minutes(site: Site, traded: Traded) -> None:
     page = await site.page("/finance", Role.FINANCE)
     await expect(page.get_by_role("region", name="各渠道账单")).to_contain_text("1 笔 · ¥0.01")
     await expect(page.get_by_role("link", name="待复核 1")).to_be_visible()
@@ -81,6 +89,7 @@ async def test_a_day_is_closed_in_minutes(site: Site, traded: Counter) -> None:
     await expect(page.get_by_text("已说明，继续跟踪")).to_be_visible()
     await expect(page.get_by_text("没有符合条件的差异")).to_be_visible()
 
+    await look_into_it(site, page, traded)
     await page.goto(f"/finance?day={TODAY}")
     await page.get_by_role("link", name="待复核 1").click()
     await expect(page.get_by_text("差异原因：少一张收据")).to_be_visible()
@@ -107,35 +116,66 @@ async def test_a_day_is_closed_in_minutes(site: Site, traded: Counter) -> None:
             site.world.staff[Role.FINANCE].account_id,
         )
         await assert_invariants(session, site.clock.now(), only=("I1", "I3", "I9", "I11"))
-    await same_figures(traded, TODAY)
-    await same_figures(traded, local_date(site.clock.now()))
+    await same_figures(traded.counter, TODAY)
+    await same_figures(traded.counter, local_date(site.clock.now()))
     assert 5 < in_kb(await weight_of(site, "/finance", Role.FINANCE)) <= MOST_KB
 
 
-async def test_an_auditor_sees_all_of_it_and_no_button(site: Site, traded: Counter) -> None:
+async def bring_file(page: Page, file: bytes) -> None:
+    """Import a bill's file by hand."""
+    await page.get_by_label("账单文件", exact=True).set_input_files(
+        {"name": "bill.csv", "mimeType": "text/csv", "buffer": file}
+    )
+    await page.get_by_role("button", name="导入并对账").click()
+
+
+async def look_into_it(site: Site, page: Page, traded: Traded) -> None:
+    """The history of the difference, then its bill: brought broken, with a bad row, and whole."""
+    await page.goto("/finance/differences?state=explained")
+    await page.locator("[data-row] .number-code a").click()
+    history = page.get_by_role("region", name="处理记录")
+    await expect(history).to_contain_text("银行手续费，已问渠道")
+    await expect(history).to_contain_text("自动对账")
+    await check_axe(page)
+    await shot(page, "finance-difference")
+    await page.get_by_role("link", name=TODAY.isoformat(), exact=True).click()
+    site.expected.append("400 (Bad Request)")
+    await bring_file(page, b"no bill")
+    await expect(page.get_by_text("不是该渠道完整的交易账单文件")).to_be_visible()
+    await bring_file(page, bill_of([*traded.rows, row("1900000000", 商户订单号="P-9")]))
+    faults = page.get_by_role("region", name="无法识别的行")
+    await expect(faults).to_contain_text("商户号不是本账户")
+    await check_axe(page)
+    await shot(page, "finance-bill")
+    await bring_file(page, bill_of(traded.rows))
+    await expect(faults).to_have_count(0)
+
+
+async def test_an_auditor_sees_all_of_it_and_no_button(site: Site, traded: Traded) -> None:
     station = public_single("stn", site.world.station_id)
     page = await site.page(f"/finance?day={TODAY}", Role.AUDITOR, size=PHONE)
     for path in (
         f"/finance?day={TODAY}",
         "/finance/differences",
+        "/finance/invoices",
         f"/finance/cash?day={TODAY}&station={station}",
     ):
         await page.goto(path)
         await expect(page.locator("main h1")).to_be_visible()
         await expect(page.locator("main form[method=post]")).to_have_count(0)
         await check_axe(page)
-    await same_figures(traded, TODAY)
+    await same_figures(traded.counter, TODAY)
     headers = site.world.staff[Role.AUDITOR].headers
-    read = await traded.client.get(f"/closings/{TODAY}", headers=headers)
+    read = await traded.counter.client.get(f"/closings/{TODAY}", headers=headers)
     closing = read.json()
     assert (closing["is_done"], closing["open_count"], closing["missing_count"]) == (False, 1, 0)
     [cash] = [one for one in closing["stations"] if one["station"] == station]
     assert (cash["taken_fen"], cash["waiting"], cash["closing_fen"]) == (9_000, 1, 0)
-    listed = await traded.client.get(
+    listed = await traded.counter.client.get(
         "/bill-differences",
         params={"date": TODAY.isoformat(), "channel": "wechat"},
         headers=headers,
     )
     assert [one["theirs_fen"] - one["ours_fen"] for one in listed.json()["items"]] == [1]
-    none = await traded.client.get("/bill-differences?kind=only_ours", headers=headers)
+    none = await traded.counter.client.get("/bill-differences?kind=only_ours", headers=headers)
     assert none.json()["items"] == []

@@ -15,6 +15,7 @@ from app.billing.service.cash.hand_ins import (
     confirm_hand_in,
     count_hand_in,
     list_hand_ins,
+    view_hand_in,
 )
 from app.billing.service.cash.limits import list_difference_limits, set_difference_limit
 from app.billing.service.cash.reading import (
@@ -58,4 +59,5 @@ __all__ = [
     "send_remittance",
     "set_difference_limit",
     "view_day",
+    "view_hand_in",
 ]

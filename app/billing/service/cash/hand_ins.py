@@ -180,6 +180,13 @@ async def cancel_hand_in(
     return await rows.view_hand_in(session, row)
 
 
+async def view_hand_in(
+    session: AsyncSession, *, hand_in_id: UUID, within: UUID | None = None
+) -> HandInView:
+    """One hand-in with its names; `within` narrows to a station. Raises HandInUnknown."""
+    return await rows.view_hand_in(session, await _get_within(session, hand_in_id, within))
+
+
 async def list_hand_ins(
     session: AsyncSession,
     *,
