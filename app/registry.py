@@ -5,7 +5,7 @@ from app.aftersales import handlers as aftersales_handlers
 from app.aftersales import jobs as aftersales_jobs
 from app.aftersales import models as aftersales_models
 from app.billing import api as billing_api
-from app.billing import bill_api, bill_models, cash_api, cash_models, desk_api
+from app.billing import bill_api, bill_models, cash_api, cash_models, cash_move_api, desk_api
 from app.billing import handlers as billing_handlers
 from app.billing import jobs as billing_jobs
 from app.billing import models as billing_models
@@ -109,7 +109,13 @@ DOMAINS: tuple[Domain, ...] = (
     ),
     Domain(
         "billing",
-        routers=[billing_api.router, bill_api.router, cash_api.router, desk_api.router],
+        routers=[
+            billing_api.router,
+            bill_api.router,
+            cash_api.router,
+            cash_move_api.router,
+            desk_api.router,
+        ],
         jobs=billing_jobs.JOBS,
         schedules=billing_jobs.SCHEDULES,
         reactions=billing_handlers.REACTIONS,

@@ -11,7 +11,7 @@ from app.billing.cash_rights import (
     Cashiers,
     Confirmers,
     Finance,
-    HandInReaders,
+    HandReaders,
     LimitReaders,
     LimitSetters,
     Readers,
@@ -78,7 +78,7 @@ async def count_hand_in(
 
 @router.get("/hand-ins")
 async def list_hand_ins(
-    caller: HandInReaders,
+    caller: HandReaders,
     page: PageDep,
     session: SessionDep,
     station: PublicId = None,
@@ -112,7 +112,7 @@ async def list_hand_ins(
 
 
 @router.get("/hand-ins/{hand_in}")
-async def get_hand_in(caller: HandInReaders, hand_in: str, session: SessionDep) -> HandInOut:
+async def get_hand_in(caller: HandReaders, hand_in: str, session: SessionDep) -> HandInOut:
     """One hand-in: a deliverer's own, one of a station manager's station, or any."""
     hand_in_id = read_single("hin", hand_in)
     if caller.has(Role.STATION_MANAGER, Role.FINANCE, Role.AUDITOR):

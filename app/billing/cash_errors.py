@@ -17,8 +17,25 @@ class BankDepositUnknown(NotFound):
     title = "没有找到这笔存款"
 
 
+class RemittanceUnknown(NotFound):
+    """No such remittance for this caller."""
+
+    code = "remittance_unknown"
+    title = "没有找到这张上缴单"
+
+
+class FloatIsLess(Conflict):
+    """More float is to be taken back than the deliverer has; facts carry `float_fen`."""
+
+    code = "float_is_less"
+    title = "收回金额超过该送奶员的备用金"
+
+
 class DelivererHoldsLess(Conflict):
-    """More is to be handed in than the deliverer holds by the books; facts carry `held_fen`."""
+    """More is to be handed in than the deliverer holds by the books beside his float.
+
+    Facts carry `held_fen` and `float_fen`.
+    """
 
     code = "deliverer_holds_less"
     title = "交款金额超过系统记录的手中现金，请刷新后重新核对"
@@ -95,10 +112,10 @@ class CashDayClosed(Conflict):
 
 
 class CashDayUnfinished(Conflict):
-    """Hand-ins wait for a second person or for the deliverer; facts carry how many."""
+    """Hand-ins or remittances wait for somebody's yes; facts carry how many."""
 
     code = "cash_day_unfinished"
-    title = "还有待复核或送奶员未确认的交款单，不能结账"
+    title = "还有待复核或送奶员未确认的交款单，或财务未收讫的上缴单，不能结账"
 
 
 class CashDayAhead(InvalidInput):

@@ -18,7 +18,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.billing.cash_states import CashDayState, Confirmation, HandInState
+from app.billing.cash_states import (
+    CashDayState,
+    Confirmation,
+    FloatMove,
+    HandInState,
+    RemittanceState,
+)
 from app.core.base import DeviceOwned, EnumText, Shared
 from app.core.states import values_of
 
@@ -28,7 +34,8 @@ _HAND_IN_STATE: Final = (
     " ELSE cancelled_at IS NOT NULL END"
 )
 _FIGURES: Final = (
-    "opening_fen, taken_fen, handed_in_fen, difference_fen, deposited_fen, closing_fen"
+    "opening_fen, taken_fen, handed_in_fen, difference_fen, deposited_fen, floats_fen,"
+    " remitted_fen, closing_fen"
 )
 
 
@@ -54,7 +61,7 @@ class HandIn(DeviceOwned):
         ),
         CheckConstraint(
             "due_fen >= 0 AND counted_fen >= 0 AND due_fen + counted_fen > 0"
-            " AND due_fen <= held_fen",
+            " AND float_fen >= 0 AND due_fen <= held_fen - float_fen",
             name="amount",
         ),
         CheckConstraint("counted_fen = due_fen OR reason IS NOT NULL", name="reason"),
@@ -92,6 +99,8 @@ class HandIn(DeviceOwned):
     deliverer_id: Mapped[UUID] = mapped_column(ForeignKey("deliverers.id"))
     held_fen: Mapped[int]
     """What he held by the books when it was counted."""
+    float_fen: Mapped[int]
+    """How much of that was float, which stays with him."""
     due_fen: Mapped[int]
     """How much of that is settled by this hand-in."""
     counted_fen: Mapped[int]
@@ -152,6 +161,79 @@ class BankDeposit(DeviceOwned):
     cancel_reason: Mapped[str | None]
 
 
+class CashFloat(DeviceOwned):
+    """Change money a station gives a deliverer, or takes back; either way undoes the other."""
+
+    __tablename__ = "cash_floats"
+    __table_args__ = (
+        CheckConstraint(f"move IN ({values_of(FloatMove)})", name="move"),
+        CheckConstraint("amount_fen > 0", name="amount"),
+        Index("ix_cash_floats_deliverer_id", "deliverer_id", "booked_at", "float_id"),
+        Index("ix_cash_floats_station_id", "station_id", "booked_at", "float_id"),
+        Index("ix_cash_floats_booked_at", "booked_at", "float_id"),
+    )
+
+    float_id: Mapped[UUID] = mapped_column(primary_key=True)
+    station_id: Mapped[UUID] = mapped_column(ForeignKey("stations.id"))
+    deliverer_id: Mapped[UUID] = mapped_column(ForeignKey("deliverers.id"))
+    move: Mapped[FloatMove] = mapped_column(EnumText(FloatMove))
+    amount_fen: Mapped[int]
+    booked_by: Mapped[UUID]
+    booked_at: Mapped[datetime]
+    booked_date: Mapped[date]
+
+
+class Remittance(DeviceOwned):
+    """Cash a station brings to the operator's office, which says yes to it.
+
+    Numbers run per station and year without a gap: each row but the first needs the one before.
+    """
+
+    __tablename__ = "cash_remittances"
+    __table_args__ = (
+        UniqueConstraint("station_id", "year", "number", name="uq_cash_remittances_number"),
+        ForeignKeyConstraint(
+            ["station_id", "year", "previous_no"],
+            ["cash_remittances.station_id", "cash_remittances.year", "cash_remittances.number"],
+            name="fk_cash_remittances_previous_no",
+        ),
+        CheckConstraint(f"state IN ({values_of(RemittanceState)})", name="state"),
+        CheckConstraint(
+            "(state = 'received') = (received_at IS NOT NULL)"
+            " AND (state = 'cancelled') = (cancelled_at IS NOT NULL)",
+            name="moved",
+        ),
+        CheckConstraint(
+            "number > 0 AND previous_no IS NOT DISTINCT FROM nullif(number - 1, 0)", name="number"
+        ),
+        CheckConstraint("amount_fen > 0", name="amount"),
+        CheckConstraint("received_by <> sent_by", name="second_person"),
+        CheckConstraint("num_nonnulls(received_by, received_at) <> 1", name="received"),
+        CheckConstraint(
+            "num_nulls(cancelled_by, cancelled_at, cancel_reason) IN (0, 3)", name="cancelled"
+        ),
+        Index("ix_cash_remittances_station_id", "station_id", "sent_at", "remittance_id"),
+        Index("ix_cash_remittances_sent_at", "sent_at", "remittance_id"),
+        Index("ix_cash_remittances_sent", "station_id", postgresql_where=text("state = 'sent'")),
+    )
+
+    remittance_id: Mapped[UUID] = mapped_column(primary_key=True)
+    station_id: Mapped[UUID] = mapped_column(ForeignKey("stations.id"))
+    year: Mapped[int]
+    number: Mapped[int]
+    previous_no: Mapped[int | None]
+    amount_fen: Mapped[int]
+    state: Mapped[RemittanceState] = mapped_column(EnumText(RemittanceState))
+    sent_by: Mapped[UUID]
+    sent_at: Mapped[datetime]
+    booked_date: Mapped[date]
+    received_by: Mapped[UUID | None]
+    received_at: Mapped[datetime | None]
+    cancelled_by: Mapped[UUID | None]
+    cancelled_at: Mapped[datetime | None]
+    cancel_reason: Mapped[str | None]
+
+
 class CashDay(DeviceOwned):
     """One day of a station's cash; every booking of the day locks it, closing freezes its figures."""
 
@@ -160,10 +242,13 @@ class CashDay(DeviceOwned):
         CheckConstraint(f"state IN ({values_of(CashDayState)})", name="state"),
         CheckConstraint(
             f"num_nulls(closed_by, closed_at, {_FIGURES})"
-            " = CASE state WHEN 'closed' THEN 0 ELSE 8 END",
+            " = CASE state WHEN 'closed' THEN 0 ELSE 10 END",
             name="closed",
         ),
-        CheckConstraint("closing_fen = opening_fen + handed_in_fen - deposited_fen", name="sum"),
+        CheckConstraint(
+            "closing_fen = opening_fen + handed_in_fen - deposited_fen - floats_fen - remitted_fen",
+            name="sum",
+        ),
         Index("ix_cash_days_business_date", "business_date", "station_id"),
     )
 
@@ -180,6 +265,10 @@ class CashDay(DeviceOwned):
     difference_fen: Mapped[int | None]
     """Counted less due; below zero is a shortage."""
     deposited_fen: Mapped[int | None]
+    floats_fen: Mapped[int | None]
+    """Float given less taken back."""
+    remitted_fen: Mapped[int | None]
+    """To the operator's office."""
     closing_fen: Mapped[int | None]
 
 

@@ -22,7 +22,7 @@ Confirmers = Annotated[
 ]
 Finance = Annotated[Principal, Depends(Allow(Role.FINANCE))]
 Readers = Annotated[Principal, Depends(Allow(Role.STATION_MANAGER, *WIDE))]
-HandInReaders = Annotated[Principal, Depends(Allow(Role.DELIVERER, Role.STATION_MANAGER, *WIDE))]
+HandReaders = Annotated[Principal, Depends(Allow(Role.DELIVERER, Role.STATION_MANAGER, *WIDE))]
 LimitReaders = Annotated[Principal, Depends(Allow(Role.STATION_MANAGER, Role.MANAGER, *WIDE))]
 LimitSetters = Annotated[Principal, Depends(Allow(Role.MANAGER))]
 

@@ -34,7 +34,9 @@ class StandingBy(StrEnum):
 
 
 class HandInIn(Request):
-    """What was counted. `due_fen` is the system's amount on the cashier's screen that this settles.
+    """What was counted. `due_fen` is the system's amount on the cashier's screen that this settles:
+
+    at most what he holds beside his float.
 
     Finance names the station; a station manager's is his own. `is_signed`: the deliverer has signed
     the paper receipt, and need not confirm in his app.
@@ -78,6 +80,7 @@ class HandInOut(Answer):
     deliverer: str
     deliverer_name: str
     held_fen: int
+    float_fen: int
     due_fen: int
     counted_fen: int
     difference_fen: int
@@ -107,6 +110,7 @@ class HandInOut(Answer):
             deliverer=public_single("dlv", row.deliverer_id),
             deliverer_name=view.deliverer_name,
             held_fen=row.held_fen,
+            float_fen=row.float_fen,
             due_fen=row.due_fen,
             counted_fen=row.counted_fen,
             difference_fen=row.difference_fen,
@@ -160,13 +164,18 @@ class BankDepositOut(Answer):
 
 
 class CashFiguresOut(Answer):
-    """A day's cash: opening + handed in - deposited = closing; a negative difference is a shortage."""
+    """A day's cash: opening + handed in - deposited - floats - remitted = closing.
+
+    Floats are given less taken back; a negative difference is a shortage.
+    """
 
     opening_fen: int
     taken_fen: int
     handed_in_fen: int
     difference_fen: int
     deposited_fen: int
+    floats_fen: int
+    remitted_fen: int
     closing_fen: int
 
 
@@ -233,7 +242,10 @@ class CashDayLine(Answer):
 
 
 class DelivererStandingOut(Answer):
-    """One deliverer's cash: collected - handed in - paid out - short = held."""
+    """One deliverer's cash: collected + float - handed in - paid out - short = held.
+
+    `due_fen` is what he hands in next: held less the float.
+    """
 
     deliverer: str
     name: str
@@ -242,6 +254,8 @@ class DelivererStandingOut(Answer):
     handed_in_fen: int
     paid_out_fen: int
     short_fen: int
+    float_fen: int
+    due_fen: int
     held_fen: int
     last_hand_in_at: datetime | None
 
@@ -256,18 +270,25 @@ class DelivererStandingOut(Answer):
             handed_in_fen=row.handed_in_fen,
             paid_out_fen=row.paid_out_fen,
             short_fen=row.short_fen,
+            float_fen=row.float_fen,
+            due_fen=row.due_fen,
             held_fen=row.held_fen,
             last_hand_in_at=row.last_hand_in_at,
         )
 
 
 class StationStandingOut(Answer):
-    """One station's cash: handed in - deposited = held; `with_deliverers_fen` is still outside."""
+    """One station's cash: handed in - deposited - floats - remitted = held.
+
+    `with_deliverers_fen` is still outside, floats with it.
+    """
 
     station: str
     name: str
     handed_in_fen: int
     deposited_fen: int
+    floats_fen: int
+    remitted_fen: int
     difference_fen: int
     held_fen: int
     with_deliverers_fen: int
@@ -281,6 +302,8 @@ class StationStandingOut(Answer):
             name=row.name,
             handed_in_fen=row.handed_in_fen,
             deposited_fen=row.deposited_fen,
+            floats_fen=row.floats_fen,
+            remitted_fen=row.remitted_fen,
             difference_fen=row.difference_fen,
             held_fen=row.held_fen,
             with_deliverers_fen=row.with_deliverers_fen,

@@ -22,8 +22,23 @@ class Confirmation(StrEnum):
     """On paper; the cashier noted it."""
 
 
+class FloatMove(StrEnum):
+    """Which way change money goes between a station and a deliverer."""
+
+    GIVEN = "given"
+    RETURNED = "returned"
+
+
+class RemittanceState(StrEnum):
+    """Cash of a station on its way to the operator's office."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+    CANCELLED = "cancelled"
+
+
 class CashDayState(StrEnum):
-    """A station's day: takes hand-ins and bank deposits, or is closed."""
+    """A station's day: takes bookings of cash, or is closed."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -34,6 +49,12 @@ HAND_IN_LABELS = {
     HandInState.BOOKED: "已入账",
     HandInState.CANCELLED: "已作废",
 }
+FLOAT_LABELS = {FloatMove.GIVEN: "发放", FloatMove.RETURNED: "收回"}
+REMITTANCE_LABELS = {
+    RemittanceState.SENT: "待财务收讫",
+    RemittanceState.RECEIVED: "财务已收讫",
+    RemittanceState.CANCELLED: "已作废",
+}
 CASH_DAY_LABELS = {CashDayState.OPEN: "未结账", CashDayState.CLOSED: "已结账"}
 
 HAND_IN_MOVES: StateTable[HandInState] = StateTable(
@@ -41,6 +62,9 @@ HAND_IN_MOVES: StateTable[HandInState] = StateTable(
         HandInState.WAITING: frozenset({HandInState.BOOKED, HandInState.CANCELLED}),
         HandInState.BOOKED: frozenset({HandInState.CANCELLED}),
     }
+)
+REMITTANCE_MOVES: StateTable[RemittanceState] = StateTable(
+    {RemittanceState.SENT: frozenset({RemittanceState.RECEIVED, RemittanceState.CANCELLED})}
 )
 CASH_DAY_MOVES: StateTable[CashDayState] = StateTable(
     {

@@ -113,7 +113,10 @@ class StatementOut(Answer):
 
 
 class StationDayOut(Answer):
-    """A station's cash of a date; `waiting` and `unconfirmed` hand-ins keep it from being closed."""
+    """A station's cash of a date.
+
+    `waiting` and `unconfirmed` hand-ins and `unreceived` remittances keep it from being closed.
+    """
 
     station: str
     name: str
@@ -124,9 +127,12 @@ class StationDayOut(Answer):
     handed_in_fen: int
     difference_fen: int
     deposited_fen: int
+    floats_fen: int
+    remitted_fen: int
     closing_fen: int
     waiting: int
     unconfirmed: int
+    unreceived: int
 
     @classmethod
     def of(cls, one: StationDay) -> Self:
@@ -141,9 +147,12 @@ class StationDayOut(Answer):
             handed_in_fen=one.handed_in_fen,
             difference_fen=one.difference_fen,
             deposited_fen=one.deposited_fen,
+            floats_fen=one.floats_fen,
+            remitted_fen=one.remitted_fen,
             closing_fen=one.closing_fen,
             waiting=one.waiting,
             unconfirmed=one.unconfirmed,
+            unreceived=one.unreceived,
         )
 
 

@@ -296,11 +296,12 @@ class ReceiptOut(Answer):
 
 
 class CashHeldOut(Answer):
-    """Cash in one deliverer's hand."""
+    """Cash in one deliverer's hand: collected - handed in + float = held."""
 
     collector: str
     collected_fen: int
     handed_in_fen: int
+    float_fen: int
     held_fen: int
 
     @classmethod
@@ -310,6 +311,7 @@ class CashHeldOut(Answer):
             collector=public_single("dlv", held.collector_id),
             collected_fen=held.collected_fen,
             handed_in_fen=held.handed_in_fen,
+            float_fen=held.float_fen,
             held_fen=held.held_fen,
         )
 

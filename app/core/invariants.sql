@@ -228,12 +228,14 @@ FULL JOIN (
     SELECT s.account, sum(s.fen) AS fen, sum(s.given) AS given_fen
     FROM (
         SELECT t.debit_account AS account, t.amount_fen AS fen,
-               CASE WHEN t.cause IN ('cash_handed_in_cancelled', 'cash_shortage_cancelled')
+               CASE WHEN t.cause IN ('cash_handed_in_cancelled', 'cash_shortage_cancelled',
+                                     'cash_float_given')
                     THEN -t.amount_fen ELSE 0 END AS given
         FROM ledger_transfers t WHERE t.debit_account LIKE 'cash:%'
         UNION ALL
         SELECT t.credit_account, -t.amount_fen,
-               CASE WHEN t.cause IN ('cash_handed_in', 'cash_shortage', 'refund_succeeded')
+               CASE WHEN t.cause IN ('cash_handed_in', 'cash_shortage', 'refund_succeeded',
+                                     'cash_float_returned')
                     THEN t.amount_fen ELSE 0 END
         FROM ledger_transfers t WHERE t.credit_account LIKE 'cash:%'
     ) s
@@ -242,6 +244,46 @@ FULL JOIN (
 WHERE coalesce(r.account, h.account) <> 'cash:office'
   AND coalesce(r.account, h.account) NOT LIKE 'cash:station:%'
   AND (coalesce(r.fen, 0) - coalesce(h.given_fen, 0) <> coalesce(h.fen, 0) OR h.fen < 0)
+
+-- name: I4 floats given less taken back are a part of what a deliverer holds
+SELECT coalesce(f.account, b.account) AS account, f.fen AS given_fen, b.float_fen, b.held_fen
+FROM (
+    SELECT 'cash:' || c.deliverer_id AS account,
+           sum(CASE c.move WHEN 'given' THEN c.amount_fen ELSE -c.amount_fen END) AS fen
+    FROM cash_floats c
+    GROUP BY c.deliverer_id
+) f
+FULL JOIN (
+    SELECT s.account, sum(s.fen) AS held_fen, sum(s.fen) FILTER (WHERE s.is_float) AS float_fen
+    FROM (
+        SELECT t.debit_account AS account, t.amount_fen AS fen,
+               t.cause = 'cash_float_given' AS is_float
+        FROM ledger_transfers t WHERE t.debit_account LIKE 'cash:%'
+        UNION ALL
+        SELECT t.credit_account, -t.amount_fen, t.cause = 'cash_float_returned'
+        FROM ledger_transfers t WHERE t.credit_account LIKE 'cash:%'
+    ) s
+    WHERE s.account <> 'cash:office' AND s.account NOT LIKE 'cash:station:%'
+    GROUP BY s.account
+) b ON b.account = f.account
+WHERE coalesce(f.fen, 0) <> coalesce(b.float_fen, 0)
+   OR b.float_fen NOT BETWEEN 0 AND b.held_fen
+
+-- name: I4 every remittance is booked once
+SELECT coalesce(r.remittance_id, b.source_id) AS remittance_id, r.amount_fen, r.state,
+       b.fen AS booked_fen
+FROM cash_remittances r
+FULL JOIN (
+    SELECT t.source_id, t.reference_id AS station_id,
+           sum(CASE 'cash:station:' || t.reference_id WHEN t.credit_account THEN t.amount_fen
+                    WHEN t.debit_account THEN -t.amount_fen ELSE 0 END) AS fen
+    FROM ledger_transfers t
+    WHERE t.customer_id = '00000000-0000-0000-0000-000000000000'
+      AND t.cause LIKE 'cash\_remitted%'
+    GROUP BY t.source_id, t.reference_id
+) b ON b.source_id = r.remittance_id AND b.station_id = r.station_id
+WHERE coalesce(b.fen, 0)
+      <> CASE WHEN r.state <> 'cancelled' THEN coalesce(r.amount_fen, 0) ELSE 0 END
 
 -- name: I4 every hand-in is booked as it was counted
 SELECT coalesce(n.hand_in_id, b.source_id) AS hand_in_id, n.state, n.due_fen, n.counted_fen,
@@ -300,16 +342,24 @@ HAVING sum(s.fen) < 0
 
 -- name: I4 a closed day of cash stands as the ledger has it
 SELECT c.station_id, c.business_date, c.opening_fen, c.handed_in_fen, c.deposited_fen,
-       c.closing_fen, b.before_fen, b.in_fen, b.out_fen
+       c.floats_fen, c.remitted_fen, c.closing_fen, b.before_fen, b.in_fen, b.out_fen,
+       b.given_fen, b.office_fen
 FROM cash_days c
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(m.fen) FILTER (WHERE m.booked_date < c.business_date), 0) AS before_fen,
            coalesce(sum(m.fen) FILTER (WHERE m.booked_date = c.business_date
-                                         AND NOT m.to_bank), 0) AS in_fen,
+                                         AND m.kind = 'hand_in'), 0) AS in_fen,
            coalesce(-sum(m.fen) FILTER (WHERE m.booked_date = c.business_date
-                                          AND m.to_bank), 0) AS out_fen
+                                          AND m.kind = 'bank'), 0) AS out_fen,
+           coalesce(-sum(m.fen) FILTER (WHERE m.booked_date = c.business_date
+                                          AND m.kind = 'float'), 0) AS given_fen,
+           coalesce(-sum(m.fen) FILTER (WHERE m.booked_date = c.business_date
+                                          AND m.kind = 'office'), 0) AS office_fen
     FROM (
-        SELECT t.booked_date, t.cause LIKE 'cash\_banked%' AS to_bank,
+        SELECT t.booked_date,
+               CASE WHEN t.cause LIKE 'cash\_banked%' THEN 'bank'
+                    WHEN t.cause LIKE 'cash\_float%' THEN 'float'
+                    WHEN t.cause LIKE 'cash\_remitted%' THEN 'office' ELSE 'hand_in' END AS kind,
                CASE 'cash:station:' || c.station_id WHEN t.debit_account THEN t.amount_fen
                     WHEN t.credit_account THEN -t.amount_fen ELSE 0 END AS fen
         FROM ledger_transfers t
@@ -318,7 +368,8 @@ CROSS JOIN LATERAL (
     ) m
 ) b
 WHERE c.state = 'closed'
-  AND (c.opening_fen, c.handed_in_fen, c.deposited_fen) <> (b.before_fen, b.in_fen, b.out_fen)
+  AND (c.opening_fen, c.handed_in_fen, c.deposited_fen, c.floats_fen, c.remitted_fen)
+      <> (b.before_fen, b.in_fen, b.out_fen, b.given_fen, b.office_fen)
 
 -- name: I5 no line brings more bottles than it has
 SELECT d.customer_id, d.order_line_id, d.bottles, coalesce(e.bottles, 0) AS entitled,

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from sqlalchemy import func, select
 
-from app.billing.cash_models import BankDeposit, HandIn
+from app.billing.cash_models import BankDeposit, CashFloat, HandIn, Remittance
 from app.billing.models import LedgerTransfer
 from app.core.db import Database
 from app.core.ids import public_single
@@ -60,6 +60,13 @@ class Counter:
         facts = {"slip_no": slip_no, "amount_fen": fen, "deposited_date": TODAY.isoformat()}
         return await self.act("bank-deposits", facts)
 
+    async def give(
+        self, fen: int, *, back: bool = False, by: StaffMember | None = None
+    ) -> httpx.Response:
+        """Give the first deliverer change money, or take it back."""
+        path = "floats/returns" if back else "floats"
+        return await self.act(path, {"deliverer": self.deliverer(), "amount_fen": fen}, by=by)
+
     async def day(self, act: str, *, by: StaffMember | None = None, **body: Any) -> httpx.Response:
         """Close or reopen today."""
         return await self.act(f"days/{self.station}/{TODAY}/{act}", body or None, by=by)
@@ -82,7 +89,7 @@ class Counter:
         async with self.database.transaction() as session:
             return [
                 await session.scalar(select(func.count()).select_from(model)) or 0
-                for model in (HandIn, BankDeposit, LedgerTransfer)
+                for model in (HandIn, BankDeposit, CashFloat, Remittance, LedgerTransfer)
             ]
 
     async def refuse(self, answer: httpx.Response, code: str, before: list[int]) -> dict[str, Any]:

@@ -55,11 +55,8 @@ async def test_a_morning_s_cash_comes_to_the_bank(desk: Counter) -> None:
     whose = await desk.get("standing", by="customer")
     assert [(one["held_fen"], one["collected_fen"]) for one in whose["items"]] == [(2_000, 3_000)]
 
-    short = await desk.hand_in(2_000, 1_950, reason="少找零一张", is_signed=True)
-    assert (short.json()["receipt_no"], short.json()["difference_fen"]) == (
-        "ST01-2026-000002",
-        -50,
-    )
+    short = (await desk.hand_in(2_000, 1_950, reason="少找零一张", is_signed=True)).json()
+    assert (short["receipt_no"], short["difference_fen"]) == ("ST01-2026-000002", -50)
     assert await booked(desk.database, HOUSE) == [
         ("cash_handed_in", f"cash:station:{desk.world.station_id}", hand(desk), 10_000),
         ("cash_handed_in", f"cash:station:{desk.world.station_id}", hand(desk), 1_950),
@@ -74,6 +71,8 @@ async def test_a_morning_s_cash_comes_to_the_bank(desk: Counter) -> None:
         "handed_in_fen": 11_950,
         "paid_out_fen": 0,
         "short_fen": 50,
+        "float_fen": 0,
+        "due_fen": 0,
         "held_fen": 0,
     }
     before = await desk.count()
@@ -97,11 +96,13 @@ async def test_a_morning_s_cash_comes_to_the_bank(desk: Counter) -> None:
         "handed_in_fen": 11_950,
         "difference_fen": -50,
         "deposited_fen": 11_000,
+        "floats_fen": 0,
+        "remitted_fen": 0,
         "closing_fen": 950,
     }
     auditor = desk.world.staff[Role.AUDITOR]
     [place] = (await desk.get("standing", auditor, by="station"))["items"]
-    assert (place["held_fen"], place["last_closed_date"]) == (950, TODAY.isoformat())
+    assert (place["held_fen"], place["last_closed_date"]) == (950, str(TODAY))
 
 
 def hand(desk: Counter) -> str:

@@ -77,7 +77,7 @@ async def test_two_cashiers_count_and_one_closes(live_city: tuple[Database, Worl
     )
     [refused] = [one for one in both if isinstance(one, AppError)]
     assert isinstance(refused, DelivererHoldsLess)
-    assert refused.facts == {"held_fen": 0}
+    assert refused.facts == {"held_fen": 0, "float_fen": 0}
 
     *counted, closing = await asyncio.gather(
         *(count(database, world, 1_000, number=1, by=by) for by in CASHIERS),

@@ -19,22 +19,31 @@ from app.core.ids import HOUSE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashFigures:
-    """What a station's day of cash adds up to, in fen: opening + handed in - deposited = closing."""
+    """What a station's day of cash adds up to, in fen.
+
+    Closing = opening + handed in - deposited - floats - remitted; floats are given less taken back.
+    """
 
     opening_fen: int
     taken_fen: int
     handed_in_fen: int
     difference_fen: int
     deposited_fen: int
+    floats_fen: int
+    remitted_fen: int
     closing_fen: int
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """Hand-ins up to a day that wait for a second person, or for the deliverer's yes."""
+    """Hand-ins up to a day that wait for a second person, or for the deliverer's yes.
+
+    And remittances that the office has not received.
+    """
 
     waiting: int
     unconfirmed: int
+    unreceived: int
 
 
 async def lock_day(session: AsyncSession, station_id: UUID, day: date) -> CashDay:
@@ -88,21 +97,31 @@ async def list_moves(session: AsyncSession, station_id: UUID, day: date) -> Sequ
     return found.all()
 
 
+KIND_OF_MOVE: Final = """
+CASE WHEN t.cause LIKE 'cash\\_banked%' THEN 'bank' WHEN t.cause LIKE 'cash\\_float%' THEN 'float'
+     WHEN t.cause LIKE 'cash\\_remitted%' THEN 'office' ELSE 'hand_in' END
+"""
+"""Where cash of a station comes from or goes to, by a transfer `t` of the house about it."""
+
 _FIGURES: Final = f"""
 SELECT coalesce(sum(m.fen) FILTER (WHERE m.booked_date < :day), 0)::bigint AS opening_fen,
-       coalesce(sum(m.fen) FILTER (WHERE m.booked_date = :day AND NOT m.to_bank), 0)::bigint
+       coalesce(sum(m.fen) FILTER (WHERE m.booked_date = :day AND m.kind = 'hand_in'), 0)::bigint
            AS handed_in_fen,
        coalesce(sum(m.difference) FILTER (WHERE m.booked_date = :day), 0)::bigint
            AS difference_fen,
-       coalesce(-sum(m.fen) FILTER (WHERE m.booked_date = :day AND m.to_bank), 0)::bigint
+       coalesce(-sum(m.fen) FILTER (WHERE m.booked_date = :day AND m.kind = 'bank'), 0)::bigint
            AS deposited_fen,
+       coalesce(-sum(m.fen) FILTER (WHERE m.booked_date = :day AND m.kind = 'float'), 0)::bigint
+           AS floats_fen,
+       coalesce(-sum(m.fen) FILTER (WHERE m.booked_date = :day AND m.kind = 'office'), 0)::bigint
+           AS remitted_fen,
        coalesce(sum(m.fen), 0)::bigint AS closing_fen,
        (SELECT coalesce(sum(t.amount_fen), 0)::bigint
         FROM ledger_transfers t JOIN ({HOMES}) h ON t.debit_account = 'cash:' || h.id
         WHERE t.booked_date = :day AND t.debit_account LIKE 'cash:%'
           AND t.cause = 'cash_received' AND h.station_id = :station_id) AS taken_fen
 FROM (
-    SELECT t.booked_date, t.cause LIKE 'cash\\_banked%' AS to_bank,
+    SELECT t.booked_date, {KIND_OF_MOVE} AS kind,
            CASE :account WHEN t.debit_account THEN t.amount_fen
                 WHEN t.credit_account THEN -t.amount_fen ELSE 0 END AS fen,
            CASE 'cash_difference' WHEN t.credit_account THEN t.amount_fen
@@ -129,11 +148,13 @@ async def sum_day(session: AsyncSession, *, station_id: UUID, day: date) -> Cash
 
 
 async def count_unfinished(session: AsyncSession, *, station_id: UUID, day: date) -> Unfinished:
-    """Hand-ins counted up to the end of a day that keep it from being closed."""
+    """Hand-ins and remittances up to the end of a day that keep it from being closed."""
     found = await session.execute(
         text(
             "SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting,"
-            " count(*) FILTER (WHERE state = 'booked') AS unconfirmed FROM cash_hand_ins"
+            " count(*) FILTER (WHERE state = 'booked') AS unconfirmed,"
+            " (SELECT count(*) FROM cash_remittances WHERE station_id = :station_id"
+            " AND state = 'sent' AND booked_date <= :day) AS unreceived FROM cash_hand_ins"
             " WHERE station_id = :station_id"
             " AND (state = 'waiting' OR state = 'booked' AND confirmed_at IS NULL)"
             " AND CASE state WHEN 'waiting' THEN counted_at < :until ELSE booked_date <= :day END"
@@ -145,4 +166,4 @@ async def count_unfinished(session: AsyncSession, *, station_id: UUID, day: date
         },
     )
     row = found.one()
-    return Unfinished(row.waiting, row.unconfirmed)
+    return Unfinished(row.waiting, row.unconfirmed, row.unreceived)

@@ -13,6 +13,7 @@ from app.billing.bill_models import Bill, BillDifference
 from app.billing.cash_models import BankDeposit
 from app.billing.cash_states import CashDayState
 from app.billing.repository.cash import HOMES
+from app.billing.repository.cash_days import KIND_OF_MOVE
 from app.billing.states import DifferenceKind, DifferenceState, PaymentChannel
 from app.core.clock import local_instant
 from app.core.ids import HOUSE
@@ -23,7 +24,7 @@ WITH closed AS (
     FROM cash_days c WHERE c.state = 'closed' AND c.business_date < :day
     ORDER BY c.station_id, c.business_date DESC
 ), moves AS (
-    SELECT t.reference_id AS station_id, t.booked_date, t.cause LIKE 'cash\\_banked%' AS to_bank,
+    SELECT t.reference_id AS station_id, t.booked_date, {KIND_OF_MOVE} AS kind,
            CASE 'cash:station:' || t.reference_id
                 WHEN t.debit_account THEN t.amount_fen
                 WHEN t.credit_account THEN -t.amount_fen ELSE 0 END AS fen,
@@ -36,9 +37,11 @@ WITH closed AS (
 ), sums AS (
     SELECT m.station_id,
            sum(m.fen) FILTER (WHERE m.booked_date < :day) AS before_fen,
-           sum(m.fen) FILTER (WHERE m.booked_date = :day AND NOT m.to_bank) AS handed_in_fen,
+           sum(m.fen) FILTER (WHERE m.booked_date = :day AND m.kind = 'hand_in') AS handed_in_fen,
            sum(m.difference) FILTER (WHERE m.booked_date = :day) AS difference_fen,
-           -sum(m.fen) FILTER (WHERE m.booked_date = :day AND m.to_bank) AS deposited_fen
+           -sum(m.fen) FILTER (WHERE m.booked_date = :day AND m.kind = 'bank') AS deposited_fen,
+           -sum(m.fen) FILTER (WHERE m.booked_date = :day AND m.kind = 'float') AS floats_fen,
+           -sum(m.fen) FILTER (WHERE m.booked_date = :day AND m.kind = 'office') AS remitted_fen
     FROM moves m GROUP BY m.station_id
 ), taken AS (
     SELECT h.station_id, sum(t.amount_fen) AS fen
@@ -52,6 +55,9 @@ WITH closed AS (
     WHERE (n.state = 'waiting' OR n.state = 'booked' AND n.confirmed_at IS NULL)
       AND CASE n.state WHEN 'waiting' THEN n.counted_at < :until ELSE n.booked_date <= :day END
     GROUP BY n.station_id
+), on_the_way AS (
+    SELECT r.station_id, count(*) AS unreceived FROM cash_remittances r
+    WHERE r.state = 'sent' AND r.booked_date <= :day GROUP BY r.station_id
 )
 SELECT s.id, s.name, coalesce(d.state, 'open') AS state, d.closed_at,
        coalesce(d.opening_fen, coalesce(c.closing_fen, 0) + coalesce(m.before_fen, 0))::bigint
@@ -60,13 +66,17 @@ SELECT s.id, s.name, coalesce(d.state, 'open') AS state, d.closed_at,
        coalesce(d.handed_in_fen, m.handed_in_fen, 0)::bigint AS handed_in_fen,
        coalesce(d.difference_fen, m.difference_fen, 0)::bigint AS difference_fen,
        coalesce(d.deposited_fen, m.deposited_fen, 0)::bigint AS deposited_fen,
-       coalesce(u.waiting, 0) AS waiting, coalesce(u.unconfirmed, 0) AS unconfirmed
+       coalesce(d.floats_fen, m.floats_fen, 0)::bigint AS floats_fen,
+       coalesce(d.remitted_fen, m.remitted_fen, 0)::bigint AS remitted_fen,
+       coalesce(u.waiting, 0) AS waiting, coalesce(u.unconfirmed, 0) AS unconfirmed,
+       coalesce(o.unreceived, 0) AS unreceived
 FROM stations s
 LEFT JOIN cash_days d ON d.station_id = s.id AND d.business_date = :day
 LEFT JOIN closed c ON c.station_id = s.id
 LEFT JOIN sums m ON m.station_id = s.id
 LEFT JOIN taken t ON t.station_id = s.id
 LEFT JOIN unfinished u ON u.station_id = s.id
+LEFT JOIN on_the_way o ON o.station_id = s.id
 WHERE s.is_active OR d.station_id IS NOT NULL OR m.station_id IS NOT NULL
 ORDER BY s.code
 """)
@@ -76,7 +86,7 @@ ORDER BY s.code
 class StationDay:
     """A station's cash of a date, as it was closed or as the ledger has it now, in fen.
 
-    `waiting` and `unconfirmed` count the hand-ins that keep the day from being closed.
+    `waiting` and `unconfirmed` hand-ins and `unreceived` remittances keep the day from being closed.
     """
 
     station_id: UUID
@@ -88,13 +98,17 @@ class StationDay:
     handed_in_fen: int
     difference_fen: int
     deposited_fen: int
+    floats_fen: int
+    remitted_fen: int
     waiting: int
     unconfirmed: int
+    unreceived: int
 
     @property
     def closing_fen(self) -> int:
         """What is left in the station's safe."""
-        return self.opening_fen + self.handed_in_fen - self.deposited_fen
+        left = self.deposited_fen + self.floats_fen + self.remitted_fen
+        return self.opening_fen + self.handed_in_fen - left
 
     @property
     def is_closed(self) -> bool:
@@ -104,13 +118,14 @@ class StationDay:
     @property
     def is_idle(self) -> bool:
         """Whether nothing happened and nothing lies in the safe: there is nothing to close."""
-        moved = (self.opening_fen, self.taken_fen, self.handed_in_fen, self.deposited_fen)
-        return not self.is_closed and not any(moved) and not self.is_unfinished
+        came = self.opening_fen or self.taken_fen or self.handed_in_fen
+        left = self.deposited_fen or self.floats_fen or self.remitted_fen
+        return not (self.is_closed or came or left or self.is_unfinished)
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether hand-ins wait for a second person, or for the deliverer's yes."""
-        return bool(self.waiting or self.unconfirmed)
+        """Whether hand-ins or remittances wait for somebody's yes."""
+        return bool(self.waiting or self.unconfirmed or self.unreceived)
 
 
 async def list_station_days(session: AsyncSession, *, day: date) -> list[StationDay]:
@@ -135,8 +150,11 @@ async def list_station_days(session: AsyncSession, *, day: date) -> list[Station
             handed_in_fen=row.handed_in_fen,
             difference_fen=row.difference_fen,
             deposited_fen=row.deposited_fen,
+            floats_fen=row.floats_fen,
+            remitted_fen=row.remitted_fen,
             waiting=row.waiting,
             unconfirmed=row.unconfirmed,
+            unreceived=row.unreceived,
         )
         for row in rows
     ]

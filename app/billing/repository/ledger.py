@@ -25,11 +25,15 @@ class OpenItems:
 
 @dataclass(frozen=True, slots=True)
 class CashHeld:
-    """Cash in one deliverer's hand: collected, less handed in, paid back and booked short, in fen."""
+    """Cash in one deliverer's hand, in fen: collected - handed in + float = held.
+
+    Handed in counts what was paid back and booked short as well.
+    """
 
     collector_id: UUID
     collected_fen: int
     handed_in_fen: int
+    float_fen: int
     held_fen: int
 
 
@@ -195,6 +199,28 @@ async def lock_cash_held(session: AsyncSession, account: str) -> int:
     return int(held or 0)
 
 
+async def find_float(session: AsyncSession, account: str) -> int:
+    """How much (fen) of the cash in a deliverer's hand is float; the caller holds the hand."""
+    found = await session.scalar(
+        text(
+            "SELECT (SELECT coalesce(sum(amount_fen), 0) FROM ledger_transfers"
+            " WHERE debit_account = :account AND debit_account LIKE 'cash:%'"
+            " AND cause = 'cash_float_given')"
+            " - (SELECT coalesce(sum(amount_fen), 0) FROM ledger_transfers"
+            " WHERE credit_account = :account AND credit_account LIKE 'cash:%'"
+            " AND cause = 'cash_float_returned')"
+        ),
+        {"account": account},
+    )
+    return int(found or 0)
+
+
+async def lock_cash_to_spare(session: AsyncSession, account: str) -> int:
+    """Cash (fen) in a deliverer's hand beside his float; until commit nobody else pays out of it."""
+    held_fen = await lock_cash_held(session, account)
+    return held_fen - await find_float(session, account)
+
+
 async def list_cash_held(
     session: AsyncSession, *, collectors: Collection[UUID] | None
 ) -> list[CashHeld]:
@@ -204,14 +230,17 @@ async def list_cash_held(
     own = "" if collectors is None else " AND {} = ANY(:accounts)"
     rows = await session.execute(
         text(
-            "SELECT account, sum(taken)::bigint AS taken, sum(given)::bigint AS given FROM ("
-            " SELECT debit_account AS account,"
-            "        CASE WHEN cause LIKE '%\\_cancelled' THEN 0 ELSE amount_fen END AS taken,"
-            "        CASE WHEN cause LIKE '%\\_cancelled' THEN -amount_fen ELSE 0 END AS given"
+            "SELECT account, coalesce(sum(fen) FILTER (WHERE kind = 'taken'), 0)::bigint AS taken,"
+            " coalesce(-sum(fen) FILTER (WHERE kind = 'given'), 0)::bigint AS given,"
+            " coalesce(sum(fen) FILTER (WHERE kind = 'float'), 0)::bigint AS change FROM ("
+            " SELECT debit_account AS account, amount_fen AS fen,"
+            "        CASE WHEN cause = 'cash_float_given' THEN 'float'"
+            "             WHEN cause LIKE '%\\_cancelled' THEN 'given' ELSE 'taken' END AS kind"
             "   FROM ledger_transfers WHERE debit_account LIKE 'cash:%'"
             + own.format("debit_account")
             + " UNION ALL"
-            " SELECT credit_account, 0, amount_fen"
+            " SELECT credit_account, -amount_fen,"
+            "        CASE WHEN cause = 'cash_float_returned' THEN 'float' ELSE 'given' END"
             "   FROM ledger_transfers WHERE credit_account LIKE 'cash:%'"
             + own.format("credit_account")
             + ") sides"
@@ -222,7 +251,11 @@ async def list_cash_held(
     )
     held = [
         CashHeld(
-            UUID(row.account.removeprefix("cash:")), row.taken, row.given, row.taken - row.given
+            UUID(row.account.removeprefix("cash:")),
+            row.taken,
+            row.given,
+            row.change,
+            row.taken - row.given + row.change,
         )
         for row in rows
     ]

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.repository.cash import HOMES
+from app.billing.repository.cash_days import KIND_OF_MOVE
 from app.core.ids import HOUSE
 
 After = tuple[int, UUID, UUID]
@@ -18,7 +19,10 @@ After = tuple[int, UUID, UUID]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelivererStanding:
-    """One deliverer's cash in fen: collected - handed in - paid out - short = held."""
+    """One deliverer's cash in fen: collected + float - handed in - paid out - short = held.
+
+    Due at his next hand-in is what he holds beside the float.
+    """
 
     deliverer_id: UUID
     name: str
@@ -27,18 +31,25 @@ class DelivererStanding:
     handed_in_fen: int
     paid_out_fen: int
     short_fen: int
+    float_fen: int
+    due_fen: int
     held_fen: int
     last_hand_in_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationStanding:
-    """One station's cash in fen: handed in - deposited = held; beside it what is still outside."""
+    """One station's cash in fen: handed in - deposited - floats - remitted = held.
+
+    Beside it what is still outside, floats with it.
+    """
 
     station_id: UUID
     name: str
     handed_in_fen: int
     deposited_fen: int
+    floats_fen: int
+    remitted_fen: int
     difference_fen: int
     held_fen: int
     with_deliverers_fen: int
@@ -66,16 +77,18 @@ CROSS JOIN LATERAL (
            -sum(m.fen) FILTER (WHERE m.kind LIKE 'cash\\_handed\\_in%') AS handed_in_fen,
            -sum(m.fen) FILTER (WHERE m.kind LIKE 'cash\\_shortage%') AS short_fen,
            -sum(m.fen) FILTER (WHERE m.kind = 'out') AS paid_out_fen,
+           coalesce(sum(m.fen) FILTER (WHERE m.kind = 'float'), 0)::bigint AS float_fen,
            sum(m.fen)::bigint AS held_fen
     FROM (
         SELECT t.amount_fen AS fen,
-               CASE WHEN t.cause LIKE '%\\_cancelled' THEN t.cause ELSE 'in' END AS kind
+               CASE WHEN t.cause = 'cash_float_given' THEN 'float'
+                    WHEN t.cause LIKE '%\\_cancelled' THEN t.cause ELSE 'in' END AS kind
         FROM ledger_transfers t
         WHERE t.debit_account = 'cash:' || h.id AND t.debit_account LIKE 'cash:%'
         UNION ALL
         SELECT -t.amount_fen,
                CASE WHEN t.cause IN ('cash_handed_in', 'cash_shortage') THEN t.cause
-                    ELSE 'out' END
+                    WHEN t.cause = 'cash_float_returned' THEN 'float' ELSE 'out' END
         FROM ledger_transfers t
         WHERE t.credit_account = 'cash:' || h.id AND t.credit_account LIKE 'cash:%'
     ) m
@@ -90,31 +103,32 @@ FROM (
     SELECT h.station_id, t.booked_date, t.amount_fen AS fen
     FROM ledger_transfers t JOIN ({HOMES}) h ON t.debit_account = 'cash:' || h.id
     WHERE t.booked_date BETWEEN :first AND :today AND t.debit_account LIKE 'cash:%'
-      AND t.cause NOT LIKE '%\\_cancelled'
+      AND t.cause NOT LIKE '%\\_cancelled' AND t.cause <> 'cash_float_given'
     UNION ALL
     SELECT h.station_id, t.booked_date, -t.amount_fen
     FROM ledger_transfers t JOIN ({HOMES}) h ON t.credit_account = 'cash:' || h.id
     WHERE t.booked_date BETWEEN :first AND :today AND t.credit_account LIKE 'cash:%'
-      AND t.cause NOT IN ('cash_handed_in', 'cash_shortage')
+      AND t.cause NOT IN ('cash_handed_in', 'cash_shortage', 'cash_float_returned')
     UNION ALL
     SELECT t.reference_id, t.booked_date,
            CASE 'cash:station:' || t.reference_id WHEN t.debit_account THEN t.amount_fen
                 WHEN t.credit_account THEN -t.amount_fen ELSE 0 END
     FROM ledger_transfers t
     WHERE t.customer_id = :house AND t.booked_date BETWEEN :first AND :today
-      AND t.cause LIKE 'cash\\_banked%'
+      AND (t.cause LIKE 'cash\\_banked%' OR t.cause LIKE 'cash\\_remitted%')
 ) m
 WHERE m.station_id = ANY(:stations)
 GROUP BY m.station_id, m.booked_date
 """
-"""Cash taken and not paid out again, less what reached the bank; what is short stays in it."""
+"""Cash taken and not paid out again, less what reached bank or office; what is short stays in it."""
 
 _BY_DELIVERER: Final = f"""
 SELECT h.id AS deliverer_id, h.name, h.station_id,
        coalesce(h.collected_fen, 0)::bigint AS collected_fen,
        coalesce(h.handed_in_fen, 0)::bigint AS handed_in_fen,
        coalesce(h.paid_out_fen, 0)::bigint AS paid_out_fen,
-       coalesce(h.short_fen, 0)::bigint AS short_fen, h.held_fen,
+       coalesce(h.short_fen, 0)::bigint AS short_fen,
+       h.float_fen, h.held_fen - h.float_fen AS due_fen, h.held_fen,
        (SELECT max(n.counted_at) FROM cash_hand_ins n
         WHERE n.deliverer_id = h.id AND n.state = 'booked') AS last_hand_in_at
 FROM ({_HELD}) h
@@ -131,19 +145,22 @@ WITH outside AS MATERIALIZED (
     WHERE CAST(:station_id AS uuid) IS NULL OR h.station_id = :station_id
     GROUP BY h.station_id
 )
-SELECT s.id AS station_id, s.name, m.handed_in_fen, m.deposited_fen, m.difference_fen, m.held_fen,
+SELECT s.id AS station_id, s.name, m.handed_in_fen, m.deposited_fen, m.floats_fen,
+       m.remitted_fen, m.difference_fen, m.held_fen,
        coalesce(o.fen, 0)::bigint AS with_deliverers_fen,
        (SELECT max(d.business_date) FROM cash_days d
         WHERE d.station_id = s.id AND d.state = 'closed') AS last_closed_date
 FROM stations s
 LEFT JOIN outside o ON o.station_id = s.id
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(x.fen) FILTER (WHERE NOT x.to_bank), 0)::bigint AS handed_in_fen,
-           coalesce(-sum(x.fen) FILTER (WHERE x.to_bank), 0)::bigint AS deposited_fen,
+    SELECT coalesce(sum(x.fen) FILTER (WHERE x.kind = 'hand_in'), 0)::bigint AS handed_in_fen,
+           coalesce(-sum(x.fen) FILTER (WHERE x.kind = 'bank'), 0)::bigint AS deposited_fen,
+           coalesce(-sum(x.fen) FILTER (WHERE x.kind = 'float'), 0)::bigint AS floats_fen,
+           coalesce(-sum(x.fen) FILTER (WHERE x.kind = 'office'), 0)::bigint AS remitted_fen,
            coalesce(sum(x.difference), 0)::bigint AS difference_fen,
            coalesce(sum(x.fen), 0)::bigint AS held_fen
     FROM (
-        SELECT t.cause LIKE 'cash\\_banked%' AS to_bank,
+        SELECT {KIND_OF_MOVE} AS kind,
                CASE 'cash:station:' || s.id WHEN t.debit_account THEN t.amount_fen
                     WHEN t.credit_account THEN -t.amount_fen ELSE 0 END AS fen,
                CASE 'cash_difference' WHEN t.credit_account THEN t.amount_fen
@@ -159,9 +176,9 @@ ORDER BY m.held_fen DESC, s.id LIMIT :limit
 
 _BY_CUSTOMER: Final = f"""
 WITH hands AS MATERIALIZED (
-    SELECT h.id, h.name, h.station_id, h.held_fen
+    SELECT h.id, h.name, h.station_id, h.held_fen - h.float_fen AS held_fen
     FROM ({_HELD}) h
-    WHERE h.held_fen > 0 AND (CAST(:station_id AS uuid) IS NULL OR h.station_id = :station_id)
+    WHERE h.held_fen > h.float_fen AND (CAST(:station_id AS uuid) IS NULL OR h.station_id = :station_id)
 ), taken AS (
     SELECT h.id, h.name, h.station_id, h.held_fen, r.customer_id, r.amount_fen, r.collected_at,
            sum(r.amount_fen) OVER (PARTITION BY h.id
@@ -224,9 +241,9 @@ async def list_customers(
 async def list_kept(
     session: AsyncSession, *, stations: Collection[UUID], first: date, last: date
 ) -> list[tuple[UUID, date, int]]:
-    """Station, date and fen of cash that its deliverers took and that did not reach the bank.
+    """Station, date and fen of cash that its deliverers took and that reached neither bank nor office.
 
-    Below zero where more was banked than taken. A deliverer counts where he belongs on the last day.
+    Below zero where more was brought than taken. A deliverer counts where he belongs on the last day.
     """
     found = await session.execute(
         text(_KEPT),

@@ -120,7 +120,7 @@ async def pay_out_cash(
     account = CASH_OFFICE
     if collector_id is not None:
         account = f"cash:{collector_id}"
-        if await ledger_rows.lock_cash_held(session, account) < total_fen:
+        if await ledger_rows.lock_cash_to_spare(session, account) < total_fen:
             raise CashNotInHand
     for found in asked:
         refund = await rows.lock_refund(session, customer_id, found.refund_id)

@@ -8,6 +8,7 @@ from app.billing.service.cash.deposits import (
     list_bank_deposits,
     record_bank_deposit,
 )
+from app.billing.service.cash.floats import list_floats, move_float
 from app.billing.service.cash.hand_ins import (
     approve_hand_in,
     cancel_hand_in,
@@ -23,6 +24,12 @@ from app.billing.service.cash.reading import (
     list_kept_cash,
     list_station_standing,
 )
+from app.billing.service.cash.remittances import (
+    cancel_remittance,
+    list_remittances,
+    receive_remittance,
+    send_remittance,
+)
 
 __all__ = [
     "BANK",
@@ -31,6 +38,7 @@ __all__ = [
     "approve_hand_in",
     "cancel_bank_deposit",
     "cancel_hand_in",
+    "cancel_remittance",
     "close_day",
     "confirm_hand_in",
     "count_hand_in",
@@ -39,11 +47,16 @@ __all__ = [
     "list_days",
     "list_deliverer_standing",
     "list_difference_limits",
+    "list_floats",
     "list_hand_ins",
     "list_kept_cash",
+    "list_remittances",
     "list_station_standing",
+    "move_float",
+    "receive_remittance",
     "record_bank_deposit",
     "reopen_day",
+    "send_remittance",
     "set_difference_limit",
     "view_day",
     "view_hand_in",

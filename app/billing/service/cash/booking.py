@@ -6,8 +6,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.billing.cash_models import BankDeposit, HandIn
-from app.billing.service.ledger import post, transfer_id
+from app.billing.cash_models import BankDeposit, CashFloat, HandIn, Remittance
+from app.billing.cash_states import FloatMove
+from app.billing.service.ledger import CASH_OFFICE, post, transfer_id
 from app.core.ids import HOUSE
 
 BANK: Final = "bank"
@@ -18,6 +19,9 @@ HANDED_IN: Final = "cash_handed_in"
 SHORTAGE: Final = "cash_shortage"
 SURPLUS: Final = "cash_surplus"
 BANKED: Final = "cash_banked"
+FLOAT_GIVEN: Final = "cash_float_given"
+FLOAT_RETURNED: Final = "cash_float_returned"
+REMITTED: Final = "cash_remitted"
 
 Step = tuple[str, str, str, int]
 """Cause, account debited, account credited, fen."""
@@ -51,6 +55,29 @@ async def book_bank_deposit(session: AsyncSession, row: BankDeposit, *, now: dat
 async def unbook_bank_deposit(session: AsyncSession, row: BankDeposit, *, now: datetime) -> None:
     """Reverse what `book_bank_deposit` booked."""
     await _unbook(session, [_step_of(row)], row.station_id, row.deposit_id, now=now)
+
+
+async def book_float(session: AsyncSession, row: CashFloat, *, now: datetime) -> None:
+    """Change money goes from the station to the hand, or back."""
+    hand, safe = hand_of(row.deliverer_id), safe_of(row.station_id)
+    step = (FLOAT_GIVEN, hand, safe, row.amount_fen)
+    if row.move == FloatMove.RETURNED:
+        step = (FLOAT_RETURNED, safe, hand, row.amount_fen)
+    await _book(session, [step], row.station_id, row.float_id, now=now)
+
+
+async def book_remittance(session: AsyncSession, row: Remittance, *, now: datetime) -> None:
+    """Cash of the station becomes cash of the office."""
+    await _book(session, [_way_of(row)], row.station_id, row.remittance_id, now=now)
+
+
+async def unbook_remittance(session: AsyncSession, row: Remittance, *, now: datetime) -> None:
+    """Reverse what `book_remittance` booked."""
+    await _unbook(session, [_way_of(row)], row.station_id, row.remittance_id, now=now)
+
+
+def _way_of(row: Remittance) -> Step:
+    return REMITTED, CASH_OFFICE, safe_of(row.station_id), row.amount_fen
 
 
 def _steps_of(row: HandIn) -> list[Step]:

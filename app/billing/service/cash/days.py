@@ -71,13 +71,13 @@ async def close_day(
     """Freeze a day's figures; nothing more is booked on it.
 
     Raises CashDayAhead, CashDayUnfinished while hand-ins wait for a second person or the
-    deliverer's yes, MoveNotAllowed when closed already.
+    deliverer's yes or remittances for the office's, MoveNotAllowed when closed already.
     """
     _require_begun(day, local_date(now))
     row = await rows.lock_day(session, station_id, day)
     CASH_DAY_MOVES.require(CashDayState(row.state), CashDayState.CLOSED)
     unfinished = await rows.count_unfinished(session, station_id=station_id, day=day)
-    if unfinished.waiting or unfinished.unconfirmed:
+    if any(asdict(unfinished).values()):
         raise CashDayUnfinished(**asdict(unfinished))
     figures = await rows.sum_day(session, station_id=station_id, day=day)
     row.state, row.closed_by, row.closed_at = CashDayState.CLOSED, by, now

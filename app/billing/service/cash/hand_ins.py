@@ -54,7 +54,7 @@ async def count_hand_in(
     DifferenceReasonMissing, CashDayClosed, HandInWaits, DelivererHoldsLess, IdempotencyKeyReused.
     """
     today = local_date(now)
-    await _require_of_station(session, deliverer_id, station_id=station_id, today=today)
+    await require_of_station(session, deliverer_id, station_id=station_id, today=today)
     if own_deliverer_id == deliverer_id:
         raise AnotherPersonNeeded
     _require_amounts(due_fen, counted_fen, reason)
@@ -67,8 +67,7 @@ async def count_hand_in(
         return await rows.view_hand_in(session, known)
     if await rows.has_waiting(session, deliverer_id):
         raise HandInWaits
-    if due_fen > held_fen:
-        raise DelivererHoldsLess(held_fen=held_fen)
+    float_fen = await _leave_float(session, deliverer_id, due_fen, held_fen=held_fen)
     last_no = await rows.last_receipt_no(session, station_id=station_id, year=today.year)
     row = HandIn(
         hand_in_id=hand_in_id,
@@ -78,6 +77,7 @@ async def count_hand_in(
         previous_no=last_no,
         deliverer_id=deliverer_id,
         held_fen=held_fen,
+        float_fen=float_fen,
         due_fen=due_fen,
         counted_fen=counted_fen,
         reason=reason,
@@ -114,8 +114,7 @@ async def approve_hand_in(
     held_fen = await ledger_rows.lock_cash_held(session, hand_of(found.deliverer_id))
     row = await rows.get_hand_in(session, hand_in_id, lock=True)
     HAND_IN_MOVES.require(HandInState(row.state), HandInState.BOOKED)
-    if row.due_fen > held_fen:
-        raise DelivererHoldsLess(held_fen=held_fen)
+    await _leave_float(session, found.deliverer_id, row.due_fen, held_fen=held_fen)
     row.approved_by, row.approved_at = by, now
     await _book(session, row, now=now)
     return await rows.view_hand_in(session, row)
@@ -217,9 +216,10 @@ async def _get_within(session: AsyncSession, hand_in_id: UUID, within: UUID | No
     return found
 
 
-async def _require_of_station(
+async def require_of_station(
     session: AsyncSession, deliverer_id: UUID, *, station_id: UUID, today: date
 ) -> None:
+    """Raise DelivererUnknown unless he belongs to the station or served it lately."""
     await get_deliverer(session, deliverer_id=deliverer_id)
     if await rows.find_home(session, deliverer_id, today=today) == station_id:
         return
@@ -228,6 +228,16 @@ async def _require_of_station(
     )
     if deliverer_id not in served:
         raise DelivererUnknown
+
+
+async def _leave_float(
+    session: AsyncSession, deliverer_id: UUID, due_fen: int, *, held_fen: int
+) -> int:
+    """The float that stays in the hand when what is due leaves it."""
+    float_fen = await ledger_rows.find_float(session, hand_of(deliverer_id))
+    if due_fen > held_fen - float_fen:
+        raise DelivererHoldsLess(held_fen=held_fen, float_fen=float_fen)
+    return float_fen
 
 
 def _require_same(known: HandIn, deliverer_id: UUID, due_fen: int, counted_fen: int) -> None:

@@ -18,7 +18,7 @@ from app.billing.repository.standing import (
 async def list_deliverer_standing(
     session: AsyncSession, *, station_id: UUID | None, today: date, after: After | None, limit: int
 ) -> list[DelivererStanding]:
-    """Each deliverer's cash, most first: collected - handed in - paid out - short = held."""
+    """Each deliverer's cash, most first: collected + float - handed in - paid out - short = held."""
     return await rows.list_deliverers(
         session, station_id=station_id, today=today, after=after, limit=limit
     )
@@ -27,7 +27,7 @@ async def list_deliverer_standing(
 async def list_station_standing(
     session: AsyncSession, *, station_id: UUID | None, today: date, after: After | None, limit: int
 ) -> list[StationStanding]:
-    """Each station's cash, most first: handed in - deposited = held."""
+    """Each station's cash, most first: what came in less what left it is held."""
     return await rows.list_stations(
         session, station_id=station_id, today=today, after=after, limit=limit
     )
@@ -45,5 +45,5 @@ async def list_customer_standing(
 async def list_kept_cash(
     session: AsyncSession, *, stations: Collection[UUID], first: date, last: date
 ) -> list[tuple[UUID, date, int]]:
-    """Station, date and fen of cash taken at doors that did not reach the bank on those days."""
+    """Station, date and fen of cash taken at doors that reached neither bank nor office on those days."""
     return await rows.list_kept(session, stations=stations, first=first, last=last)
