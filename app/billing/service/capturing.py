@@ -40,12 +40,20 @@ async def capture(
     payment.next_try_at = None
     payment.failure = None
     await session.flush()
+    await book_captured(session, payment, amount_fen=payment.amount_fen, at=at)
+    return True
+
+
+async def book_captured(
+    session: AsyncSession, payment: Payment, *, amount_fen: int, at: datetime
+) -> None:
+    """Book captured money as prepaid, and let it pay for what it was asked for."""
     await post(
         session,
         customer_id=payment.customer_id,
         debit=account_of(payment),
         credit=PREPAID,
-        amount_fen=payment.amount_fen,
+        amount_fen=amount_fen,
         cause="payment_captured",
         reference_id=payment.reference_id,
         source_id=payment.payment_id,
@@ -56,7 +64,7 @@ async def capture(
         customer_id=payment.customer_id,
         payment_id=payment.payment_id,
         reference_id=payment.reference_id,
-        amount_fen=payment.amount_fen,
+        amount_fen=amount_fen,
         channel=PaymentChannel(payment.channel),
         at=at,
     )
@@ -65,7 +73,6 @@ async def capture(
         await alert_payment(
             session, "unmatched_payment", payment, reason="nobody knows the reference"
         )
-    return True
 
 
 def require_same_payment(payment: Payment, told: Transaction, *, appid: str) -> None:

@@ -6,14 +6,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.errors import BalanceShort
-from app.billing.events import PaymentCaptured
 from app.billing.models import Payment
 from app.billing.repository import ledger as ledger_rows
 from app.billing.repository import payments as rows
-from app.billing.service.capturing import alert_payment
-from app.billing.service.ledger import BALANCE, PREPAID, post
+from app.billing.service.capturing import book_captured
+from app.billing.service.ledger import BALANCE
 from app.billing.states import PaymentChannel, PaymentMethod, PaymentStatus
-from app.core.events import publish
 
 
 async def pay_from_balance(
@@ -50,33 +48,9 @@ async def pay_from_balance(
         },
     )
     payment = await rows.get_payment(session, customer_id, payment_id)
-    if not added:
-        return payment
-    await require_balance(session, customer_id=customer_id, amount_fen=amount_fen)
-    await post(
-        session,
-        customer_id=customer_id,
-        debit=BALANCE,
-        credit=PREPAID,
-        amount_fen=amount_fen,
-        cause="payment_captured",
-        reference_id=reference_id,
-        source_id=payment_id,
-        now=now,
-    )
-    captured = PaymentCaptured(
-        customer_id=customer_id,
-        payment_id=payment_id,
-        reference_id=reference_id,
-        amount_fen=amount_fen,
-        channel=PaymentChannel.BALANCE,
-        at=now,
-    )
-    await publish(session, captured)
-    if not captured.is_claimed:
-        await alert_payment(
-            session, "unmatched_payment", payment, reason="nobody knows the reference"
-        )
+    if added:
+        await require_balance(session, customer_id=customer_id, amount_fen=amount_fen)
+        await book_captured(session, payment, amount_fen=amount_fen, at=now)
     return payment
 
 

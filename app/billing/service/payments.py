@@ -70,29 +70,35 @@ async def open_payment(
         reference_id=reference_id,
         channel=channel,
         method=asked_method,
-        merchant_account=gateway(channel).merchant,
-        out_trade_no=number_at(channel, "P", payment_id),
         amount_fen=amount_fen,
         description=description[: rules.WECHAT_DESCRIPTION_LENGTH],
-        status=PaymentStatus.CREATED,
         payer_sealed=(
             keys().seal(json.dumps(payer), payer_cell(payment_id)) if any(payer.values()) else None
         ),
         expires_at=expires_at,
-        channel_expires_at=wall_now() + max(expires_at - now, SHORTEST_AT_CHANNEL),
         created_at=now,
-        tries=0,
-        next_try_at=now + rules.poll_payment_after(0),
     )
+    return await _begin(session, payment, now=now)
+
+
+async def _begin(session: AsyncSession, payment: Payment, *, now: datetime) -> Payment:
+    """Give a new attempt its account, number and wake-up, unless it is there."""
+    channel = PaymentChannel(payment.channel)
+    payment.merchant_account = gateway(channel).merchant
+    payment.out_trade_no = number_at(channel, "P", payment.payment_id)
+    payment.status = PaymentStatus.CREATED
+    payment.channel_expires_at = wall_now() + max(payment.expires_at - now, SHORTEST_AT_CHANNEL)
+    payment.tries = 0
+    payment.next_try_at = now + rules.poll_payment_after(0)
     if not await insert_unless_there(session, payment):
-        return await rows.get_payment(session, customer_id, payment_id)
+        return await rows.get_payment(session, payment.customer_id, payment.payment_id)
     await rows.claim_number(
         session,
         channel=channel.value,
         number=payment.out_trade_no,
         kind="payment",
-        customer_id=customer_id,
-        row_id=payment_id,
+        customer_id=payment.customer_id,
+        row_id=payment.payment_id,
     )
     await enqueue(
         session, ASK_JOB, _payload(payment), dedupe_key=_key(ASK_JOB, payment), after=WAKE_UP_AFTER
