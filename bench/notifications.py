@@ -44,7 +44,7 @@ RUSH = 50.0
 """Paid orders a second that one worker has to keep up with: a morning's sale to 100,000 in half an
 hour."""
 PATIENCE = 300.0
-NOTIFICATIONS = 400
+NOTIFICATIONS = 1_000
 """In one round, of each side."""
 PRICE_FEN = 31_500
 _WAITING = """
