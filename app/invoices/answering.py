@@ -10,9 +10,7 @@ from typing import Final
 from app.invoices.errors import AnswerFileUnreadable
 from app.orders.book.cells import CellValue, shown
 from app.orders.book.errors import BookError
-from app.orders.book.sheet import read_rows
 from app.orders.book.textfile import TextFormat, read_records
-from app.orders.book.workbook import Workbook
 
 MOST_ROWS: Final = 5000
 SEARCHED_ROWS: Final = 10
@@ -61,6 +59,9 @@ def read_answers(body: bytes) -> list[AnswerRow]:
 
 def _lines(path: Path, *, is_workbook: bool) -> Iterator[tuple[int, Sequence[CellValue]]]:
     if is_workbook:
+        from app.orders.book.sheet import read_rows  # noqa: PLC0415  # openpyxl loads slowly
+        from app.orders.book.workbook import Workbook  # noqa: PLC0415
+
         with Workbook(path) as book:
             yield from read_rows(book, book.sheets[0])
         return
