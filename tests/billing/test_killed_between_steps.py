@@ -20,7 +20,7 @@ from app.billing.service import ask_channel, request_refund
 from app.core.db import Database
 from app.core.jobs import JobContext
 from tests.factories.billing import open_one, read_payment, read_refund
-from tests.factories.world import Household, World
+from tests.factories.world import MORNING, Household, World
 from tests.fixtures.application import SetClock
 from tests.fixtures.doses import dose
 from tests.fixtures.invariants import assert_invariants
@@ -103,7 +103,8 @@ class Till:
 
     async def pay_and_give_back(self, reaper: Reaper) -> tuple[Payment, Refund]:
         """The whole story; the payer and the clerk try again until they are told it is done."""
-        payment = await open_one(self.database, self.household, now=self.clock.now())
+        self.clock.set(MORNING)
+        payment = await open_one(self.database, self.household, now=MORNING)
         refunds: list[Refund] = []
 
         async def ask() -> None:
