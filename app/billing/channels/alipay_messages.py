@@ -21,6 +21,8 @@ REFUNDED: Final = "REFUND_SUCCESS"
 def _fen_of(value: object) -> int:
     if not isinstance(value, str):
         raise ValueError("an amount is a text")  # noqa: TRY004 - pydantic takes ValueError only
+    if not value.isascii():
+        raise ValueError("digits that Alipay does not write")
     fen = fen_from_yuan(value)
     if not 0 <= fen <= MOST_FEN:
         raise ValueError("an amount out of bounds")
