@@ -15,6 +15,7 @@ from app.billing.cash_rights import (
     LimitReaders,
     LimitSetters,
     Readers,
+    hand_filter,
     own_station,
     station_filter,
     station_for,
@@ -87,14 +88,9 @@ async def list_hand_ins(
     on: Annotated[date | None, Query(alias="date", ge=FIRST_DATE, le=LAST_DATE)] = None,
 ) -> Page[HandInOut]:
     """Hand-ins, newest first: a deliverer's own, a station manager's station, or all."""
-    deliverer_id = None if deliverer is None else read_single("dlv", deliverer)
-    station_id = None if station is None else read_single("stn", station)
-    if caller.has(Role.STATION_MANAGER, Role.FINANCE, Role.AUDITOR):
-        station_id = station_filter(caller, station)
-    else:
-        if deliverer_id not in {None, caller.own_deliverer_id}:
-            raise HandInUnknown
-        deliverer_id = caller.own_deliverer_id
+    station_id, deliverer_id = hand_filter(
+        caller, station=station, deliverer=deliverer, foreign=HandInUnknown
+    )
     found = await cash.list_hand_ins(
         session,
         station_id=station_id,

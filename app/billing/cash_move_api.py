@@ -11,6 +11,7 @@ from app.billing.cash_rights import (
     Finance,
     HandReaders,
     Readers,
+    hand_filter,
     own_station,
     station_filter,
     station_for,
@@ -25,7 +26,6 @@ from app.core.ids import HOUSE, named_id, read_single
 from app.core.pagination import Page, PageDep, cursor_of
 from app.core.unit import Router
 from app.identity.access import ClockDep, Principal
-from app.identity.models import Role
 from app.workforce.errors import DelivererUnknown
 
 router = Router(prefix="/cash", tags=["cash"])
@@ -58,14 +58,9 @@ async def list_floats(
     deliverer: PublicId = None,
 ) -> Page[FloatOut]:
     """Floats given and taken back, newest first: a deliverer's own, a station's, or all."""
-    deliverer_id = None if deliverer is None else read_single("dlv", deliverer)
-    station_id = None if station is None else read_single("stn", station)
-    if caller.has(Role.STATION_MANAGER, Role.FINANCE, Role.AUDITOR):
-        station_id = station_filter(caller, station)
-    else:
-        if deliverer_id not in {None, caller.own_deliverer_id}:
-            raise DelivererUnknown
-        deliverer_id = caller.own_deliverer_id
+    station_id, deliverer_id = hand_filter(
+        caller, station=station, deliverer=deliverer, foreign=DelivererUnknown
+    )
     found = await cash.list_floats(
         session,
         station_id=station_id,

@@ -7,6 +7,7 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.cash_errors import StationMissing
+from app.core.errors import AppError
 from app.core.ids import read_single
 from app.identity.access import Allow, Principal
 from app.identity.models import Role
@@ -40,6 +41,22 @@ def station_filter(caller: Principal, station: str | None) -> UUID | None:
     station_id = read_single("stn", station)
     require_station(held_to, station_id, StationUnknown)
     return station_id
+
+
+def hand_filter(
+    caller: Principal, *, station: str | None, deliverer: str | None, foreign: type[AppError]
+) -> tuple[UUID | None, UUID | None]:
+    """The station and deliverer a list of a hand's cash is narrowed to, None for all.
+
+    A deliverer sees his own. Raises `foreign` for another's, StationUnknown.
+    """
+    station_id = None if station is None else read_single("stn", station)
+    deliverer_id = None if deliverer is None else read_single("dlv", deliverer)
+    if caller.has(Role.STATION_MANAGER, *WIDE):
+        return station_filter(caller, station), deliverer_id
+    if deliverer_id not in {None, caller.own_deliverer_id}:
+        raise foreign
+    return station_id, caller.own_deliverer_id
 
 
 async def station_for(session: AsyncSession, caller: Principal, station: str | None) -> UUID:

@@ -19,13 +19,12 @@ from app.core.jobs import JobContext
 from app.delivery.models import BlockMorning
 from app.identity.models import Role
 from tests.billing import (
-    breaking_alipay,
     breaking_cash,
     breaking_changes,
+    breaking_channels,
     breaking_dealers,
     breaking_invoices,
     breaking_revenue,
-    breaking_unionpay,
 )
 from tests.billing.breaking import PLANTS, Plant, refund_without_payout
 from tests.factories.billing import Heard, pay_one, take_cash
@@ -60,10 +59,9 @@ ALL_PLANTS = [
     *breaking_changes.PLANTS,
     *breaking_revenue.PLANTS,
     *breaking_cash.PLANTS,
-    *breaking_alipay.PLANTS,
     *breaking_invoices.PLANTS,
     *breaking_dealers.PLANTS,
-    *breaking_unionpay.PLANTS,
+    *breaking_channels.PLANTS,
     (miscounted_morning, "I11 a block's morning adds up to its stops"),
 ]
 
